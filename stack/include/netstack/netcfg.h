@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netcfg.h: the configuration of a namespace: links, addresses, routes, permanent neighbours, sysctls.
+ *
+ * Theory of operation. One thread (the control thread, or the embedder) owns a struct netcfg and changes it with the calls
+ * below, which validate everything and refuse what makes no sense. netcfg_commit makes an immutable struct net_snapshot of
+ * the present state, which the owner hands to every shard (stack_apply). Snapshots share all that did not change; the
+ * FIB is a persistent trie of which a change copies one path only. When every shard has applied version N, the owner calls
+ * netcfg_reclaim(cfg, N) and what only older versions needed is freed. No locks, no reference counts on the read side.
+ *
+ * Side effects follow Linux: an address adds its local and broadcast routes (table local) and the connected route (table main);
+ * a link that goes down loses its routes in main but keeps its addresses, and gets the connected routes back when it comes up.
+ */
+#ifndef NETSTACK_NETCFG_H
+#define NETSTACK_NETCFG_H
+
+#include <linux/rtnetlink.h> /* RTN_*, RT_SCOPE_*, RT_TABLE_*, RTPROT_*, RTNH_F_*, NUD_*: constants only */
+#include <netstack/types.h>
+
+struct netcfg;
+struct net_snapshot;
+
+/* Why a change was refused, for people. */
+struct netcfg_err {
+	char text[160]; /* one sentence without a full stop, empty if none */
+};
+
+enum link_type { LINK_LOOPBACK, LINK_TAP, LINK_VIRTUAL /* frames through ops->xmit and stack_rx, no driver: tests, embedding */ };
+
+/* IFF_* as in <linux/if.h>; only these are meaningful. */
+#define NS_IFF_UP        0x1u
+#define NS_IFF_BROADCAST 0x2u
+#define NS_IFF_LOOPBACK  0x8u
+#define NS_IFF_NOARP     0x80u
+#define NS_IFF_PROMISC   0x100u
+#define NS_IFF_ALLMULTI  0x200u
+#define NS_IFF_MULTICAST 0x1000u
+
+struct ipv4_devconf { /* net.ipv4.conf.DEV.*; effective values, "all" already merged in as Linux does */
+	uint8_t forwarding, rp_filter, accept_source_route, accept_redirects, send_redirects, log_martians, proxy_arp;
+	uint8_t arp_ignore, arp_announce, arp_accept, arp_filter, arp_notify, route_localnet, bc_forwarding;
+};
+
+struct link_conf {
+	int             ifindex; /* > 0; stable for the life of the link; lo is 1 */
+	char            name[NS_IFNAMSIZ];
+	enum link_type  type;
+	uint32_t        flags; /* NS_IFF_* */
+	uint32_t        mtu; /* 68 to 65520; lo 65536 */
+	uint32_t        txqlen; /* frames; default 1000 */
+	struct eth_addr addr;
+	uint8_t         carrier; /* 0: no cable */
+	uint8_t         features; /* LINK_F_*: what the driver below offers */
+	uint16_t        queues; /* of the device; 1 or more */
+	uint32_t        gen; /* changes whenever anything of this link does */
+	char            host_name[NS_IFNAMSIZ]; /* LINK_TAP: the host's end; set by the daemon, opaque here */
+	struct ipprefix host_addr;
+	struct ipv4_devconf v4;
+};
+
+enum { LINK_F_TX_CSUM = 1, LINK_F_TSO4 = 2, LINK_F_TSO6 = 4, LINK_F_USO = 8, LINK_F_RX_CSUM = 16 };
+
+struct addr_conf {
+	int             ifindex;
+	struct ipprefix local; /* the address, and the length of its network */
+	struct ipaddr   broadcast; /* AF_UNSPEC: none */
+	uint8_t         scope; /* RT_SCOPE_* */
+	uint8_t         secondary; /* not the first of its network */
+	char            label[NS_IFNAMSIZ];
+};
+
+
+struct route_conf {
+	struct ipprefix dst; /* len 0: default */
+	struct ipaddr   gateway; /* AF_UNSPEC: on the link */
+	struct ipaddr   prefsrc; /* AF_UNSPEC: chosen by the device and scope */
+	int             ifindex; /* 0: from the gateway (only when adding), or a type that needs no device */
+	uint32_t        metric; /* RTA_PRIORITY; lower wins */
+	uint32_t        table; /* RT_TABLE_*, 0 means main */
+	uint32_t        mtu; /* 0: the device's */
+	uint32_t        advmss; /* 0: from the MTU */
+	uint8_t         type; /* RTN_*, 0 means unicast */
+	uint8_t         scope; /* RT_SCOPE_*; RT_SCOPE_UNIVERSE with no gateway becomes link */
+	uint8_t         protocol; /* RTPROT_* */
+	uint8_t         tos;
+	uint8_t         flags; /* RTNH_F_ONLINK 4 */
+};
+
+struct neigh_conf { /* permanent */
+	int             ifindex;
+	struct ipaddr   addr;
+	struct eth_addr lladdr;
+};
+
+struct netcfg *netcfg_new(void); /* with lo (127.0.0.1/8) present and up, sysctls at their defaults; NULL: no memory */
+void netcfg_free(struct netcfg *cfg); /* after every stack that uses it */
+/* Every call returns 0 or -errno; err may be NULL. -EEXIST, -ENOENT / -ENODEV / -ESRCH, -EINVAL, -ENETUNREACH, -ENOMEM as rtnetlink does. */
+
+/* params: name, type; mtu, txqlen, queues 0 for the default; addr all zero for a locally administered one made from seed. */
+int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t seed, int *ret_ifindex, struct netcfg_err *err);
+int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err); /* its addresses, routes, neighbours too */
+/* Replaces flags, mtu, txqlen, addr, features, host_*; name, type and queues stay. */
+int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct netcfg_err *err);
+int netcfg_link_set_carrier(struct netcfg *cfg, int ifindex, bool carrier);
+const struct link_conf *netcfg_link_by_name(const struct netcfg *cfg, const char *name); /* NULL: none; valid until the next change */
+const struct link_conf *netcfg_link_by_index(const struct netcfg *cfg, int ifindex);
+
+int netcfg_addr_add(struct netcfg *cfg, const struct addr_conf *addr, bool replace, struct netcfg_err *err);
+int netcfg_addr_del(struct netcfg *cfg, const struct addr_conf *addr, struct netcfg_err *err);
+int netcfg_addr_flush(struct netcfg *cfg, int ifindex);
+
+int netcfg_route_add(struct netcfg *cfg, const struct route_conf *route, bool replace, struct netcfg_err *err);
+int netcfg_route_del(struct netcfg *cfg, const struct route_conf *route, struct netcfg_err *err); /* fields that are 0 match any */
+int netcfg_route_flush(struct netcfg *cfg, uint32_t table, int ifindex /* 0: any */);
+
+int netcfg_neigh_add(struct netcfg *cfg, const struct neigh_conf *neigh, bool replace, struct netcfg_err *err);
+int netcfg_neigh_del(struct netcfg *cfg, int ifindex, const struct ipaddr *addr); /* 0 or -ENOENT: not a permanent one */
+
+/* name as "net.ipv4.ip_forward" (dots or slashes). value is text, checked against the type and range of the table. */
+int netcfg_sysctl_set(struct netcfg *cfg, const char *name, const char *value, struct netcfg_err *err);
+int netcfg_sysctl_get(const struct netcfg *cfg, const char *name, char *buf, size_t size); /* length, or -ENOENT */
+/* Every name with its value and default, sorted by name. changed: differs from the default. */
+int netcfg_sysctl_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const char *name, const char *value, bool changed, const char *help), void *arg);
+
+/* fn is called in a stable order until it returns non-zero, which is returned. */
+int netcfg_link_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct link_conf *link), void *arg);
+int netcfg_addr_foreach(const struct netcfg *cfg, int ifindex /* 0: all */, int (*fn)(void *arg, const struct addr_conf *addr), void *arg);
+int netcfg_route_foreach(const struct netcfg *cfg, uint32_t table /* 0: all */, int (*fn)(void *arg, const struct route_conf *route), void *arg);
+int netcfg_neigh_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct neigh_conf *neigh), void *arg);
+
+/* What would be done with a packet: "route get". saddr, iif, tos and mark narrow it; 0 or the errno the lookup gives. */
+struct route_query { struct ipaddr daddr, saddr; int iif, oif; uint32_t mark; uint8_t tos; };
+int netcfg_route_get(const struct netcfg *cfg, const struct route_query *q, struct route_conf *ret, struct ipaddr *ret_src);
+
+/* Publishing. The snapshot is immutable; version grows by one with each commit that changed something (an unchanged
+ * configuration gives the same snapshot again). NULL: no memory, nothing changed. */
+const struct net_snapshot *netcfg_commit(struct netcfg *cfg);
+uint64_t net_snapshot_version(const struct net_snapshot *snap);
+void netcfg_reclaim(struct netcfg *cfg, uint64_t version /* every shard has applied it */);
+
+/* All or nothing: netcfg_begin remembers the state, netcfg_rollback returns to it (nothing between them was committed),
+ * netcfg_end forgets it. They do not nest. */
+int  netcfg_begin(struct netcfg *cfg); /* 0 or -ENOMEM */
+void netcfg_rollback(struct netcfg *cfg);
+void netcfg_end(struct netcfg *cfg);
+
+#endif

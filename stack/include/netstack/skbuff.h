@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * skbuff.h: the packet buffer.
+ *
+ * Theory of operation. A struct sk_buff is what a stage knows of a packet; its bytes stand in an area, which one or
+ * more sk_buffs (clones) share by reference count, and behind it in up to SKB_MAX_FRAGS fragments of further areas.
+ *
+ *      head        data              tail      end        frags[0]        frags[1]
+ *       | headroom  | linear bytes    | tailroom|          | bytes |       | bytes |
+ *       '-------------- one skb_area -----------'          skb_area        skb_area
+ *
+ * len counts linear bytes and fragments; data_len counts the fragments alone.
+ *
+ * Ownership: whoever holds an skb frees it, with a reason (kfree_skb) or as delivered (consume_skb). A receive handler
+ * consumes its skb on every path. Reference counts are not atomic: an skb belongs to one stack (one shard). What goes to
+ * another shard is unshared first (skb_unshare) and changes pools (skb_disown, skb_adopt).
+ *
+ * Bytes are reached through skb_may_pull and the accessors, which check bounds; header offsets are kept from head.
+ *
+ * Not done here: anything that knows a protocol.
+ */
+#ifndef NETSTACK_SKBUFF_H
+#define NETSTACK_SKBUFF_H
+
+#include <netstack/drop.h>
+#include <netstack/types.h>
+
+struct net_device;
+struct sock;
+struct skb_pool;
+
+#define SKB_MAX_FRAGS 18
+#define SKB_HEADROOM  128 /* what the library reserves in front of what it builds; drivers should leave >= 64 */
+#define SKB_SMALL     2048 /* area size of the small class, header of the area included */
+#define SKB_LARGE     (68 * 1024) /* area size of the large class: a 64 KiB GSO frame and its headers */
+
+/* Where packet bytes live; made by the pool, shared by reference count. */
+struct skb_area {
+	uint32_t refcnt;
+	uint32_t size; /* bytes at data[] */
+	uint8_t  class; /* pool's own */
+	void (*free)(struct skb_area *area, void *priv); /* foreign memory: called at the last put; NULL: the pool's */
+	void    *priv;
+	unsigned char *base; /* size bytes; normally follows this header */
+};
+
+struct skb_frag {
+	struct skb_area *area;
+	uint32_t off; /* from area->base */
+	uint32_t len;
+};
+
+enum skb_ip_summed {
+	CHECKSUM_NONE, /* nothing known: software verifies (rx), or the checksum is complete in the packet (tx) */
+	CHECKSUM_UNNECESSARY, /* rx: verified, by the device or by GRO */
+	CHECKSUM_COMPLETE, /* rx: csum holds the sum over all bytes from data on */
+	CHECKSUM_PARTIAL, /* only the pseudo-header is in: sum from csum_start, store at csum_start + csum_offset */
+};
+
+enum skb_pkt_type { SKB_PKT_HOST, SKB_PKT_BROADCAST, SKB_PKT_MULTICAST, SKB_PKT_OTHERHOST, SKB_PKT_OUTGOING, SKB_PKT_LOOPBACK };
+
+/* gso_type bits */
+enum { SKB_GSO_TCPV4 = 1 << 0, SKB_GSO_TCPV6 = 1 << 1, SKB_GSO_UDP_L4 = 1 << 2, SKB_GSO_TCP_ECN = 1 << 3, SKB_GSO_DODGY = 1 << 4 };
+
+/* Where a routed packet goes; a value, no references but dev, which outlives every queued skb (a device that goes away
+ * first purges what is queued for it). */
+struct skb_route {
+	struct net_device *dev; /* outgoing device, or the receiving one for local delivery */
+	struct ipaddr      nexthop; /* the gateway, or the destination itself when it is on the link */
+	uint32_t           mtu; /* bytes; what may go this way */
+	uint8_t            type; /* RTN_* */
+	uint8_t            flags; /* RT_F_* of route.h */
+};
+
+struct sk_buff {
+	struct sk_buff *next, *prev; /* for struct sk_buff_head; owner of the queue only */
+
+	unsigned char *head, *data, *tail, *end;
+	uint32_t       len;
+	uint32_t       data_len;
+	struct skb_area *area;
+
+	struct skb_pool   *pool; /* of the stack that owns it */
+	struct net_device *dev; /* rx: device it came in by; tx: goes out by */
+	struct sock       *sk; /* owner socket for memory accounting, or NULL */
+	void (*destructor)(struct sk_buff *skb); /* called before sk is forgotten; NULL: none */
+	ktime_t            tstamp; /* when it was received or is to be sent */
+
+	uint32_t hash; /* flow hash (symmetric), 0: not computed */
+	uint32_t csum; /* CHECKSUM_COMPLETE: folded later, host order of ones'-complement sum over big-endian words */
+	uint32_t mark;
+	uint32_t truesize; /* memory it stands for: struct, area and fragments */
+	uint16_t csum_start; /* CHECKSUM_PARTIAL: from head */
+	uint16_t csum_offset;
+	uint16_t gso_size; /* payload bytes per segment; 0: not GSO */
+	uint16_t gso_segs;
+	uint16_t protocol; /* EtherType, host order */
+	uint16_t mac_header, network_header, transport_header; /* from head; SKB_NO_HEADER when unset */
+	uint8_t  gso_type;
+	uint8_t  ip_summed : 2;
+	uint8_t  pkt_type : 3;
+	uint8_t  cloned : 1; /* may share its area */
+	uint8_t  steered : 1; /* already handed over between shards once: is not steered again before reassembly */
+	uint8_t  reassembled : 1; /* from fragments: max_frag holds the largest */
+	uint8_t  nr_frags;
+	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
+
+	struct skb_route rt;
+	_Alignas(8) unsigned char cb[64]; /* the stage that holds the skb; lost when it moves on */
+
+	struct skb_frag frags[SKB_MAX_FRAGS]; /* last: only nr_frags of them are ever initialised */
+};
+
+#define SKB_NO_HEADER ((uint16_t)0xffff)
+
+/* Pools. A stack has one; a driver allocates what it receives from its shard's stack (stack_skb_pool). */
+struct skb_pool_stats {
+	uint64_t outstanding_skbs; /* not yet freed; zero when a stack is idle and empty */
+	uint64_t outstanding_areas;
+	uint64_t outstanding_bytes; /* of areas */
+	uint64_t cached_areas; /* free, kept for reuse */
+	uint64_t failed; /* allocations refused: limit or no memory */
+	uint64_t drops[SKB_DROP_MAX];
+};
+
+struct skb_pool *skb_pool_new(size_t limit_bytes /* of areas outstanding; 0: none */);
+void             skb_pool_free(struct skb_pool *pool); /* asserts that nothing is outstanding */
+const struct skb_pool_stats *skb_pool_stats(const struct skb_pool *pool);
+void             skb_pool_trim(struct skb_pool *pool); /* gives cached memory back */
+
+/* A new skb with size bytes of linear room, headroom of which are reserved. NULL: no memory. */
+struct sk_buff *alloc_skb(struct skb_pool *pool, uint32_t size, uint32_t headroom);
+/* An area by itself, for fragments and for receive buffers. Reference count 1. */
+struct skb_area *skb_area_alloc(struct skb_pool *pool, uint32_t size);
+void             skb_area_put(struct skb_pool *pool, struct skb_area *area);
+static inline void skb_area_get(struct skb_area *area) { area->refcnt++; }
+/* Puts a filled area under a new skb: data at base + off, len bytes. Takes over the caller's reference, also on failure. */
+struct sk_buff *build_skb(struct skb_pool *pool, struct skb_area *area, uint32_t off, uint32_t len);
+
+void kfree_skb(struct sk_buff *skb, enum skb_drop_reason reason); /* the only way to drop; counts the reason. NULL is ignored */
+void consume_skb(struct sk_buff *skb); /* the packet reached its end in order */
+
+struct sk_buff *skb_clone(struct sk_buff *skb); /* shares the area and the fragments; NULL: no memory */
+struct sk_buff *skb_copy(const struct sk_buff *skb, uint32_t headroom); /* private and linear; NULL: no memory */
+int  skb_cow_head(struct sk_buff *skb, uint32_t headroom); /* makes the linear part private with that headroom: 0 or -ENOMEM */
+int  skb_unshare(struct sk_buff *skb); /* makes every byte private: 0 or -ENOMEM */
+int  skb_linearize(struct sk_buff *skb); /* everything into the linear part: 0 or -ENOMEM */
+static inline bool skb_is_nonlinear(const struct sk_buff *skb) { return skb->data_len != 0; }
+static inline bool skb_is_gso(const struct sk_buff *skb) { return skb->gso_size != 0; }
+static inline uint32_t skb_headlen(const struct sk_buff *skb) { return skb->len - skb->data_len; }
+static inline uint32_t skb_headroom(const struct sk_buff *skb) { return (uint32_t)(skb->data - skb->head); }
+static inline uint32_t skb_tailroom(const struct sk_buff *skb)
+{
+	return skb->data_len ? 0 : (uint32_t)(skb->end - skb->tail);
+}
+
+/* To another shard: the sender disowns (leaves its pool's books), the receiver adopts. The skb must be unshared. */
+void skb_disown(struct sk_buff *skb);
+void skb_adopt(struct skb_pool *pool, struct sk_buff *skb);
+
+/* Growing and shrinking. put and push assert that the room is there; pull and trim are checked by the caller's
+ * skb_may_pull or by len. */
+void *skb_put(struct sk_buff *skb, uint32_t n); /* at the tail; returns the first new byte */
+void *skb_push(struct sk_buff *skb, uint32_t n); /* at the front */
+void  skb_reserve(struct sk_buff *skb, uint32_t n); /* headroom of an empty skb */
+void *skb_pull(struct sk_buff *skb, uint32_t n); /* from the front, fragments included; NULL when len < n */
+void  skb_trim(struct sk_buff *skb, uint32_t len); /* from the end, fragments included; no-op when not longer */
+void *skb_put_data(struct sk_buff *skb, const void *src, uint32_t n);
+/* Adds a reference to area[off, off+len) behind the last byte: 0, or -EMSGSIZE when there is no free fragment slot. */
+int   skb_add_frag(struct sk_buff *skb, struct skb_area *area, uint32_t off, uint32_t len);
+/* Moves len bytes from the front of src's payload to the end of dst by reference where it can; the bytes leave src.
+ * 0, or -EMSGSIZE / -ENOMEM with both as they were. */
+int   skb_shift(struct sk_buff *dst, struct sk_buff *src, uint32_t len);
+
+/* Makes the first n bytes linear. False: the packet is shorter, or no memory. Pointers into the packet are stale after. */
+bool  skb_may_pull_slow(struct sk_buff *skb, uint32_t n);
+static inline bool skb_may_pull(struct sk_buff *skb, uint32_t n)
+{
+	return __builtin_expect(n <= skb_headlen(skb), 1) ? true : skb_may_pull_slow(skb, n);
+}
+
+/* Copies n bytes from off (counted from data) out of, or into, the packet: 0 or -EFAULT when beyond the end. */
+int skb_copy_bits(const struct sk_buff *skb, uint32_t off, void *to, uint32_t n);
+int skb_store_bits(struct sk_buff *skb, uint32_t off, const void *from, uint32_t n);
+/* n bytes at off: in place when they are linear, else copied to buf. NULL when beyond the end. */
+const void *skb_header_pointer(const struct sk_buff *skb, uint32_t off, uint32_t n, void *buf);
+
+/* Ones'-complement sum over [off, off+n), added to sum; not folded. */
+uint32_t skb_checksum(const struct sk_buff *skb, uint32_t off, uint32_t n, uint32_t sum);
+/* Resolves CHECKSUM_PARTIAL in software; afterwards CHECKSUM_NONE. 0, -ENOMEM, or -EINVAL when csum_start lies. */
+int skb_checksum_help(struct sk_buff *skb);
+
+static inline void skb_reset_mac_header(struct sk_buff *skb) { skb->mac_header = (uint16_t)(skb->data - skb->head); }
+static inline void skb_reset_network_header(struct sk_buff *skb) { skb->network_header = (uint16_t)(skb->data - skb->head); }
+static inline void skb_reset_transport_header(struct sk_buff *skb) { skb->transport_header = (uint16_t)(skb->data - skb->head); }
+static inline unsigned char *skb_mac_header(const struct sk_buff *skb) { return skb->head + skb->mac_header; }
+static inline unsigned char *skb_network_header(const struct sk_buff *skb) { return skb->head + skb->network_header; }
+static inline unsigned char *skb_transport_header(const struct sk_buff *skb) { return skb->head + skb->transport_header; }
+static inline int skb_network_offset(const struct sk_buff *skb) { return (int)(skb_network_header(skb) - skb->data); }
+static inline int skb_transport_offset(const struct sk_buff *skb) { return (int)(skb_transport_header(skb) - skb->data); }
+
+/* Queues: a ring through next and prev with the head as a member. Not shared between shards. */
+struct sk_buff_head {
+	struct sk_buff *next, *prev;
+	uint32_t        qlen;
+};
+
+void skb_queue_init(struct sk_buff_head *q);
+void skb_queue_tail(struct sk_buff_head *q, struct sk_buff *skb);
+void skb_queue_head(struct sk_buff_head *q, struct sk_buff *skb);
+void skb_queue_after(struct sk_buff_head *q, struct sk_buff *pos, struct sk_buff *skb);
+void skb_unlink(struct sk_buff_head *q, struct sk_buff *skb);
+struct sk_buff *skb_dequeue(struct sk_buff_head *q); /* NULL when empty */
+void skb_queue_splice_tail(struct sk_buff_head *from, struct sk_buff_head *to); /* from becomes empty */
+void skb_queue_purge(struct sk_buff_head *q, enum skb_drop_reason reason);
+static inline bool skb_queue_empty(const struct sk_buff_head *q) { return q->qlen == 0; }
+static inline struct sk_buff *skb_peek(const struct sk_buff_head *q) { return q->qlen ? q->next : NULL; }
+static inline struct sk_buff *skb_peek_tail(const struct sk_buff_head *q) { return q->qlen ? q->prev : NULL; }
+static inline bool skb_queue_is_last(const struct sk_buff_head *q, const struct sk_buff *skb)
+{
+	return skb->next == (const struct sk_buff *)(const void *)q;
+}
+#define skb_queue_walk(q, skb) \
+	for ((skb) = (q)->next; (skb) != (struct sk_buff *)(void *)(q); (skb) = (skb)->next)
+#define skb_queue_walk_safe(q, skb, tmp) \
+	for ((skb) = (q)->next, (tmp) = (skb)->next; (skb) != (struct sk_buff *)(void *)(q); (skb) = (tmp), (tmp) = (skb)->next)
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack.h: one network stack, as a machine without a clock: frames and time go in, frames and the next deadline come out.
+ *
+ * Theory of operation. A struct stack is one shard ("CPU") of one network namespace. It makes no system call, reads no
+ * clock, starts no thread and has no global state, so many may live in one process and each may be driven from a test.
+ * All calls on one stack come from one thread at a time. The embedder
+ *   1. publishes a configuration (netcfg.h) with stack_apply;
+ *   2. tells of arriving frames: either as an interrupt (stack_irq), to which the stack answers by polling the device with
+ *      ops->poll, in whose course the driver hands frames over by stack_rx; or by stack_rx outside of a poll, which
+ *      queues to the backlog as a non-NAPI driver's netif_rx does;
+ *   3. calls stack_run, which does what is due (softirqs in Linux's order, timers, socket wake-ups) within a budget and says
+ *      when it wants to be called again.
+ * Before calls on sockets outside of stack_run the embedder says what time it is (stack_set_now).
+ */
+#ifndef NETSTACK_STACK_H
+#define NETSTACK_STACK_H
+
+#include <netstack/netcfg.h>
+#include <netstack/skbuff.h>
+#include <netstack/types.h>
+
+struct stack;
+struct shard_msg;
+struct stack_event;
+
+#define STACK_MAX_CPUS 64
+#define STACK_CPU_ALL  UINT32_MAX /* for ops->tell: every shard but the sender */
+
+struct stack_ops {
+	/* Sends a frame: skb->data is at the Ethernet header. 0: taken (the driver frees it with consume_skb). -EAGAIN: the
+	 * device is full, the stack keeps skb and waits for stack_tx_ready. Other negative: refused, the stack drops it. */
+	int (*xmit)(void *priv, int ifindex, struct sk_buff *skb);
+	/* Polls a device after stack_irq: receives at most budget frames and hands each to stack_rx. Returns how many; fewer
+	 * than budget means that the device is empty and its interrupt is on again (napi_complete_done is the driver's
+	 * part). May refresh *now. NULL: there is no device that polls. */
+	int (*poll)(void *priv, int ifindex, int budget, ktime_t *now);
+	/* Hands a frame to the shard cpu; there it goes into stack_steered. Consumes skb (already disowned) on 0; on -ENOBUFS the
+	 * ring is full and the stack takes the skb back and drops it. NULL with one shard. */
+	int (*steer)(void *priv, unsigned cpu, struct sk_buff *skb);
+	/* Sends a copy of msg to shard cpu, or to all others (STACK_CPU_ALL); there it goes into stack_msg. Never lost, in order
+	 * for each pair of shards. NULL with one shard. */
+	void (*tell)(void *priv, unsigned cpu, const struct shard_msg *msg);
+	/* Readiness of a socket (socket.h). Called from within stack_run only, never from inside a socket call, so that any
+	 * call on any socket is allowed in it. */
+	void (*wake)(void *priv, uint64_t cookie, uint32_t events);
+	/* Changes that monitors want to see. Called from any entry point; must not call back into the stack. NULL: not wanted. */
+	void (*notify)(void *priv, const struct stack_event *ev);
+};
+
+struct stack_params {
+	uint64_t seed[4]; /* all randomness comes from here; shards of one namespace share seed[0..1], which key the flow hash and the ISN */
+	uint32_t cpu, ncpu; /* this shard and how many there are (1 to STACK_MAX_CPUS) */
+	uint64_t wall_offset_ns; /* wall clock minus ktime at start, for daytime and timestamps shown; 0 in tests */
+	size_t   mem_limit; /* bytes of packet areas; 0: none */
+	uint32_t instance; /* telling this start from the one before, for IP IDs and socket identities */
+};
+
+/* 0, -EINVAL or -ENOMEM. ops must outlive the stack; a stack without a configuration drops everything. */
+int  stack_new(struct stack **ret, const struct stack_params *params, const struct stack_ops *ops, void *priv, ktime_t now);
+/* Resets connections without sending, purges queues, frees everything. */
+void stack_free(struct stack *stack);
+
+/* Makes the stack follow a new version of the configuration (see netcfg.h). snap stays valid until every shard has applied a
+ * later one. 0, or -ENOMEM with the old one still in force. */
+int  stack_apply(struct stack *stack, const struct net_snapshot *snap, ktime_t now);
+const struct net_snapshot *stack_snapshot(const struct stack *stack);
+
+void stack_irq(struct stack *stack, int ifindex, ktime_t now); /* the device has frames: napi_schedule */
+void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now); /* consumes skb */
+void stack_steered(struct stack *stack, struct sk_buff *skb, ktime_t now); /* from another shard; consumes skb */
+void stack_msg(struct stack *stack, const struct shard_msg *msg, ktime_t now); /* from another shard */
+void stack_tx_ready(struct stack *stack, int ifindex, ktime_t now); /* the device takes frames again */
+void stack_set_now(struct stack *stack, ktime_t now); /* time only; never goes backwards */
+
+/* Runs softirqs, timers and wake-ups; budget bounds the frames received in this call (0: net.core.netdev_budget). Returns when it
+ * wants to be called next: now or earlier if work is left, KTIME_MAX if only an event can make work. */
+ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget);
+
+struct skb_pool *stack_skb_pool(struct stack *stack);
+unsigned stack_cpu(const struct stack *stack);
+ktime_t  stack_now(const struct stack *stack);
+void    *stack_priv(const struct stack *stack);
+
+/* Ends in order what can be ended at once: FIN or RST to every peer, as SIGTERM wants it. */
+void stack_shutdown(struct stack *stack, ktime_t now);
+
+/* ---- between shards: small, copied by value, plain data -------------------------------------------------------- */
+
+enum shard_msg_type {
+	SHARD_NEIGH_UPDATE, /* a neighbour was learned or changed */
+	SHARD_NEIGH_SOLICIT, /* please resolve: you are the shard that solicits for this next hop */
+	SHARD_NEIGH_FAILED,
+	SHARD_NEIGH_DEL, /* administrative */
+	SHARD_PORT_BIND, /* a UDP socket with one owner shard was bound */
+	SHARD_PORT_UNBIND,
+	SHARD_PMTU, /* path MTU learned from an ICMP error */
+};
+
+struct shard_msg {
+	enum shard_msg_type type;
+	uint32_t            from; /* sending shard */
+	int                 ifindex;
+	struct ipaddr       addr; /* neighbour, bound address, or destination of the PMTU */
+	struct eth_addr     lladdr;
+	uint8_t             nud; /* NUD_* of the neighbour */
+	uint8_t             proto; /* IPPROTO_* of a port */
+	uint16_t            port; /* host order */
+	uint16_t            flags;
+	uint32_t            mtu;
+	ktime_t             when;
+};
+
+/* ---- neighbours by hand (permanent entries are part of the configuration; this acts on learned ones) -------------- */
+int stack_neigh_delete(struct stack *stack, int ifindex, const struct ipaddr *addr, ktime_t now); /* 0 or -ENOENT */
+void stack_neigh_flush(struct stack *stack, int ifindex /* 0: all */, ktime_t now);
+
+/* ---- events --------------------------------------------------------------------------------------------------- */
+enum stack_event_type { STACK_EV_LINK, STACK_EV_ADDR, STACK_EV_ROUTE, STACK_EV_NEIGH, STACK_EV_NEIGH_DEL, STACK_EV_PMTU };
+
+struct stack_event {
+	enum stack_event_type type;
+	int             ifindex;
+	struct ipaddr   addr;
+	struct eth_addr lladdr;
+	uint8_t         nud;
+	bool            carrier, up;
+};
+
+/* ---- what can be seen from outside; every shard is asked and the sums are made by the caller ---------------------- */
+
+struct link_stats { /* as IFLA_STATS64 */
+	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_errors, tx_errors, rx_dropped, tx_dropped, multicast;
+	uint64_t rx_length_errors, rx_over_errors, rx_crc_errors, rx_frame_errors, rx_fifo_errors, rx_missed_errors, rx_nohandler;
+	uint64_t tx_fifo_errors, tx_carrier_errors;
+	uint32_t txq_len; /* frames waiting in the queue in front of the device */
+};
+
+struct softnet_stats { /* as /proc/net/softnet_stat */
+	uint64_t processed, dropped, time_squeeze, received_rps, flow_limit_count;
+	uint32_t backlog_len;
+};
+
+struct neigh_info {
+	int             ifindex;
+	struct ipaddr   addr;
+	struct eth_addr lladdr;
+	uint8_t         nud;
+	uint32_t        probes, queued; /* packets waiting */
+	ktime_t         used, confirmed, updated; /* when */
+};
+
+int  stack_link_stats(const struct stack *stack, int ifindex, struct link_stats *ret); /* 0 or -ENODEV */
+void stack_softnet_stats(const struct stack *stack, struct softnet_stats *ret);
+/* Calls fn for each neighbour of this shard until it returns non-zero, which is returned. */
+int  stack_neigh_foreach(struct stack *stack, int (*fn)(void *arg, const struct neigh_info *info), void *arg);
+/* Adds the shard's counters to sums[NET_MIB_MAX] (mib.h) and its drops to drops[SKB_DROP_MAX]. */
+void stack_mib_add(const struct stack *stack, uint64_t *sums);
+void stack_drops_add(const struct stack *stack, uint64_t *drops);
+
+const char *netstack_version(void);
+
+#endif

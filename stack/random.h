@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * random.h: randomness and keyed hashing, all from the stack's seed. get_random_* are of cryptographic strength (ChaCha20 keystream with
+ * fast key erasure, RFC 8439); siphash is SipHash-2-4.
+ */
+#ifndef STACK_RANDOM_H
+#define STACK_RANDOM_H
+
+#include <netstack/types.h>
+
+struct rng {
+	uint32_t key[8];
+	uint64_t block;
+	uint8_t  buf[256];
+	uint32_t used;
+};
+void     rng_init(struct rng *r, const uint64_t seed[4], uint64_t stream);
+void     rng_bytes(struct rng *r, void *buf, size_t len);
+uint32_t rng_u32(struct rng *r);
+uint64_t rng_u64(struct rng *r);
+uint32_t rng_below(struct rng *r, uint32_t n); /* uniform in [0, n), n > 0 */
+
+struct siphash_key { uint64_t k[2]; };
+uint64_t siphash(const struct siphash_key *key, const void *data, size_t len);
+
+#endif
