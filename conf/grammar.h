@@ -8,10 +8,15 @@
 #ifndef CONF_GRAMMAR_H
 #define CONF_GRAMMAR_H
 
+#include "grammar_ids.h"
 #include <netstack/types.h>
+#include <stdio.h>
+
+#define GRAMMAR_LINE_MAX 65536 /* bytes of a line, continuations joined; longer ones are refused */
 
 /* How a value looks. */
-enum arg_type { ARG_FLAG, ARG_NAME, ARG_WORD, ARG_U16, ARG_U32, ARG_ADDR, ARG_PREFIX /* ADDRESS[/LEN], host bits kept */, ARG_LLADDR, ARG_ENUM, ARG_REST };
+enum arg_type { ARG_FLAG, ARG_NAME, ARG_WORD, ARG_U16, ARG_U32, ARG_ADDR, ARG_PREFIX /* ADDRESS[/LEN], host bits kept */, ARG_LLADDR, ARG_ENUM, ARG_REST,
+	ARG_ASSIGN /* NAME=VALUE in the table; a cmd has it as the two args "name" and "value" */ };
 
 #define CMD_MAX_ARGS 24
 
@@ -19,8 +24,8 @@ struct cmd_arg {
 	const char     *key; /* "dev", "via"; for a positional value its name in lower case: "name", "prefix" */
 	enum arg_type   type;
 	const char     *str; /* the word as typed (unquoted; points into the cmd's buffer); an enum's canonical word */
-	uint32_t        num;
-	struct ipprefix prefix; /* ARG_ADDR and ARG_PREFIX; "default" is 0.0.0.0/0 */
+	uint32_t        num; /* ARG_U16, ARG_U32; the constant that an enum's word stands for (grammar_ids.h) */
+	struct ipprefix prefix; /* ARG_ADDR and ARG_PREFIX; "default" is 0.0.0.0/0; family 0 where a word stands for an address (num) */
 	bool            has_len; /* ARG_PREFIX: /LEN was typed */
 	struct eth_addr lladdr;
 	unsigned        column; /* from 1 */
@@ -52,5 +57,22 @@ const struct cmd_arg *cmd_arg(const struct cmd *cmd, const char *key); /* NULL: 
 int  cmd_format(const struct cmd *cmd, char *buf, size_t size);
 bool cmd_is_config(const struct cmd *cmd); /* may stand in a configuration file */
 bool cmd_is_readonly(const struct cmd *cmd); /* changes nothing: allowed to every client that may connect */
+
+/* The next candidates for the last word of line (empty after a blank), for completion. value: "" or the key of a value that only the daemon knows
+ * ("dev"), or "FILE"; then word is empty. fn may be called several times; len is at most GRAMMAR_LINE_MAX. */
+void grammar_complete(const char *line, size_t len, void (*fn)(void *arg, const char *word, const char *value, const char *help), void *arg);
+/* Help for the words in topic ("", "route", "route add") as plain text; 0, or -ENOENT with err filled. */
+int grammar_help(const char *topic, FILE *out, struct grammar_err *err);
+/* Every command's synopsis: plain for people, or as mdoc(7) for the manual. */
+enum grammar_form { GRAMMAR_PLAIN, GRAMMAR_MDOC };
+void grammar_synopsis(FILE *out, enum grammar_form form);
+
+/*
+ * A whole configuration: lines end with LF or CRLF, a backslash at the end of one joins the next to it. fn gets each command with its line (from 1); it may
+ * take cmd over by setting cmd->buf to NULL, and refuses by -errno with err filled (column 0: the line as a whole). Parsing ends at the first error.
+ * 0, or -errno with *ret_line and err set; err->column counts from the start of the line *ret_line, also inside a continued one.
+ */
+int grammar_parse_text(const char *text, size_t len, int (*fn)(void *arg, unsigned line, struct cmd *cmd, struct grammar_err *err), void *arg,
+		       unsigned *ret_line, struct grammar_err *err);
 
 #endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * grammar_ids.h: what a parsed command is. Behind each: the words, then the keys that cmd_arg() knows (in brackets when they may be missing).
+ *
+ * Two spellings of one request have one id: "show links" is CMD_LINK_SHOW, as "link show" is. An enum's num is the constant of <linux/rtnetlink.h>
+ * that the word stands for (type unicast: RTN_UNICAST; scope link: RT_SCOPE_LINK; proto static: RTPROT_STATIC; table main: RT_TABLE_MAIN), on is 1 and off is 0.
+ */
+#ifndef CONF_GRAMMAR_IDS_H
+#define CONF_GRAMMAR_IDS_H
+
+enum cmd_id {
+	CMD_NONE,
+	CMD_HELP, /* help in any place: topic (the words before it, possibly empty); answered where it is typed */
+
+	CMD_LINK_ADD, /* name type [host-name] [host-addr] [mtu] [address] [queues] [txqueuelen] [offload]; type's num is enum link_type of netcfg.h */
+	CMD_LINK_SET, /* dev [up] [down] [mtu] [address] [txqueuelen] [carrier] [promisc] [allmulti] [arp] [host-name] [host-addr] */
+	CMD_LINK_DEL, /* dev */
+	CMD_LINK_SHOW, /* [dev] [up] */
+
+	CMD_ADDR_ADD, /* prefix dev [broadcast] [scope] [label]; broadcast: an address, or num BROADCAST_AUTO or BROADCAST_NONE */
+	CMD_ADDR_REPLACE, /* the same */
+	CMD_ADDR_DEL, /* prefix dev */
+	CMD_ADDR_FLUSH, /* dev */
+	CMD_ADDR_SHOW, /* [dev] */
+
+	CMD_ROUTE_ADD, /* [type] prefix [via] [dev] [metric] [src] [table] [mtu] [advmss] [scope] [onlink] [proto] */
+	CMD_ROUTE_REPLACE, /* the same */
+	CMD_ROUTE_DEL, /* the same; what is missing matches any */
+	CMD_ROUTE_FLUSH, /* [table] [dev] */
+	CMD_ROUTE_GET, /* addr [from] [iif] [oif] [mark] */
+	CMD_ROUTE_SHOW, /* [prefix] [table] [dev] [type] [proto]; table's num is TABLE_ALL for all */
+
+	CMD_NEIGH_ADD, /* addr lladdr dev */
+	CMD_NEIGH_REPLACE, /* the same */
+	CMD_NEIGH_DEL, /* addr dev */
+	CMD_NEIGH_FLUSH, /* [dev] */
+	CMD_NEIGH_SHOW, /* [addr] [dev] */
+
+	CMD_SYSCTL_SET, /* name value */
+	CMD_SYSCTL_SHOW, /* [name] [all]; neither: all */
+
+	CMD_SERVICE_ADD, /* proto port what [address]; proto's num is IPPROTO_* */
+	CMD_SERVICE_DEL, /* proto port [address] */
+	CMD_SERVICE_SHOW, /* - */
+
+	CMD_SHOW_SOCKETS, /* [info] [tcp] [udp] [listening] */
+	CMD_SHOW_DROPS, /* [all] (those that never happened too) */
+	CMD_SHOW_SOFTNET, /* - */
+	CMD_SHOW_COUNTERS, /* [name] (the start of it) [all] (those that are 0 too) */
+	CMD_SHOW_VERSION, /* - */
+
+	CMD_SAVE, /* [file]; the daemon answers records {"line":"..."}, the file is written by the one who asks */
+	CMD_MONITOR, /* [what]: num is a mask of MONITOR_*, all without it */
+	CMD_RELOAD, /* - */
+
+	CMD_CONTROL_GROUP, /* group; may stand in the file only */
+	CMD_ID_MAX
+};
+
+enum { BROADCAST_AUTO = 1, BROADCAST_NONE = 2 };
+enum { MONITOR_LINK = 1, MONITOR_ADDR = 2, MONITOR_ROUTE = 4, MONITOR_NEIGH = 8, MONITOR_ALL = 15 };
+#define TABLE_ALL UINT32_MAX
+
+#endif
