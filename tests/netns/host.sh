@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# host.sh: netstackd as a host, seen by Linux's own tools.
+#
+#   namespace h:  tap0 10.10.0.1/24  <-- TAP -->  eth0 10.10.0.2/24 (netstackd)
+. "$(dirname "$0")/lib.sh"
+need arping ping curl nmap
+ns h
+daemon h <<-CONF
+	link add eth0 type tap host-name tap0 host-addr 10.10.0.1/24
+	link set eth0 up
+	addr add 10.10.0.2/24 dev eth0
+	service add tcp 7 echo
+	service add tcp 9 discard
+	service add tcp 13 daytime
+	service add tcp 80 http
+	service add udp 7 echo
+	service add udp 13 daytime
+CONF
+
+check "the first ping of all is answered: no first packet is lost" in_ns h ping -c 1 -W 2 10.10.0.2
+check "arping is answered" in_ns h arping -I tap0 -c 3 -w 5 10.10.0.2
+check "duplicate address detection finds our address" in_ns h bash -c '! arping -D -I tap0 -c 2 -w 3 10.10.0.2'
+lossless() { local out; out=$("$@" 2>&1); printf '%s\n' "$out" | tail -n 4; printf '%s\n' "$out" | grep -qE '[^0-9]0% packet loss'; }
+check "ping -c 100 -i 0.01 loses nothing" lossless in_ns h ping -q -c 100 -i 0.01 10.10.0.2
+check "ping -f -c 20000 loses nothing" lossless in_ns h timeout 100 ping -q -f -c 20000 10.10.0.2
+check "ping -s 65000 loses nothing: fragments both ways" lossless in_ns h ping -q -c 20 -i 0.05 -s 65000 10.10.0.2
+check "ping -s 65507, the largest there is" lossless in_ns h ping -q -c 3 -i 0.1 -s 65507 10.10.0.2
+check "ping with record route is answered" in_ns h ping -q -c 2 -i 0.1 -R 10.10.0.2
+check "ping with timestamps is answered" in_ns h ping -q -c 2 -i 0.1 -T tsandaddr 10.10.0.2
+check "an address that is not ours is not answered" in_ns h bash -c '! ping -c 1 -W 1 10.10.0.3'
+check "netstackd pings nobody away: the neighbour table knows the host" bash -c "$(declare -f nsctl); NSCTL=$NSCTL; nsctl neigh show | grep -q '10\.10\.0\.1.*lladdr'"
+
+ports=$(in_ns h timeout 280 nmap -sS -n -Pn -p- --min-rate 3000 --max-retries 3 -oG - 10.10.0.2 2>"$TMP/nmap.err" | grep -oE '[0-9]+/open/tcp' | cut -d/ -f1 | sort -n | paste -sd,)
+if [ "$ports" = 7,9,13,80 ]; then ok "nmap -sS -p- finds exactly the open ports"; else not_ok "nmap -sS -p- finds exactly the open ports: found '$ports'"; sed 's/^/# /' "$TMP/nmap.err" | tail -n 5; fi
+check "UDP to a closed port gets port unreachable" in_ns h python3 - <<-'PY'
+	import socket, sys
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); s.connect(("10.10.0.2", 9999)); s.send(b"x")
+	try: s.recv(10); sys.exit("answered?")
+	except ConnectionRefusedError: pass
+PY
+check "UDP echo, all sizes up to the largest datagram" in_ns h python3 - <<-'PY'
+	import os, socket
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); s.connect(("10.10.0.2", 7))
+	s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+	for n in [0, 1, 2, 3, 100, 1471, 1472, 1473, 2960, 9000, 30000, 65507]:
+	    d = os.urandom(n); s.send(d); r = s.recv(70000); assert r == d, (n, len(r))
+PY
+check "TCP to a closed port is refused at once" in_ns h python3 - <<-'PY'
+	import socket, time
+	t = time.time()
+	try: socket.create_connection(("10.10.0.2", 81), 5); raise SystemExit("connected?")
+	except ConnectionRefusedError: assert time.time() - t < 2
+PY
+check "daytime over TCP and UDP" in_ns h python3 - <<-'PY'
+	import socket
+	a = socket.create_connection(("10.10.0.2", 13), 5); d = b""
+	while (x := a.recv(100)): d += x
+	u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.settimeout(5); u.sendto(b"", ("10.10.0.2", 13)); e = u.recv(100)
+	assert b"20" in d and b"20" in e and d.endswith(b"\n"), (d, e)
+PY
+check "half-close: what was sent before comes back after our FIN" in_ns h python3 - <<-'PY'
+	import socket
+	a = socket.create_connection(("10.10.0.2", 7), 5); a.sendall(b"z" * 100000); a.shutdown(socket.SHUT_WR); n = 0
+	while (x := a.recv(65536)): n += len(x)
+	assert n == 100000, n
+PY
+check "the status page" in_ns h curl -sSf -m 10 -o "$TMP/page" http://10.10.0.2/
+check "metrics in Prometheus' text form" bash -c "ip netns exec $(nsname h) curl -sSf -m 10 http://10.10.0.2/metrics | grep -q '^# TYPE '"
+check "status.json is JSON" bash -c "ip netns exec $(nsname h) curl -sSf -m 10 http://10.10.0.2/status.json | python3 -m json.tool"
+check "show sockets lists the listeners" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show sockets | grep -qE 'LISTEN.*:80'"
+check "show drops names what died" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show drops | grep -q no_socket"
+check "the daemon is still there" daemon_alive
+check "it ends with status 0 when told to" stop_daemon
+check "its TAP is gone with it" bash -c "! ip netns exec $(nsname h) ip link show tap0"
+plan_end

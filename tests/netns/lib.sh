@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+# lib.sh: what the network namespace tests share. Source it; it gives:
+#
+#   ns NAME                  makes a namespace of this test's own; "$(nsname NAME)" is its real name
+#   in_ns NAME CMD...        runs CMD in it
+#   daemon NAME <<CONFIG     starts netstackd in namespace NAME with that configuration and waits until it answers
+#   nsctl WORDS...           talks to it
+#   ok TEXT / not_ok TEXT    one TAP line; check TEXT CMD... runs CMD and reports
+#   plan_end                 prints the plan; the exit status says whether all passed
+#
+# Everything that was made is removed at exit, also after a failure or a signal; only processes that were started here are ended, by
+# pid. WORKERS (1) is handed to the daemon. BUILD is the build folder.
+set -u
+export LC_ALL=C
+BUILD=${BUILD:-${abs_top_builddir:-$(cd "$(dirname "$0")/../.." && pwd)/build}}
+SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+NETSTACKD=${NETSTACKD:-$BUILD/netstackd}
+NSCTL=${NSCTL:-$BUILD/nsctl}
+WORKERS=${WORKERS:-1}
+TAG=$(printf 'nst%x%x' $$ "$((RANDOM))")
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/$TAG.XXXXXX")
+TESTS=0 FAILED=0 PIDS=() SPACES=() DAEMON_PID=
+export NETSTACKD_CONTROL=$TMP/control
+
+nsname() { printf '%s-%s' "$TAG" "$1"; }
+ns() {
+	ip netns add "$(nsname "$1")" || bail "cannot make a network namespace (this test needs root)"
+	SPACES+=("$(nsname "$1")")
+	in_ns "$1" ip link set lo up
+	# what a peer's own settings could hide
+	in_ns "$1" sysctl -qw net.ipv4.tcp_congestion_control=cubic net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
+	:
+}
+in_ns() { local n; n=$(nsname "$1"); shift; ip netns exec "$n" "$@"; }
+# run in the background in a namespace; the pid is remembered and stands in $!
+bg_ns() { local n; n=$(nsname "$1"); shift; ip netns exec "$n" "$@" & PIDS+=($!); }
+
+end_pid() { # TERM, then KILL after at most $2 (default 5) seconds
+	local pid=$1 i n=$((${2:-5} * 20))
+	kill "$pid" 2>/dev/null || return 0
+	for ((i = 0; i < n; i++)); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+	kill -KILL "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	return 0
+}
+cleanup() {
+	local status=$? p s
+	trap - EXIT INT TERM HUP
+	if [ -n "$DAEMON_PID" ]; then end_pid "$DAEMON_PID"; fi
+	for p in "${PIDS[@]}"; do end_pid "$p" 1; done
+	for s in "${SPACES[@]}"; do ip netns del "$s" 2>/dev/null; done
+	if [ "$FAILED" -ne 0 ] && [ -s "$TMP/daemon.log" ]; then
+		echo "# the daemon's log:"; tail -n 40 "$TMP/daemon.log" | sed 's/^/# /'
+	fi
+	rm -rf "$TMP"
+	exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+
+bail() { echo "Bail out! $*"; exit 99; }
+ok() { TESTS=$((TESTS + 1)); echo "ok $TESTS - $*"; }
+not_ok() { TESTS=$((TESTS + 1)); FAILED=$((FAILED + 1)); echo "not ok $TESTS - $*"; }
+# check TEXT CMD...: passes when CMD exits 0; its output is shown when it does not
+check() {
+	local text=$1 out status
+	shift
+	out=$("$@" 2>&1); status=$?
+	if [ $status -eq 0 ]; then ok "$text"; else
+		not_ok "$text"; echo "# command: $*"; echo "# status: $status"; printf '%s\n' "$out" | tail -n 25 | sed 's/^/#   /'
+	fi
+	return $status
+}
+# refuse TEXT CMD...: passes when CMD fails
+refuse() { local text=$1; shift; if "$@" >"$TMP/refuse.out" 2>&1; then not_ok "$text"; sed 's/^/#   /' "$TMP/refuse.out" | tail -n 10; else ok "$text"; fi; }
+plan_end() { echo "1..$TESTS"; [ "$FAILED" -eq 0 ]; }
+need() { local p; for p; do command -v "$p" >/dev/null || bail "$p is missing"; done; }
+# wait_for SECONDS CMD...: until CMD succeeds
+wait_for() { local end=$((SECONDS + $1)); shift; until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || return 1; sleep 0.05; done; }
+
+nsctl() { "$NSCTL" -s "$NETSTACKD_CONTROL" "$@"; }
+daemon() { # namespace; the configuration comes on standard input
+	local n=$1; shift
+	cat >"$TMP/netstackd.conf"
+	ip netns exec "$(nsname "$n")" "$NETSTACKD" --foreground -c "$TMP/netstackd.conf" --control "$NETSTACKD_CONTROL" --workers "$WORKERS" "$@" >>"$TMP/daemon.log" 2>&1 &
+	DAEMON_PID=$!
+	if ! wait_for 20 nsctl show version; then
+		sed 's/^/# /' "$TMP/daemon.log"; bail "netstackd did not start"
+	fi
+}
+daemon_alive() { kill -0 "$DAEMON_PID" 2>/dev/null; }
+stop_daemon() { # exit status of the daemon
+	local pid=$DAEMON_PID status; DAEMON_PID=
+	kill "$pid"; ( sleep 15; kill -KILL "$pid" 2>/dev/null ) & local k=$!
+	wait "$pid"; status=$?; kill "$k" 2>/dev/null; wait "$k" 2>/dev/null
+	return $status
+}
+need ip sysctl
+[ -x "$NETSTACKD" ] && [ -x "$NSCTL" ] || bail "netstackd and nsctl are not built in $BUILD"

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# lossy.sh: TCP over a bad wire: 2 % loss, 5 % reordering, 1 % duplication, 20 ms delay each way.
+#
+#   namespace c:  wire0 10.10.0.1/24 <-- relay --> wire1 -- bridge br0 -- tap0  namespace d  <-- TAP --> eth0 10.10.0.2/24 (netstackd)
+. "$(dirname "$0")/lib.sh"
+need curl python3
+SIZE=${SIZE:-10485760}
+SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+RELAY=${RELAY:-$BUILD/tests/netns/relay}
+[ -x "$RELAY" ] || bail "$RELAY is not built"
+ns c
+ns d
+echo "# relay seed $SEED"
+"$RELAY" "$(nsname c)" wire0 "$(nsname d)" wire1 --delay 20 --loss 2 --reorder 5 --dup 1 --seed "$SEED" >"$TMP/relay.log" 2>&1 &
+PIDS+=($!); RELAY_PID=$!
+wait_for 10 grep -q ready "$TMP/relay.log" || bail "the relay did not start: $(cat "$TMP/relay.log")"
+daemon d <<-CONF
+	link add eth0 type tap host-name tap0
+	link set eth0 up
+	addr add 10.10.0.2/24 dev eth0
+	service add tcp 7 echo
+	service add tcp 80 http
+CONF
+in_ns d ip link add br0 type bridge && in_ns d ip link set br0 up
+in_ns d ip link set tap0 master br0 up && in_ns d ip link set wire1 master br0 up
+in_ns c ip addr add 10.10.0.1/24 dev wire0 && in_ns c ip link set wire0 up
+wait_for 20 in_ns c ping -c 1 -W 1 10.10.0.2
+
+python3 "$SRC/tests/netns/bytes.py" make "$SIZE" >"$TMP/want"
+check "download $SIZE bytes over the bad wire" in_ns c curl -sSf -m 180 -o "$TMP/got" "http://10.10.0.2/bytes/$SIZE"
+check "every byte is right" cmp "$TMP/want" "$TMP/got"
+check "upload $SIZE bytes over the bad wire" in_ns c curl -sSf -m 180 -H 'Expect:' -T "$TMP/want" -o "$TMP/answer" http://10.10.0.2/sink
+check "the answer is the count and the CRC-32" test "$(cat "$TMP/answer" 2>/dev/null)" = "$(python3 "$SRC/tests/netns/bytes.py" crc "$TMP/want")"
+check "echo both ways at once over the bad wire" in_ns c timeout 180 python3 "$SRC/tests/netns/bytes.py" echo 10.10.0.2 7 $((SIZE / 5))
+check "fast retransmit was at work, not timeouts alone" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show counters | grep -E 'TCPFastRetrans|TCPSackRecovery' | grep -vqE '[^0-9]0$'"
+check "the daemon is still there and ends well" stop_daemon
+kill "$RELAY_PID"; wait "$RELAY_PID" 2>/dev/null; sed -n '2,$s/^/# relay: /p' "$TMP/relay.log"
+check "the wire really was bad" grep -qE 'lost [1-9][0-9]* reordered [1-9][0-9]* duplicated [1-9]' "$TMP/relay.log"
+plan_end
