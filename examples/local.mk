@@ -1,0 +1,1 @@
+# Programs that use nothing but the installed headers of libnetstack.
