@@ -4,8 +4,12 @@
  * sock.c (life, memory accounts, options of SOL_SOCKET, wake-ups), inet_hash.c (tables and local ports), epoll.c, dump.c, udp.c, raw.c, tcp*.c.
  *
  * Life. A struct sock has a reference count (timers, tables and queued skbs do not hold references: the protocol's destroy undoes them; what holds one is
- * the handle of the application, an accept queue, and a running call). ns_close detaches the handle and calls proto->close, which destroys the sock now or,
- * for TCP, when the connection has ended (sock->dead meanwhile).
+ * the handle of the application, an accept queue, and a running call). ns_close detaches the handle and calls proto->close, which takes over the handle's
+ * reference: it puts it now or, for TCP, when the connection has ended (sock->dead meanwhile). The last sock_put calls proto->destroy; the memory stays until
+ * the last skb that is charged to the sock (skb_set_owner_*) is freed, which may stand in a neighbour's queue or in front of a device.
+ *
+ * Directions. In a struct sock and in a struct ehash_entry saddr/sport are ours and daddr/dport the peer's. The lookups take what a received packet has:
+ * saddr/sport the peer's, daddr/dport ours.
  */
 #ifndef STACK_SOCK_H
 #define STACK_SOCK_H
@@ -20,6 +24,7 @@
 struct msghdr;
 struct proto;
 struct ns_epitem;
+struct bind_bucket; /* a local port in use; inet_hash.c */
 
 /* Socket states are TCP's, as everywhere in Linux; the numbers are those of <netinet/tcp.h>, so that tcp_info and ss agree. */
 enum tcp_sk_state {
@@ -61,14 +66,23 @@ struct sock {
 	uint8_t             shutdown; /* SHUTDOWN_* */
 	bool                dead; /* the application has closed */
 	bool                hashed_listen;
+	bool                auto_port; /* the port was chosen by connect or by the first send, not by bind */
+	bool                bound_addr; /* rcv_saddr was given to bind */
+	bool                announced; /* other shards know of this port */
+	bool                nospace; /* the application was refused room to send: it waits for EPOLLOUT */
 	uint32_t            refcnt;
+	uint32_t            skb_refs; /* skbs whose destructor will come back to this sock */
 
 	/* options */
 	bool                reuse, reuseport, broadcast, keepopen, linger_on, oobinline, timestamp, pktinfo, recvttl, recvtos, recverr, replica, freebind, nodefrag;
 	uint8_t             tos, ttl /* 0: default */, mcast_ttl, pmtudisc, userlocks /* bit 0: SO_SNDBUF set, bit 1: SO_RCVBUF set */;
-	bool                mcast_loop;
-	int                 linger_secs, rcvlowat, priority;
+	bool                mcast_loop, mcast_all, timestampns, recvopts, no_check, bind_no_port, reuse_repeat, rxq_ovfl, recvorigdst;
+	uint8_t             min_ttl, optlen, ipopt[40]; /* IP_OPTIONS, sent with each packet */
+	int                 mcast_if; /* ifindex of IP_MULTICAST_IF, 0: by route */
+	struct ipaddr       mcast_addr; /* the address it was named by */
+	int                 linger_secs, rcvlowat, priority, incoming_cpu;
 	uint32_t            mark;
+	uint64_t            max_pacing_rate; /* bytes a second; UINT64_MAX: none */
 	ktime_t             rcvtimeo, sndtimeo;
 
 	/* memory, in bytes of truesize. Receive: what stands in receive queues; send: what was made by the application and not yet freed */
@@ -117,12 +131,17 @@ extern const struct proto tcp_prot, udp_prot, raw_prot;
 struct sock *sk_alloc(struct stack *stack, int family, const struct proto *prot); /* refcnt 1, in stack->socks, options at their defaults, proto->init called; NULL: no memory or limit */
 static inline void sock_hold(struct sock *sk) { sk->refcnt++; }
 void sock_put(struct sock *sk); /* the last one destroys */
+/* All sockets of the shard, by struct sock.node, newest last; tcp_exit walks it. A sock leaves the list when its last reference is put. */
+struct list_head *sock_list(struct stack *stack);
 /* Readiness changed: events are gathered, ops->wake is called at the end of stack_run. Edge: a set bit that the application has not been told of yet. */
 void sk_wake(struct sock *sk, uint32_t events);
 void sk_error(struct sock *sk, int err); /* sets err and wakes with ERR|HUP|IN as fits */
 int  sk_take_error(struct sock *sk); /* negative errno, or 0; clears it */
 /* Receive queue. Takes skb into rmem and queues it, or frees it with the reason and returns -ENOMEM. force: control data that must not be lost. */
 int  sock_queue_rcv_skb(struct sock *sk, struct sk_buff *skb);
+/* Memory of the protocol in this shard, in bytes (tcp_mem_limit, udp_mem_limit): charged by skb_set_owner_r/w, uncharged at the free. */
+bool   sk_mem_fits(const struct sock *sk, uint32_t bytes); /* false: the limit would be passed */
+size_t sk_mem_used(const struct stack *stack, uint8_t protocol);
 void skb_set_owner_r(struct sk_buff *skb, struct sock *sk); /* charges truesize to rmem until the skb is freed or orphaned */
 void skb_set_owner_w(struct sk_buff *skb, struct sock *sk); /* to wmem; at the free: sk->wmem falls, and write space is announced when it halves */
 void skb_orphan(struct sk_buff *skb); /* calls the destructor */
@@ -142,24 +161,28 @@ int  ip_setsockopt(struct sock *sk, int name, const void *val, socklen_t len);
 int  ip_getsockopt(struct sock *sk, int name, void *val, socklen_t *len);
 
 /* inet_hash.c: tables keyed by protocol. TCP: established, listening, TIME-WAIT (struct inet_timewait in tcp_minisocks.c has a struct sock_common-like
- * head: it is looked up through struct ehash_entry). */
+ * head: it is looked up through struct ehash_entry). The established table is TCP's alone. Several entries of one 4-tuple may stand in it for a moment
+ * (a TIME-WAIT and its successor); the last inserted is found. */
 struct ehash_entry { /* member of whatever stands in the established table */
 	struct hlist_node node;
 	uint32_t          hash;
 	uint16_t          sport, dport;
-	struct ipaddr     saddr, daddr;
+	struct ipaddr     saddr, daddr; /* ours, the peer's */
 	uint8_t           state; /* SS_TIME_WAIT, SS_NEW_SYN_RECV or a full sock's at the time of hashing */
 	uint8_t           kind; /* EHASH_SOCK, EHASH_TW, EHASH_REQ */
-	int               ifindex;
+	int               ifindex; /* bound device, 0: any */
 	void             *obj; /* struct sock *, or the minisock */
 };
 enum { EHASH_SOCK, EHASH_TW, EHASH_REQ };
 void inet_ehash_insert(struct stack *stack, struct ehash_entry *e); /* e->hash from flow_hash_tuple */
 void inet_ehash_remove(struct stack *stack, struct ehash_entry *e);
+/* As a received packet has them: saddr, sport the peer's; daddr, dport ours. */
 struct ehash_entry *inet_ehash_lookup(struct stack *stack, uint32_t hash, const struct ipaddr *saddr, uint16_t sport, const struct ipaddr *daddr, uint16_t dport, int iif);
 /* Best listener for a destination: address over wildcard, device over none, REUSEPORT spread by hash. NULL: none. */
 struct sock *inet_lhash_lookup(struct stack *stack, const struct ipaddr *daddr, uint16_t dport, uint32_t flow_hash, int iif);
+/* The port must have been bound and inet_listen_conflict asked (ns_listen does both before proto->listen). */
 void inet_listen_hash(struct sock *sk);
+int  inet_listen_conflict(const struct sock *sk); /* 0, or -EADDRINUSE: another socket listens there and not both have SO_REUSEPORT */
 void inet_listen_unhash(struct sock *sk);
 /* Local ports. port 0: an ephemeral one (RFC 6056 algorithm 3: random offset, hashed; for a socket that will not be connected). -EADDRINUSE, -EACCES, -EADDRNOTAVAIL. SO_REUSEADDR, SO_REUSEPORT as on Linux. */
 int  inet_bind_port(struct sock *sk, const struct ipaddr *addr, uint16_t port);
@@ -167,6 +190,19 @@ int  inet_bind_port(struct sock *sk, const struct ipaddr *addr, uint16_t port);
 int  inet_connect_port(struct sock *sk, const struct ipaddr *daddr, uint16_t dport, bool (*tw_reuse)(struct stack *, struct ehash_entry *));
 void inet_inherit_port(struct sock *parent, struct sock *child); /* an accepted connection shares its listener's bucket */
 void inet_put_port(struct sock *sk);
+/* A connection in TIME-WAIT goes on occupying its local port after its sock is gone: a member of the minisock. */
+struct inet_tw_port {
+	struct hlist_node   node;
+	struct bind_bucket *bucket;
+	struct ipaddr       rcv_saddr;
+	int                 bound_dev_if;
+	bool                reuse, reuseport;
+};
+void inet_tw_take_port(struct inet_tw_port *tw, const struct sock *sk); /* shares sk's bucket; call it before sk lets go of its port */
+void inet_tw_put_port(struct stack *stack, struct inet_tw_port *tw);
+/* Calls fn for every entry of the established table, in no order; fn may remove the entry it is given, nothing else. Stops at non-zero, returns it. */
+int  inet_ehash_foreach(struct stack *stack, int (*fn)(void *arg, struct ehash_entry *e), void *arg);
+unsigned inet_ehash_count(const struct stack *stack);
 /* UDP: bound sockets by port. Iterates best match; see udp.c. */
 struct sock *inet_uhash_lookup(struct stack *stack, const struct ipaddr *saddr, uint16_t sport, const struct ipaddr *daddr, uint16_t dport, uint32_t flow_hash, int iif);
 int  inet_uhash_foreach(struct stack *stack, uint16_t dport, int (*fn)(void *arg, struct sock *sk), void *arg); /* for broadcast and multicast */

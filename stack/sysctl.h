@@ -74,6 +74,8 @@
 	X(tcp_notsent_lowat, uint, "net.ipv4.tcp_notsent_lowat", UINT32_MAX, 0, UINT32_MAX, "unsent bytes below which a socket is writable") \
 	X(tcp_rfc1337, bool, "net.ipv4.tcp_rfc1337", 0, 0, 1, "ignore resets in TIME-WAIT") \
 	X(udp_rmem_min, int, "net.ipv4.udp_rmem_min", 4096, 1, INT32_MAX, "least receive buffer of a UDP socket") \
+	X(udp_mem_limit, int, "net.ipv4.udp_mem_limit", 134217728, 65536, INT32_MAX, "bytes that all UDP and raw buffers of a shard may hold") \
+	X(max_sockets, int, "net.core.max_sockets", 262144, 1, INT32_MAX, "sockets that applications may have open in a shard") \
 	X(neigh_gc_thresh1, int, "net.ipv4.neigh.default.gc_thresh1", 128, 0, INT32_MAX, "neighbours below which nothing is collected") \
 	X(neigh_gc_thresh2, int, "net.ipv4.neigh.default.gc_thresh2", 512, 0, INT32_MAX, "neighbours above which old ones go") \
 	X(neigh_gc_thresh3, int, "net.ipv4.neigh.default.gc_thresh3", 1024, 1, INT32_MAX, "most neighbours") \
