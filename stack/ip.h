@@ -36,7 +36,10 @@ void tcp_v4_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t
 void udp_rcv(struct stack *stack, struct sk_buff *skb);
 void udp_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t code, uint32_t info);
 void icmp_rcv(struct stack *stack, struct sk_buff *skb);
-void raw_rcv(struct stack *stack, struct sk_buff *skb); /* sees a copy of what local delivery sees; does not consume */
+/* Raw sockets see a copy of what local delivery sees: data at the transport header, network_header set. Does not consume. True: a socket wanted the protocol, so there is no
+ * ICMP protocol unreachable. raw_err: as ip_proto.err, for the raw sockets of the quoted packet's protocol. */
+bool raw_rcv(struct stack *stack, struct sk_buff *skb);
+void raw_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t code, uint32_t info);
 
 void ip_local_deliver(struct stack *stack, struct sk_buff *skb);
 void ip_forward(struct stack *stack, struct sk_buff *skb);
