@@ -89,6 +89,15 @@
 	X(neigh_unres_qlen_bytes, int, "net.ipv4.neigh.default.unres_qlen_bytes", 212992, 0, INT32_MAX, "bytes that wait for one neighbour") \
 	X(neigh_locktime, int, "net.ipv4.neigh.default.locktime_ms", 1000, 0, INT32_MAX, "milliseconds for which a new address cannot be changed again")
 
+/* Congestion controls by name; the enumerator is the value of sysctl_values.tcp_congestion and the index into the table of tcp_cong.c. */
+#define TCP_CONGS(X) X(CUBIC, "cubic") X(RENO, "reno")
+enum tcp_cong_id {
+#define TCP_CONG_E(id, name) TCP_CONG_##id,
+	TCP_CONGS(TCP_CONG_E)
+#undef TCP_CONG_E
+	TCP_CONG_MAX
+};
+
 typedef int      sysctl_int;
 typedef unsigned sysctl_uint;
 typedef bool     sysctl_bool;
@@ -97,7 +106,7 @@ struct sysctl_values {
 #define NET_SYSCTL_FIELD(field, type, name, def, min, max, help) sysctl_##type field;
 	NET_SYSCTLS(NET_SYSCTL_FIELD)
 #undef NET_SYSCTL_FIELD
-	uint8_t tcp_congestion; /* index into the table of tcp_cong.c; net.ipv4.tcp_congestion_control, "cubic" */
+	uint8_t tcp_congestion; /* enum tcp_cong_id; net.ipv4.tcp_congestion_control, "cubic" */
 };
 
 extern const struct sysctl_values sysctl_defaults;
