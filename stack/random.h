@@ -20,6 +20,9 @@ uint32_t rng_u32(struct rng *r);
 uint64_t rng_u64(struct rng *r);
 uint32_t rng_below(struct rng *r, uint32_t n); /* uniform in [0, n), n > 0 */
 
+/* One 64-byte block of the ChaCha20 keystream, RFC 8439 section 2.3. */
+void     chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3], uint8_t out[64]);
+
 struct siphash_key { uint64_t k[2]; };
 uint64_t siphash(const struct siphash_key *key, const void *data, size_t len);
 

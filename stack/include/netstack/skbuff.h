@@ -17,6 +17,14 @@
  *
  * Bytes are reached through skb_may_pull and the accessors, which check bounds; header offsets are kept from head.
  *
+ * Who may write where. The bytes of an area belong to everybody who holds a reference to it. Two rules follow:
+ *   - headers: an skb may push into its headroom, or change bytes of its linear part, when skb_head_writable says so, which
+ *     skb_cow_head makes true: no other reference reads in front of the payload. A holder that promises to read only from its
+ *     own data pointer on (TCP's write queue) says so once with skb_header_release; a clone made for sending may then push its
+ *     headers into the shared headroom. While an earlier clone is still under way the later one gets a head of its own
+ *     and the payload becomes a fragment of it: no payload byte is copied.
+ *   - tail: skb_put is for the one who built the skb, before it is cloned.
+ *
  * Not done here: anything that knows a protocol.
  */
 #ifndef NETSTACK_SKBUFF_H
@@ -38,6 +46,7 @@ struct skb_pool;
 struct skb_area {
 	uint32_t refcnt;
 	uint32_t size; /* bytes at data[] */
+	uint16_t nohdr; /* how many of the references never look in front of the payload (skb_header_release) */
 	uint8_t  class; /* pool's own */
 	void (*free)(struct skb_area *area, void *priv); /* foreign memory: called at the last put; NULL: the pool's */
 	void    *priv;
@@ -89,6 +98,7 @@ struct sk_buff {
 	uint32_t hash; /* flow hash (symmetric), 0: not computed */
 	uint32_t csum; /* CHECKSUM_COMPLETE: folded later, host order of ones'-complement sum over big-endian words */
 	uint32_t mark;
+	int32_t  skb_iif; /* index of the device it came in by; goes along to another shard, where dev does not */
 	uint32_t truesize; /* memory it stands for: struct, area and fragments */
 	uint16_t csum_start; /* CHECKSUM_PARTIAL: from head */
 	uint16_t csum_offset;
@@ -102,6 +112,7 @@ struct sk_buff {
 	uint8_t  cloned : 1; /* may share its area */
 	uint8_t  steered : 1; /* already handed over between shards once: is not steered again before reassembly */
 	uint8_t  reassembled : 1; /* from fragments: max_frag holds the largest */
+	uint8_t  nohdr : 1; /* skb_header_release was called */
 	uint8_t  nr_frags;
 	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
 
@@ -112,6 +123,7 @@ struct sk_buff {
 };
 
 #define SKB_NO_HEADER ((uint16_t)0xffff)
+_Static_assert(offsetof(struct sk_buff, next) == 0 && offsetof(struct sk_buff, prev) == sizeof(void *), "queues count on it");
 
 /* Pools. A stack has one; a driver allocates what it receives from its shard's stack (stack_skb_pool). */
 struct skb_pool_stats {
@@ -126,7 +138,8 @@ struct skb_pool_stats {
 struct skb_pool *skb_pool_new(size_t limit_bytes /* of areas outstanding; 0: none */);
 void             skb_pool_free(struct skb_pool *pool); /* asserts that nothing is outstanding */
 const struct skb_pool_stats *skb_pool_stats(const struct skb_pool *pool);
-void             skb_pool_trim(struct skb_pool *pool); /* gives cached memory back */
+void             skb_pool_trim(struct skb_pool *pool); /* gives cached memory back, but for a few */
+bool             skb_pool_wants_trim(const struct skb_pool *pool); /* there is more than these few */
 
 /* A new skb with size bytes of linear room, headroom of which are reserved. NULL: no memory. */
 struct sk_buff *alloc_skb(struct skb_pool *pool, uint32_t size, uint32_t headroom);
@@ -142,7 +155,22 @@ void consume_skb(struct sk_buff *skb); /* the packet reached its end in order */
 
 struct sk_buff *skb_clone(struct sk_buff *skb); /* shares the area and the fragments; NULL: no memory */
 struct sk_buff *skb_copy(const struct sk_buff *skb, uint32_t headroom); /* private and linear; NULL: no memory */
-int  skb_cow_head(struct sk_buff *skb, uint32_t headroom); /* makes the linear part private with that headroom: 0 or -ENOMEM */
+/* Makes the head writable (see above) with at least that headroom: 0 or -ENOMEM. Up to 256 bytes from data on are private
+ * and linear afterwards; a longer linear part may go on as a fragment. Pointers into the packet are stale after. */
+int  skb_cow_head(struct sk_buff *skb, uint32_t headroom);
+/* Nobody else reads in front of the payload. */
+static inline bool skb_head_writable(const struct sk_buff *skb)
+{
+	return skb->area->refcnt - (uint32_t)(skb->area->nohdr - skb->nohdr) == 1;
+}
+/* The holder promises to read this skb only from data on, and never to push: what is in front belongs to its clones. */
+static inline void skb_header_release(struct sk_buff *skb)
+{
+	if (!skb->nohdr) {
+		skb->nohdr = 1;
+		skb->area->nohdr++;
+	}
+}
 int  skb_unshare(struct sk_buff *skb); /* makes every byte private: 0 or -ENOMEM */
 int  skb_linearize(struct sk_buff *skb); /* everything into the linear part: 0 or -ENOMEM */
 static inline bool skb_is_nonlinear(const struct sk_buff *skb) { return skb->data_len != 0; }
@@ -166,10 +194,12 @@ void  skb_reserve(struct sk_buff *skb, uint32_t n); /* headroom of an empty skb 
 void *skb_pull(struct sk_buff *skb, uint32_t n); /* from the front, fragments included; NULL when len < n */
 void  skb_trim(struct sk_buff *skb, uint32_t len); /* from the end, fragments included; no-op when not longer */
 void *skb_put_data(struct sk_buff *skb, const void *src, uint32_t n);
-/* Adds a reference to area[off, off+len) behind the last byte: 0, or -EMSGSIZE when there is no free fragment slot. */
+/* Adds a reference of its own to area[off, off+len) behind the last byte (one that goes on where the last fragment ends is merged
+ * with it): 0, or -EMSGSIZE when there is no free fragment slot. */
 int   skb_add_frag(struct sk_buff *skb, struct skb_area *area, uint32_t off, uint32_t len);
-/* Moves len bytes from the front of src's payload to the end of dst by reference where it can; the bytes leave src.
- * 0, or -EMSGSIZE / -ENOMEM with both as they were. */
+/* Moves len bytes from the front of src's payload to the end of dst by reference where it can; the bytes leave src, and with them
+ * their share of truesize (the sum of both stays the same, so that memory accounts need no correction).
+ * 0, or -EMSGSIZE (no fragment slots) / -EINVAL (src is shorter) with both as they were. */
 int   skb_shift(struct sk_buff *dst, struct sk_buff *src, uint32_t len);
 
 /* Makes the first n bytes linear. False: the packet is shorter, or no memory. Pointers into the packet are stale after. */
@@ -200,17 +230,45 @@ static inline int skb_network_offset(const struct sk_buff *skb) { return (int)(s
 static inline int skb_transport_offset(const struct sk_buff *skb) { return (int)(skb_transport_header(skb) - skb->data); }
 
 /* Queues: a ring through next and prev with the head as a member. Not shared between shards. */
-struct sk_buff_head {
+struct __attribute__((may_alias)) sk_buff_head {
 	struct sk_buff *next, *prev;
 	uint32_t        qlen;
 };
 
-void skb_queue_init(struct sk_buff_head *q);
-void skb_queue_tail(struct sk_buff_head *q, struct sk_buff *skb);
-void skb_queue_head(struct sk_buff_head *q, struct sk_buff *skb);
-void skb_queue_after(struct sk_buff_head *q, struct sk_buff *pos, struct sk_buff *skb);
-void skb_unlink(struct sk_buff_head *q, struct sk_buff *skb);
-struct sk_buff *skb_dequeue(struct sk_buff_head *q); /* NULL when empty */
+/* The head stands in the ring as if it were an skb: next and prev are the first members of both. */
+static inline void skb_queue_init(struct sk_buff_head *q)
+{
+	q->next = q->prev = (struct sk_buff *)(void *)q;
+	q->qlen = 0;
+}
+static inline void skb_queue_after(struct sk_buff_head *q, struct sk_buff *pos, struct sk_buff *skb)
+{
+	skb->next = pos->next;
+	skb->prev = pos;
+	pos->next->prev = skb;
+	pos->next = skb;
+	q->qlen++;
+}
+static inline void skb_queue_tail(struct sk_buff_head *q, struct sk_buff *skb) { skb_queue_after(q, q->prev, skb); }
+static inline void skb_queue_head(struct sk_buff_head *q, struct sk_buff *skb)
+{
+	skb_queue_after(q, (struct sk_buff *)(void *)q, skb);
+}
+static inline void skb_unlink(struct sk_buff_head *q, struct sk_buff *skb)
+{
+	skb->next->prev = skb->prev;
+	skb->prev->next = skb->next;
+	skb->next = skb->prev = NULL;
+	q->qlen--;
+}
+static inline struct sk_buff *skb_dequeue(struct sk_buff_head *q) /* NULL when empty */
+{
+	struct sk_buff *skb = q->qlen ? q->next : NULL;
+
+	if (skb)
+		skb_unlink(q, skb);
+	return skb;
+}
 void skb_queue_splice_tail(struct sk_buff_head *from, struct sk_buff_head *to); /* from becomes empty */
 void skb_queue_purge(struct sk_buff_head *q, enum skb_drop_reason reason);
 static inline bool skb_queue_empty(const struct sk_buff_head *q) { return q->qlen == 0; }

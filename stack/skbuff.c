@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * skbuff.c: the life of packet buffers: pools, allocation, references, queues. What works on the bytes is in skb_data.c.
+ *
+ * Theory. A pool keeps three lists of free things, last in first out so that what is warm in the cache is used first: struct sk_buff,
+ * small areas (one frame of an Ethernet) and large areas (a 64 KiB GSO frame). It starts empty, takes from malloc what it
+ * does not have, and gives back to free() what would be kept beyond a bound or longer than needed (skb_pool_trim). Areas
+ * belong to no slab, so one may be allocated in the pool of one shard and freed into another's (skb_disown, skb_adopt)
+ * without either knowing of the other. In steady state no packet costs a malloc.
+ *
+ * What allocation clears: everything of struct sk_buff in front of frags[]. The fragments are valid up to nr_frags only.
+ *
+ * Invariants: outstanding counts are exact, also across shards; an skb that was freed has no pool, so that freeing it again traps at
+ * once instead of corrupting a list. With AddressSanitizer nothing is kept, so that it sees every use after the end.
+ *
+ * Not done: areas between 2 KiB and 68 KiB share the large class.
+ */
+#include <netstack/skbuff.h>
+
+#include "bug.h"
+
+#include <stdlib.h>
+
+enum { AREA_SMALL, AREA_LARGE, AREA_ODD, AREA_FOREIGN };
+
+#if defined(__SANITIZE_ADDRESS__)
+#define POOL_KEEPS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POOL_KEEPS 0
+#endif
+#endif
+#ifndef POOL_KEEPS
+#define POOL_KEEPS 1
+#endif
+
+/* Most that is kept for reuse, and what a trim leaves: enough for a ring of frames under way. */
+#define KEEP_SKBS        16384u
+#define KEEP_SMALL       8192u
+#define KEEP_LARGE       128u
+#define TRIM_SKBS        512u
+#define TRIM_SMALL       256u
+#define TRIM_LARGE       4u
+
+#define AREA_ALIGN       64
+#define AREA_DATA(size)  ((uint32_t)((size) - sizeof(struct skb_area)))
+
+struct skb_pool {
+	struct sk_buff  *free_skbs; /* linked by next */
+	struct skb_area *free_small, *free_large; /* linked by priv */
+	uint32_t         nskbs, nsmall, nlarge;
+	size_t           limit;
+	struct skb_pool_stats stats;
+};
+
+/* ---- pools ---- */
+
+struct skb_pool *skb_pool_new(size_t limit_bytes)
+{
+	struct skb_pool *pool = calloc(1, sizeof(*pool));
+
+	if (pool)
+		pool->limit = limit_bytes ? limit_bytes : SIZE_MAX;
+	return pool;
+}
+
+static void pool_trim_to(struct skb_pool *pool, uint32_t nskbs, uint32_t nsmall, uint32_t nlarge)
+{
+	while (pool->nskbs > nskbs) {
+		struct sk_buff *skb = pool->free_skbs;
+
+		pool->free_skbs = skb->next;
+		pool->nskbs--;
+		free(skb);
+	}
+	while (pool->nsmall > nsmall) {
+		struct skb_area *area = pool->free_small;
+
+		pool->free_small = area->priv;
+		pool->nsmall--;
+		free(area);
+	}
+	while (pool->nlarge > nlarge) {
+		struct skb_area *area = pool->free_large;
+
+		pool->free_large = area->priv;
+		pool->nlarge--;
+		free(area);
+	}
+	pool->stats.cached_areas = pool->nsmall + pool->nlarge;
+}
+
+void skb_pool_trim(struct skb_pool *pool)
+{
+	pool_trim_to(pool, TRIM_SKBS, TRIM_SMALL, TRIM_LARGE);
+}
+
+bool skb_pool_wants_trim(const struct skb_pool *pool)
+{
+	return pool->nskbs > TRIM_SKBS || pool->nsmall > TRIM_SMALL || pool->nlarge > TRIM_LARGE;
+}
+
+void skb_pool_free(struct skb_pool *pool)
+{
+	if (!pool)
+		return;
+	BUG_ON(pool->stats.outstanding_skbs || pool->stats.outstanding_areas);
+	pool_trim_to(pool, 0, 0, 0);
+	free(pool);
+}
+
+const struct skb_pool_stats *skb_pool_stats(const struct skb_pool *pool)
+{
+	return &pool->stats;
+}
+
+/* ---- areas ---- */
+
+static struct skb_area *area_make(uint32_t class, size_t size)
+{
+	struct skb_area *area = aligned_alloc(AREA_ALIGN, (size + AREA_ALIGN - 1) & ~(size_t)(AREA_ALIGN - 1));
+
+	if (!area)
+		return NULL;
+	area->size = AREA_DATA(size);
+	area->class = (uint8_t)class;
+	area->free = NULL;
+	area->base = (unsigned char *)(area + 1);
+	return area;
+}
+
+static inline size_t area_bytes(const struct skb_area *area)
+{
+	return area->size + sizeof(*area);
+}
+
+struct skb_area *skb_area_alloc(struct skb_pool *pool, uint32_t size)
+{
+	struct skb_area *area;
+	size_t bytes;
+
+	if (likely(size <= AREA_DATA(SKB_SMALL))) {
+		bytes = SKB_SMALL;
+		area = pool->free_small;
+		if (unlikely(pool->stats.outstanding_bytes + bytes > pool->limit))
+			goto err_full;
+		if (likely(area)) {
+			pool->free_small = area->priv;
+			pool->nsmall--;
+			pool->stats.cached_areas--;
+		} else {
+			area = area_make(AREA_SMALL, bytes);
+		}
+	} else if (size <= AREA_DATA(SKB_LARGE)) {
+		bytes = SKB_LARGE;
+		area = pool->free_large;
+		if (unlikely(pool->stats.outstanding_bytes + bytes > pool->limit))
+			goto err_full;
+		if (likely(area)) {
+			pool->free_large = area->priv;
+			pool->nlarge--;
+			pool->stats.cached_areas--;
+		} else {
+			area = area_make(AREA_LARGE, bytes);
+		}
+	} else {
+		bytes = size + sizeof(struct skb_area);
+		if (pool->stats.outstanding_bytes + bytes > pool->limit)
+			goto err_full;
+		area = area_make(AREA_ODD, bytes);
+	}
+	if (unlikely(!area))
+		goto err_full;
+	area->refcnt = 1;
+	area->nohdr = 0;
+	area->priv = NULL;
+	pool->stats.outstanding_areas++;
+	pool->stats.outstanding_bytes += bytes;
+	return area;
+
+err_full:
+	pool->stats.failed++;
+	return NULL;
+}
+
+static void area_release(struct skb_pool *pool, struct skb_area *area)
+{
+	if (unlikely(area->free)) {
+		area->free(area, area->priv);
+		return;
+	}
+	pool->stats.outstanding_areas--;
+	pool->stats.outstanding_bytes -= area_bytes(area);
+	if (likely(POOL_KEEPS && area->class == AREA_SMALL && pool->nsmall < KEEP_SMALL)) {
+		area->priv = pool->free_small;
+		pool->free_small = area;
+		pool->nsmall++;
+		pool->stats.cached_areas++;
+	} else if (POOL_KEEPS && area->class == AREA_LARGE && pool->nlarge < KEEP_LARGE) {
+		area->priv = pool->free_large;
+		pool->free_large = area;
+		pool->nlarge++;
+		pool->stats.cached_areas++;
+	} else {
+		free(area);
+	}
+}
+
+void skb_area_put(struct skb_pool *pool, struct skb_area *area)
+{
+	if (--area->refcnt == 0)
+		area_release(pool, area);
+}
+
+/* ---- struct sk_buff ---- */
+
+/* In pieces that compilers turn into plain vector stores: one large memset becomes a slow string instruction. */
+static inline void skb_clear(struct sk_buff *skb)
+{
+	unsigned char *p = (unsigned char *)skb;
+	size_t i;
+
+	for (i = 0; i + 64 <= offsetof(struct sk_buff, frags); i += 64)
+		memset(p + i, 0, 64);
+	memset(p + i, 0, offsetof(struct sk_buff, frags) % 64);
+}
+
+static inline struct sk_buff *skb_get_struct(struct skb_pool *pool)
+{
+	struct sk_buff *skb = pool->free_skbs;
+
+	if (likely(skb)) {
+		pool->free_skbs = skb->next;
+		pool->nskbs--;
+	} else {
+		skb = aligned_alloc(AREA_ALIGN, (sizeof(*skb) + AREA_ALIGN - 1) & ~(size_t)(AREA_ALIGN - 1));
+		if (!skb) {
+			pool->stats.failed++;
+			return NULL;
+		}
+	}
+	pool->stats.outstanding_skbs++;
+	return skb;
+}
+
+static inline void skb_put_struct(struct skb_pool *pool, struct sk_buff *skb)
+{
+	pool->stats.outstanding_skbs--;
+	skb->pool = NULL;
+	if (likely(POOL_KEEPS && pool->nskbs < KEEP_SKBS)) {
+		skb->next = pool->free_skbs;
+		pool->free_skbs = skb;
+		pool->nskbs++;
+	} else {
+		free(skb);
+	}
+}
+
+static inline void skb_init(struct sk_buff *skb, struct skb_pool *pool, struct skb_area *area, uint32_t off, uint32_t len)
+{
+	skb_clear(skb);
+	skb->pool = pool;
+	skb->area = area;
+	skb->head = area->base;
+	skb->data = area->base + off;
+	skb->tail = skb->data + len;
+	skb->end = area->base + area->size;
+	skb->len = len;
+	skb->truesize = (uint32_t)(sizeof(*skb) + area_bytes(area));
+	skb->mac_header = skb->network_header = skb->transport_header = SKB_NO_HEADER;
+}
+
+struct sk_buff *alloc_skb(struct skb_pool *pool, uint32_t size, uint32_t headroom)
+{
+	struct skb_area *area;
+	struct sk_buff *skb;
+
+	BUG_ON(headroom > size);
+	area = skb_area_alloc(pool, size);
+	if (unlikely(!area))
+		return NULL;
+	skb = skb_get_struct(pool);
+	if (unlikely(!skb)) {
+		skb_area_put(pool, area);
+		return NULL;
+	}
+	skb_init(skb, pool, area, headroom, 0);
+	return skb;
+}
+
+struct sk_buff *build_skb(struct skb_pool *pool, struct skb_area *area, uint32_t off, uint32_t len)
+{
+	struct sk_buff *skb;
+
+	BUG_ON(off > area->size || len > area->size - off);
+	skb = skb_get_struct(pool);
+	if (unlikely(!skb)) {
+		skb_area_put(pool, area);
+		return NULL;
+	}
+	skb_init(skb, pool, area, off, len);
+	return skb;
+}
+
+static void skb_release(struct sk_buff *skb)
+{
+	struct skb_pool *pool = skb->pool;
+
+	BUG_ON(!pool); /* freed before */
+	if (skb->destructor)
+		skb->destructor(skb);
+	if (skb->nohdr)
+		skb->area->nohdr--;
+	if (--skb->area->refcnt == 0)
+		area_release(pool, skb->area);
+	for (unsigned i = 0; i < skb->nr_frags; i++)
+		skb_area_put(pool, skb->frags[i].area);
+	skb_put_struct(pool, skb);
+}
+
+void kfree_skb(struct sk_buff *skb, enum skb_drop_reason reason)
+{
+	if (!skb)
+		return;
+	BUG_ON(!skb->pool);
+	skb->pool->stats.drops[reason]++;
+	skb_release(skb);
+}
+
+void consume_skb(struct sk_buff *skb)
+{
+	if (skb)
+		skb_release(skb);
+}
+
+struct sk_buff *skb_clone(struct sk_buff *skb)
+{
+	struct sk_buff *n = skb_get_struct(skb->pool);
+
+	if (unlikely(!n))
+		return NULL;
+	memcpy(n, skb, offsetof(struct sk_buff, frags) + skb->nr_frags * sizeof(skb->frags[0]));
+	n->next = n->prev = NULL;
+	n->sk = NULL;
+	n->destructor = NULL;
+	n->nohdr = 0;
+	n->cloned = skb->cloned = 1;
+	skb_area_get(n->area);
+	for (unsigned i = 0; i < n->nr_frags; i++)
+		skb_area_get(n->frags[i].area);
+	return n;
+}
+
+/* ---- between shards ---- */
+
+static inline bool area_movable(const struct skb_area *area)
+{
+	return area->refcnt == 1 && !area->free;
+}
+
+static void pool_account(struct skb_pool *pool, const struct sk_buff *skb, int sign)
+{
+	uint64_t bytes = area_bytes(skb->area);
+
+	BUG_ON(!area_movable(skb->area));
+	for (unsigned i = 0; i < skb->nr_frags; i++) {
+		BUG_ON(!area_movable(skb->frags[i].area));
+		bytes += area_bytes(skb->frags[i].area);
+	}
+	pool->stats.outstanding_skbs += (uint64_t)(int64_t)sign;
+	pool->stats.outstanding_areas += (uint64_t)((int64_t)sign * (1 + skb->nr_frags));
+	pool->stats.outstanding_bytes += (uint64_t)sign * bytes;
+}
+
+void skb_disown(struct sk_buff *skb)
+{
+	BUG_ON(skb->destructor);
+	pool_account(skb->pool, skb, -1);
+	skb->pool = NULL;
+	skb->dev = NULL; /* the other shard has its own; drivers and softnet keep the number */
+	skb->rt.dev = NULL;
+}
+
+void skb_adopt(struct skb_pool *pool, struct sk_buff *skb)
+{
+	pool_account(pool, skb, 1);
+	skb->pool = pool;
+}
+
+/* ---- queues ---- */
+
+void skb_queue_splice_tail(struct sk_buff_head *from, struct sk_buff_head *to)
+{
+	struct sk_buff *first = from->next, *last = from->prev;
+
+	if (skb_queue_empty(from))
+		return;
+	first->prev = to->prev;
+	to->prev->next = first;
+	last->next = (struct sk_buff *)(void *)to;
+	to->prev = last;
+	to->qlen += from->qlen;
+	skb_queue_init(from);
+}
+
+void skb_queue_purge(struct sk_buff_head *q, enum skb_drop_reason reason)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(q)))
+		kfree_skb(skb, reason);
+}
