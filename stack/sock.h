@@ -120,6 +120,7 @@ struct proto {
 	ssize_t (*send_fill)(struct sock *sk, size_t max, void (*fn)(void *, void *, size_t), void *arg);
 	int  (*setsockopt)(struct sock *sk, int level, int name, const void *val, socklen_t len); /* levels of the protocol; -ENOPROTOOPT */
 	int  (*getsockopt)(struct sock *sk, int level, int name, void *val, socklen_t *len);
+	void (*keepalive)(struct sock *sk, bool on); /* SO_KEEPALIVE was set; may be NULL */
 	int  (*ioctl)(struct sock *sk, unsigned long cmd, int *val);
 	uint32_t (*poll)(struct sock *sk);
 	void (*info)(struct sock *sk, struct sock_info *info); /* fills in what only the protocol knows */
@@ -184,12 +185,14 @@ struct sock *inet_lhash_lookup(struct stack *stack, const struct ipaddr *daddr, 
 void inet_listen_hash(struct sock *sk);
 int  inet_listen_conflict(const struct sock *sk); /* 0, or -EADDRINUSE: another socket listens there and not both have SO_REUSEPORT */
 void inet_listen_unhash(struct sock *sk);
-/* Local ports. port 0: an ephemeral one (RFC 6056 algorithm 3: random offset, hashed; for a socket that will not be connected). -EADDRINUSE, -EACCES, -EADDRNOTAVAIL. SO_REUSEADDR, SO_REUSEPORT as on Linux. */
+/* Local ports. port 0: an ephemeral one (RFC 6056: random; for a socket that will not be connected). -EADDRINUSE, -EACCES, -EADDRNOTAVAIL. SO_REUSEADDR, SO_REUSEPORT as on Linux. */
 int  inet_bind_port(struct sock *sk, const struct ipaddr *addr, uint16_t port);
-/* For connect: a port such that the reply's flow hash lands on this shard and the 4-tuple is free (TIME-WAIT reuse is asked of tw_reuse, may be NULL). */
+/* For connect, sk->saddr known: a port such that the reply's flow hash lands on this shard and the 4-tuple is free (TIME-WAIT reuse is asked of tw_reuse, may be NULL;
+ * it removes the entry if it agrees). A port that is bound already is kept and only the 4-tuple checked. Sets sk->sport, sk->hash, and rcv_saddr unless bind gave it.
+ * -EADDRNOTAVAIL: none is left. */
 int  inet_connect_port(struct sock *sk, const struct ipaddr *daddr, uint16_t dport, bool (*tw_reuse)(struct stack *, struct ehash_entry *));
 void inet_inherit_port(struct sock *parent, struct sock *child); /* an accepted connection shares its listener's bucket */
-void inet_put_port(struct sock *sk);
+void inet_put_port(struct sock *sk); /* sport keeps its value for getsockname; sk->bind is NULL then */
 /* A connection in TIME-WAIT goes on occupying its local port after its sock is gone: a member of the minisock. */
 struct inet_tw_port {
 	struct hlist_node   node;
@@ -203,6 +206,10 @@ void inet_tw_put_port(struct stack *stack, struct inet_tw_port *tw);
 /* Calls fn for every entry of the established table, in no order; fn may remove the entry it is given, nothing else. Stops at non-zero, returns it. */
 int  inet_ehash_foreach(struct stack *stack, int (*fn)(void *arg, struct ehash_entry *e), void *arg);
 unsigned inet_ehash_count(const struct stack *stack);
+/* Another shard that has a matching socket of this port: its number, or -ENOENT. Asked after the local tables had no match (TCP: no connection), and only for a packet
+ * that hashes to this shard (flow_cpu(skb->hash)), so that nothing is handed over twice. owners: all of them, as bits. */
+int  inet_port_owner(const struct stack *stack, uint8_t protocol, const struct ipaddr *daddr, uint16_t dport, int iif);
+uint64_t inet_port_owners(const struct stack *stack, uint8_t protocol, uint16_t dport);
 /* UDP: bound sockets by port. Iterates best match; see udp.c. */
 struct sock *inet_uhash_lookup(struct stack *stack, const struct ipaddr *saddr, uint16_t sport, const struct ipaddr *daddr, uint16_t dport, uint32_t flow_hash, int iif);
 int  inet_uhash_foreach(struct stack *stack, uint16_t dport, int (*fn)(void *arg, struct sock *sk), void *arg); /* for broadcast and multicast */

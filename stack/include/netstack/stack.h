@@ -109,6 +109,7 @@ struct shard_msg {
 	uint16_t            flags;
 	uint32_t            mtu;
 	ktime_t             when;
+	uint64_t            id; /* SHARD_PORT_*: which socket of the sending shard */
 };
 
 /* ---- neighbours by hand (permanent entries are part of the configuration; this acts on learned ones) -------------- */
