@@ -1,6 +1,8 @@
 # Unit tests: one Criterion program for each file; %reldir%/test_X is made from test_X.c. A test of the daemon or of nsctl says in a second line
 # what else it is linked with: %canon_reldir%_test_X_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS), or $(CLI_LDADD) $(CRITERION_LIBS).
 UNIT_TESTS =
+UNIT_TESTS += %reldir%/test_grammar
+%canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 UNIT_TESTS += %reldir%/test_list
 
 if HAVE_CRITERION

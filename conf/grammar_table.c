@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * grammar_table.c: every command, once. The parser (grammar.c), the help, the manual's synopsis and the completion (grammar_help.c) walk these rows.
+ *
+ * The words are those of ip(8), ss(8) and sysctl(8). What a row accepts is form only; whether a link of that name exists, or a route may be made, is
+ * for the daemon to say. Not here: anything that the daemon cannot do.
+ */
+#include "grammar_priv.h"
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <netstack/netcfg.h>
+
+static const struct arg_word link_types[] = {
+	{ "tap", LINK_TAP, "a TAP device of the host: the other end is a link there" },
+	{ "loopback", LINK_LOOPBACK, "sends to itself" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_word on_off[] = { { "on", 1, NULL }, { "off", 0, NULL }, { NULL, 0, NULL } };
+
+static const struct arg_word broadcasts[] = {
+	{ "+", BROADCAST_AUTO, "the last address of the prefix" },
+	{ "-", BROADCAST_NONE, "none" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_word route_types[] = {
+	{ "unicast", RTN_UNICAST, "to the gateway or the link (what is meant without a type)" },
+	{ "local", RTN_LOCAL, "is delivered here" },
+	{ "broadcast", RTN_BROADCAST, "goes out as a link broadcast" },
+	{ "blackhole", RTN_BLACKHOLE, "is dropped silently" },
+	{ "unreachable", RTN_UNREACHABLE, "is dropped, ICMP host unreachable" },
+	{ "prohibit", RTN_PROHIBIT, "is dropped, ICMP administratively prohibited" },
+	{ "throw", RTN_THROW, "ends the lookup in this table" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_word scopes[] = {
+	{ "global", RT_SCOPE_UNIVERSE, "valid everywhere" },
+	{ "site", RT_SCOPE_SITE, "valid inside the site" },
+	{ "link", RT_SCOPE_LINK, "valid on its link" },
+	{ "host", RT_SCOPE_HOST, "valid inside this host" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_word route_protos[] = {
+	{ "kernel", RTPROT_KERNEL, "made by the stack itself" },
+	{ "boot", RTPROT_BOOT, "made by hand" },
+	{ "static", RTPROT_STATIC, "made by an administrator" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_word tables[] = {
+	{ "main", RT_TABLE_MAIN, NULL },
+	{ "local", RT_TABLE_LOCAL, NULL },
+	{ "default", RT_TABLE_DEFAULT, NULL },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_word tables_or_all[] = {
+	{ "main", RT_TABLE_MAIN, NULL },
+	{ "local", RT_TABLE_LOCAL, NULL },
+	{ "default", RT_TABLE_DEFAULT, NULL },
+	{ "all", TABLE_ALL, "every table" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_word destinations[] = { { "default", 0, "0.0.0.0/0: whatever no other route fits" }, { NULL, 0, NULL } };
+
+static const struct arg_word transports[] = { { "tcp", IPPROTO_TCP, NULL }, { "udp", IPPROTO_UDP, NULL }, { NULL, 0, NULL } };
+
+static const struct arg_word monitors[] = {
+	{ "link", MONITOR_LINK, NULL }, { "addr", MONITOR_ADDR, NULL }, { "route", MONITOR_ROUTE, NULL },
+	{ "neigh", MONITOR_NEIGH, NULL }, { "all", MONITOR_ALL, NULL }, { NULL, 0, NULL },
+};
+
+#define END { .key = NULL }
+
+/* ---- link ------------------------------------------------------------------------------------------------------- */
+
+static const struct arg_def link_add_args[] = {
+	{ .key = "name", .alias = "name", .type = ARG_NAME, .flags = ARG_F_POS | ARG_F_REQ, .help = "name of the new link" },
+	{ .key = "type", .type = ARG_ENUM, .words = link_types, .flags = ARG_F_REQ, .help = "kind of link" },
+	{ .key = "host-name", .type = ARG_NAME, .help = "name of the host's end of a TAP (default: chosen by the host)" },
+	{ .key = "host-addr", .type = ARG_PREFIX, .help = "address that the host's end gets, with its length" },
+	{ .key = "mtu", .type = ARG_U32, .min = 68, .max = 65536, .help = "largest packet, bytes (default: 1500)" },
+	{ .key = "address", .alias = "lladdr", .type = ARG_LLADDR, .help = "MAC address (default: a locally administered one)" },
+	{ .key = "queues", .type = ARG_U16, .min = 1, .max = 64, .help = "queues, one for each worker (default: as many as workers)" },
+	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 0, .max = 1000000, .help = "frames that may wait to be sent (default: 1000)" },
+	{ .key = "offload", .type = ARG_ENUM, .words = on_off, .help = "checksum and segmentation offload of the device (default: on)" },
+	END
+};
+
+static const struct arg_def link_set_args[] = {
+	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS | ARG_F_REQ, .help = "the link" },
+	{ .key = "up", .type = ARG_FLAG, .excl = 1, .help = "switch the link on" },
+	{ .key = "down", .type = ARG_FLAG, .excl = 1, .help = "switch the link off; its routes go, its addresses stay" },
+	{ .key = "mtu", .type = ARG_U32, .min = 68, .max = 65536, .help = "largest packet, bytes" },
+	{ .key = "address", .alias = "lladdr", .type = ARG_LLADDR, .help = "MAC address" },
+	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 0, .max = 1000000, .help = "frames that may wait to be sent" },
+	{ .key = "carrier", .type = ARG_ENUM, .words = on_off, .help = "plug or pull the cable" },
+	{ .key = "promisc", .type = ARG_ENUM, .words = on_off, .help = "receive frames for other stations too" },
+	{ .key = "allmulti", .alias = "allmulticast", .type = ARG_ENUM, .words = on_off, .help = "receive all multicast" },
+	{ .key = "arp", .type = ARG_ENUM, .words = on_off, .help = "resolve and answer with ARP" },
+	{ .key = "host-name", .type = ARG_NAME, .help = "name of the host's end of a TAP" },
+	{ .key = "host-addr", .type = ARG_PREFIX, .help = "address of the host's end of a TAP" },
+	END
+};
+
+static const struct arg_def link_del_args[] = {
+	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS | ARG_F_REQ, .help = "the link" },
+	END
+};
+
+static const struct arg_def link_show_args[] = {
+	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS, .help = "only this link" },
+	{ .key = "up", .type = ARG_FLAG, .help = "only links that are switched on" },
+	END
+};
+
+/* ---- addr ------------------------------------------------------------------------------------------------------- */
+
+static const struct arg_def addr_add_args[] = {
+	{ .key = "prefix", .alias = "local", .type = ARG_PREFIX, .flags = ARG_F_POS | ARG_F_REQ, .help = "the address and the length of its network" },
+	{ .key = "dev", .type = ARG_NAME, .flags = ARG_F_REQ, .help = "the link that gets it" },
+	{ .key = "broadcast", .alias = "brd", .type = ARG_ADDR, .words = broadcasts, .help = "broadcast address" },
+	{ .key = "scope", .type = ARG_ENUM, .words = scopes, .help = "where the address is valid (default: global)" },
+	{ .key = "label", .type = ARG_NAME, .help = "a name to show with the address" },
+	END
+};
+
+static const struct arg_def addr_del_args[] = {
+	{ .key = "prefix", .alias = "local", .type = ARG_PREFIX, .flags = ARG_F_POS | ARG_F_REQ, .help = "the address" },
+	{ .key = "dev", .type = ARG_NAME, .flags = ARG_F_REQ, .help = "the link that has it" },
+	END
+};
+
+static const struct arg_def addr_flush_args[] = {
+	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS | ARG_F_REQ, .help = "the link that loses its addresses" },
+	END
+};
+
+static const struct arg_def addr_show_args[] = {
+	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS, .help = "only this link" },
+	END
+};
+
+/* ---- route ------------------------------------------------------------------------------------------------------ */
+
+static const struct arg_def route_add_args[] = {
+	{ .key = "type", .type = ARG_ENUM, .words = route_types, .flags = ARG_F_POS, .help = "what becomes of a packet (default: unicast)" },
+	{ .key = "prefix", .alias = "to", .type = ARG_PREFIX, .words = destinations, .flags = ARG_F_POS | ARG_F_REQ, .help = "destinations; default is 0.0.0.0/0" },
+	{ .key = "via", .type = ARG_ADDR, .help = "the next router" },
+	{ .key = "dev", .alias = "oif", .type = ARG_NAME, .help = "the link to send on" },
+	{ .key = "metric", .alias = "preference priority", .type = ARG_U32, .help = "the lower one wins (default: 0)" },
+	{ .key = "src", .type = ARG_ADDR, .help = "source address of packets of our own" },
+	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables, .min = 1, .max = UINT32_MAX - 1, .help = "routing table (default: main)" },
+	{ .key = "mtu", .type = ARG_U32, .min = 68, .max = 65535, .help = "path MTU, bytes (default: the link's)" },
+	{ .key = "advmss", .type = ARG_U32, .min = 48, .max = 65535, .help = "MSS that TCP announces (default: from the MTU)" },
+	{ .key = "scope", .type = ARG_ENUM, .words = scopes, .help = "how far the destinations are (default: link without a gateway, else global)" },
+	{ .key = "onlink", .type = ARG_FLAG, .help = "the router is on the link although no route says so" },
+	{ .key = "proto", .alias = "protocol", .meta = "PROTO", .type = ARG_U32, .words = route_protos, .min = 0, .max = 255, .help = "who made the route (default: boot)" },
+	END
+};
+
+static const struct arg_def route_flush_args[] = {
+	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables_or_all, .min = 1, .max = UINT32_MAX - 1, .help = "routing table (default: main)" },
+	{ .key = "dev", .alias = "oif", .type = ARG_NAME, .help = "only routes over this link" },
+	END
+};
+
+static const struct arg_def route_get_args[] = {
+	{ .key = "addr", .alias = "to", .type = ARG_ADDR, .flags = ARG_F_POS | ARG_F_REQ, .help = "destination of the packet" },
+	{ .key = "from", .type = ARG_ADDR, .help = "its source address" },
+	{ .key = "iif", .type = ARG_NAME, .help = "the link it came in on" },
+	{ .key = "oif", .alias = "dev", .type = ARG_NAME, .help = "the link it must leave by" },
+	{ .key = "mark", .type = ARG_U32, .help = "its mark" },
+	END
+};
+
+static const struct arg_def route_show_args[] = {
+	{ .key = "prefix", .alias = "to", .type = ARG_PREFIX, .words = destinations, .flags = ARG_F_POS, .help = "only this destination" },
+	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables_or_all, .min = 1, .max = UINT32_MAX - 1, .help = "routing table (default: main)" },
+	{ .key = "dev", .alias = "oif", .type = ARG_NAME, .help = "only routes over this link" },
+	{ .key = "type", .type = ARG_ENUM, .words = route_types, .help = "only routes of this type" },
+	{ .key = "proto", .alias = "protocol", .meta = "PROTO", .type = ARG_U32, .words = route_protos, .min = 0, .max = 255, .help = "only routes made so" },
+	END
+};
+
+/* ---- neigh ------------------------------------------------------------------------------------------------------ */
+
+static const struct arg_def neigh_add_args[] = {
+	{ .key = "addr", .alias = "to", .type = ARG_ADDR, .flags = ARG_F_POS | ARG_F_REQ, .help = "the neighbour" },
+	{ .key = "lladdr", .alias = "address", .type = ARG_LLADDR, .flags = ARG_F_REQ, .help = "its MAC address" },
+	{ .key = "dev", .type = ARG_NAME, .flags = ARG_F_REQ, .help = "the link it is on" },
+	END
+};
+
+static const struct arg_def neigh_del_args[] = {
+	{ .key = "addr", .alias = "to", .type = ARG_ADDR, .flags = ARG_F_POS | ARG_F_REQ, .help = "the neighbour" },
+	{ .key = "dev", .type = ARG_NAME, .flags = ARG_F_REQ, .help = "the link it is on" },
+	END
+};
+
+static const struct arg_def neigh_flush_args[] = {
+	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS, .help = "only on this link" },
+	END
+};
+
+static const struct arg_def neigh_show_args[] = {
+	{ .key = "addr", .alias = "to", .type = ARG_ADDR, .flags = ARG_F_POS, .help = "only this neighbour" },
+	{ .key = "dev", .type = ARG_NAME, .help = "only on this link" },
+	END
+};
+
+/* ---- sysctl and services ------------------------------------------------------------------------------------------ */
+
+static const struct arg_def sysctl_set_args[] = {
+	{ .key = "name=value", .alias = "-w", .meta = "NAME=VALUE", .type = ARG_ASSIGN, .flags = ARG_F_POS | ARG_F_REQ, .help = "the tunable and its new value" },
+	END
+};
+
+static const struct arg_def sysctl_show_args[] = {
+	{ .key = "name", .type = ARG_WORD, .flags = ARG_F_POS, .excl = 1, .help = "the tunable, or the start of several names" },
+	{ .key = "all", .alias = "-a", .type = ARG_FLAG, .excl = 1, .help = "every one (the same as no name)" },
+	END
+};
+
+static const struct arg_word service_names[] = {
+	{ "echo", 0, "sends back what it gets (RFC 862)" },
+	{ "discard", 0, "throws away what it gets (RFC 863)" },
+	{ "chargen", 0, "sends characters (RFC 864)" },
+	{ "daytime", 0, "tells the time (RFC 867)" },
+	{ "http", 0, "status page, /metrics, /status.json, /bytes/N, /sink (TCP only)" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_def service_add_args[] = {
+	{ .key = "proto", .type = ARG_ENUM, .words = transports, .flags = ARG_F_POS | ARG_F_REQ, .help = "transport" },
+	{ .key = "port", .meta = "PORT", .type = ARG_U16, .min = 1, .max = 65535, .flags = ARG_F_POS | ARG_F_REQ, .help = "port" },
+	{ .key = "what", .meta = "SERVICE", .type = ARG_ENUM, .words = service_names, .flags = ARG_F_POS | ARG_F_REQ, .help = "the service" },
+	{ .key = "address", .type = ARG_ADDR, .help = "only on this address of ours (default: all)" },
+	END
+};
+
+static const struct arg_def service_del_args[] = {
+	{ .key = "proto", .type = ARG_ENUM, .words = transports, .flags = ARG_F_POS | ARG_F_REQ, .help = "transport" },
+	{ .key = "port", .meta = "PORT", .type = ARG_U16, .min = 1, .max = 65535, .flags = ARG_F_POS | ARG_F_REQ, .help = "port" },
+	{ .key = "address", .type = ARG_ADDR, .help = "the address it was given, if any" },
+	END
+};
+
+/* ---- show and the rest ------------------------------------------------------------------------------------------- */
+
+static const struct arg_def show_sockets_args[] = {
+	{ .key = "info", .alias = "-i", .type = ARG_FLAG, .help = "TCP's inner state too" },
+	{ .key = "tcp", .alias = "-t", .type = ARG_FLAG, .help = "TCP sockets" },
+	{ .key = "udp", .alias = "-u", .type = ARG_FLAG, .help = "UDP sockets" },
+	{ .key = "listening", .alias = "-l", .type = ARG_FLAG, .help = "only sockets that wait for peers" },
+	END
+};
+
+static const struct arg_def show_drops_args[] = {
+	{ .key = "all", .alias = "-a", .type = ARG_FLAG, .help = "reasons that never happened too" },
+	END
+};
+
+static const struct arg_def show_counters_args[] = {
+	{ .key = "name", .type = ARG_WORD, .flags = ARG_F_POS, .help = "only counters whose name begins so" },
+	{ .key = "all", .alias = "-a", .type = ARG_FLAG, .help = "counters that are 0 too" },
+	END
+};
+
+static const struct arg_def no_args[] = { END };
+
+static const struct arg_def save_args[] = {
+	{ .key = "file", .meta = "FILE", .type = ARG_WORD, .flags = ARG_F_POS, .help = "write there, at once or not at all (default: standard output)" },
+	END
+};
+
+static const struct arg_def monitor_args[] = {
+	{ .key = "what", .type = ARG_ENUM, .words = monitors, .flags = ARG_F_POS, .help = "only these changes (default: all)" },
+	END
+};
+
+static const struct arg_def control_args[] = {
+	{ .key = "group", .meta = "GROUP", .type = ARG_WORD, .flags = ARG_F_REQ, .help = "the group whose members may use the control socket" },
+	END
+};
+
+const struct path_word grammar_groups[] = {
+	{ "link", NULL, 1, "devices: TAPs and loopback" },
+	{ "addr", "address", 1, "addresses of links" },
+	{ "route", NULL, 1, "routes" },
+	{ "neigh", "neighbour neighbor arp", 1, "neighbours: who has which MAC address" },
+	{ "sysctl", NULL, 2, "tunables, by the names that Linux gives them" },
+	{ "service", NULL, 2, "servers built into netstackd" },
+	{ "show", NULL, 1, "what goes on: sockets, drops, counters and more" },
+	{ "monitor", NULL, 1, "changes as they happen" },
+	{ "save", NULL, 2, "the running configuration, as lines of a configuration file" },
+	{ "reload", NULL, 2, "read the configuration file again and apply the difference" },
+	{ "control", NULL, 1, "the control socket (in the configuration file)" },
+	{ NULL, NULL, 0, NULL },
+};
+
+const struct path_word grammar_verbs[] = {
+	{ "add", NULL, 1, NULL },
+	{ "replace", NULL, 1, NULL },
+	{ "set", NULL, 1, NULL },
+	{ "del", "delete remove", 1, NULL },
+	{ "flush", NULL, 1, NULL },
+	{ "get", NULL, 1, NULL },
+	{ "show", "list ls", 1, NULL },
+	{ "sockets", NULL, 1, NULL },
+	{ "links", NULL, 1, NULL },
+	{ "addrs", "addresses", 1, NULL },
+	{ "routes", NULL, 1, NULL },
+	{ "neigh", "neighbours neighbors", 1, NULL },
+	{ "drops", NULL, 1, NULL },
+	{ "softnet", NULL, 3, NULL },
+	{ "counters", NULL, 1, NULL },
+	{ "sysctl", NULL, 2, NULL },
+	{ "services", NULL, 2, NULL },
+	{ "version", NULL, 1, NULL },
+	{ NULL, NULL, 0, NULL },
+};
+
+#define C CMD_F_CONFIG
+#define R CMD_F_READONLY
+
+const struct cmd_def grammar_table[] = {
+	{ CMD_LINK_ADD, C, "link", "add", link_add_args, "Make a link",
+	  "link add eth0 type tap host-name tap0 host-addr 10.10.0.1/24 mtu 1500 address 02:00:00:00:00:02" },
+	{ CMD_LINK_SET, C | CMD_F_SOME, "link", "set", link_set_args, "Change a link", "link set eth0 up mtu 1400" },
+	{ CMD_LINK_DEL, C, "link", "del", link_del_args, "Remove a link with its addresses, routes and neighbours", "link del eth0" },
+	{ CMD_LINK_SHOW, R | CMD_F_DEFAULT, "link", "show", link_show_args, "Show links, their state and what passed", "link show eth0" },
+
+	{ CMD_ADDR_ADD, C, "addr", "add", addr_add_args, "Give a link an address", "addr add 10.10.0.2/24 dev eth0" },
+	{ CMD_ADDR_REPLACE, C, "addr", "replace", addr_add_args, "Give a link an address, or change the one that it has", "addr replace 10.10.0.2/24 dev eth0 broadcast +" },
+	{ CMD_ADDR_DEL, C, "addr", "del", addr_del_args, "Take an address away", "addr del 10.10.0.2/24 dev eth0" },
+	{ CMD_ADDR_FLUSH, C, "addr", "flush", addr_flush_args, "Take all addresses of a link away", "addr flush dev eth0" },
+	{ CMD_ADDR_SHOW, R | CMD_F_DEFAULT, "addr", "show", addr_show_args, "Show addresses by link", "addr show dev eth0" },
+
+	{ CMD_ROUTE_ADD, C, "route", "add", route_add_args, "Make a route", "route add 10.20.0.0/16 via 10.10.0.7 dev eth0 metric 100" },
+	{ CMD_ROUTE_REPLACE, C, "route", "replace", route_add_args, "Make a route, or change the one to this destination", "route replace default via 10.10.0.1" },
+	{ CMD_ROUTE_DEL, C, "route", "del", route_add_args, "Remove a route; what is not given matches any", "route del 10.20.0.0/16" },
+	{ CMD_ROUTE_FLUSH, C, "route", "flush", route_flush_args, "Remove routes", "route flush table main dev eth0" },
+	{ CMD_ROUTE_GET, R, "route", "get", route_get_args, "Show the way that a packet would take", "route get 10.20.1.1 from 10.10.0.9 iif eth0" },
+	{ CMD_ROUTE_SHOW, R | CMD_F_DEFAULT, "route", "show", route_show_args, "Show routes", "route show table all" },
+
+	{ CMD_NEIGH_ADD, C, "neigh", "add", neigh_add_args, "Make a permanent neighbour", "neigh add 10.10.0.9 lladdr 02:00:00:00:00:09 dev eth0" },
+	{ CMD_NEIGH_REPLACE, C, "neigh", "replace", neigh_add_args, "Make a permanent neighbour, or change it",
+	  "neigh replace 10.10.0.9 lladdr 02:00:00:00:00:0a dev eth0" },
+	{ CMD_NEIGH_DEL, C, "neigh", "del", neigh_del_args, "Forget a neighbour, learned or permanent", "neigh del 10.10.0.9 dev eth0" },
+	{ CMD_NEIGH_FLUSH, C, "neigh", "flush", neigh_flush_args, "Forget the learned neighbours", "neigh flush dev eth0" },
+	{ CMD_NEIGH_SHOW, R | CMD_F_DEFAULT, "neigh", "show", neigh_show_args, "Show neighbours", "neigh show dev eth0" },
+
+	{ CMD_SYSCTL_SET, C, "sysctl", NULL, sysctl_set_args, "Set a tunable", "sysctl net.ipv4.ip_forward=1" },
+	{ CMD_SYSCTL_SHOW, R | CMD_F_DEFAULT, "sysctl", NULL, sysctl_show_args, "Show tunables", "sysctl net.ipv4.ip_forward" },
+
+	{ CMD_SERVICE_ADD, C, "service", "add", service_add_args, "Start a built-in server", "service add tcp 80 http" },
+	{ CMD_SERVICE_DEL, C, "service", "del", service_del_args, "Stop a built-in server", "service del tcp 80" },
+	{ CMD_SERVICE_SHOW, R | CMD_F_DEFAULT, "service", "show", no_args, "Show the built-in servers", "service show" },
+
+	{ CMD_SHOW_SOCKETS, R, "show", "sockets", show_sockets_args, "Show sockets as ss(8) does", "show sockets -ti" },
+	{ CMD_LINK_SHOW, R, "show", "links", link_show_args, "The same as link show", NULL },
+	{ CMD_ADDR_SHOW, R, "show", "addrs", addr_show_args, "The same as addr show", NULL },
+	{ CMD_ROUTE_SHOW, R, "show", "routes", route_show_args, "The same as route show", NULL },
+	{ CMD_NEIGH_SHOW, R, "show", "neigh", neigh_show_args, "The same as neigh show", NULL },
+	{ CMD_SHOW_DROPS, R, "show", "drops", show_drops_args, "Show why packets were dropped, and how many", "show drops" },
+	{ CMD_SHOW_SOFTNET, R, "show", "softnet", no_args, "Show what each worker received and handed on", "show softnet" },
+	{ CMD_SHOW_COUNTERS, R, "show", "counters", show_counters_args, "Show the counters that nstat(8) knows", "show counters Tcp" },
+	{ CMD_SYSCTL_SHOW, R, "show", "sysctl", sysctl_show_args, "The same as sysctl without a value", NULL },
+	{ CMD_SERVICE_SHOW, R, "show", "services", no_args, "The same as service show", NULL },
+	{ CMD_SHOW_VERSION, R, "show", "version", no_args, "Show the daemon's version, age and workers", "show version" },
+
+	{ CMD_MONITOR, R, "monitor", NULL, monitor_args, "Print changes until interrupted", "monitor link" },
+	{ CMD_SAVE, R, "save", NULL, save_args, "Print the running configuration", "save /etc/netstackd/netstackd.conf" },
+	{ CMD_RELOAD, 0, "reload", NULL, no_args, "Read the configuration file again; refuse all of it at an error, otherwise apply the difference", "reload" },
+	{ CMD_CONTROL_GROUP, C | CMD_F_FILE_ONLY, "control", NULL, control_args, "Let the members of a group use the control socket", "control group netstackd" },
+	{ CMD_NONE, 0, NULL, NULL, NULL, NULL, NULL },
+};
