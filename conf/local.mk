@@ -4,6 +4,7 @@ noinst_LIBRARIES += libgrammar.a
 endif
 libgrammar_a_CPPFLAGS = $(NS_CPPFLAGS)
 libgrammar_a_SOURCES =
+libgrammar_a_SOURCES += %reldir%/control_proto.h
 libgrammar_a_SOURCES += %reldir%/grammar.c
 libgrammar_a_SOURCES += %reldir%/grammar.h
 libgrammar_a_SOURCES += %reldir%/grammar_help.c

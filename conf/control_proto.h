@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_proto.h: what passes over the control socket, between daemon/control.c and cli/client.c or any other program.
+ *
+ * AF_UNIX, SOCK_STREAM, text in lines. The client sends one line of the grammar; the daemon answers with zero or more records and one final line. Requests may
+ * follow one another on a connection, one at a time. "monitor" sends records until the client hangs up.
+ *
+ * A record is one JSON object in a line; keys that have nothing to say are left out. The final line is
+ *   {"done":true}
+ *   {"done":false,"errno":"ENOENT","error":"sentence","column":N,"word":"...","expected":"...","suggestion":"..."}  (what is known of the last four)
+ *
+ * Records, by command. Numbers are JSON numbers; addresses, MAC addresses and prefixes are text ("10.0.0.1", "02:00:00:00:00:01", "10.0.0.0/8").
+ *   link     ifindex name type("tap","loopback") flags["UP","BROADCAST","LOOPBACK","NOARP","PROMISC","ALLMULTI","MULTICAST","LOWER_UP","NO-CARRIER"]
+ *            mtu qlen address operstate("UP","DOWN","LOWERLAYERDOWN","UNKNOWN") carrier(bool) host_name host_addr queues offload(bool)
+ *            stats{rx{bytes packets errors dropped missed multicast ...} tx{bytes packets errors dropped carrier queued ...}}
+ *   addr     dev local prefixlen broadcast scope("global","host",...) label secondary(bool)
+ *   route    type("unicast",...) dst("default","10.0.0.0/8","10.0.0.1") gateway dev prefsrc metric table("main" or a number) scope protocol mtu advmss
+ *            flags["onlink","linkdown"]; "route get" answers one: dst is the address, prefsrc the source that would be used, errno if there is no way
+ *   neigh    dst dev lladdr state["REACHABLE"] probes queued used_ms confirmed_ms updated_ms cpu
+ *   socket   netid("tcp","udp","raw","icmp") state("LISTEN","ESTAB","TIME-WAIT","UNCONN",...: as ss(8)) recvq sendq local lport peer pport dev owner cpu ino
+ *            timer("on","keepalive","timewait","persist") expires_ms retrans skmem{rmem rcvbuf wmem sndbuf drops} cong
+ *            tcp_info{the members of struct tcp_info of <linux/tcp.h> without "tcpi_"} (with info)
+ *   drop     reason count help
+ *   softnet  cpu processed dropped time_squeeze received_rps flow_limit backlog
+ *   counter  name("IpInReceives") value
+ *   sysctl   name value changed(bool) default help
+ *   service  proto port what address connections accepted requests
+ *   version  version workers uptime_ms pid config control links routes
+ *   save     line
+ *   monitor  what("link","addr","route","neigh") deleted(bool), and the keys of such a record
+ */
+#ifndef CONF_CONTROL_PROTO_H
+#define CONF_CONTROL_PROTO_H
+
+#define CONTROL_PATH_DEFAULT "/run/netstackd/control"
+#define CONTROL_PATH_ENV     "NETSTACKD_CONTROL"
+#define CONTROL_REQUEST_MAX  65536 /* bytes of a request with its newline */
+#define CONTROL_RECORD_MAX   65536 /* bytes of a line of an answer */
+
+#endif
