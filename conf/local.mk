@@ -1,7 +1,5 @@
 # libgrammar.a: the one grammar, linked by the daemon and by nsctl; not installed.
-if HAVE_GRAMMAR
 noinst_LIBRARIES += libgrammar.a
-endif
 libgrammar_a_CPPFLAGS = $(NS_CPPFLAGS)
 libgrammar_a_SOURCES =
 libgrammar_a_SOURCES += %reldir%/control_proto.h

@@ -5,6 +5,7 @@ DAEMON_LIBS = $(LIBEVENT_LIBS) $(LIBNL_LIBS) $(LIBCAP_LIBS) $(LIBSYSTEMD_LIBS) $
 # For a program or test that uses parts of the daemon: prog_LDADD = $(DAEMON_LDADD)
 DAEMON_LDADD = libdaemon.a libgrammar.a libnetstack.la $(DAEMON_LIBS)
 
+# With daemon/main.c the two lines of the condition go away.
 if HAVE_DAEMON
 noinst_LIBRARIES += libdaemon.a
 sbin_PROGRAMS += netstackd

@@ -15,4 +15,15 @@ AM_TESTS_ENVIRONMENT = \
 EXTRA_DIST += %reldir%/lib/run-test
 EXTRA_DIST += %reldir%/lib/lsan.supp
 
+# libtest.a: hosts, frames, drills. Linked by every test.
+check_LIBRARIES += libtest.a
+libtest_a_SOURCES =
+libtest_a_SOURCES += %reldir%/lib/drill.c
+libtest_a_SOURCES += %reldir%/lib/drill.h
+libtest_a_SOURCES += %reldir%/lib/frame.c
+libtest_a_SOURCES += %reldir%/lib/frame.h
+libtest_a_SOURCES += %reldir%/lib/host.c
+libtest_a_SOURCES += %reldir%/lib/host.h
+
 include %reldir%/unit/local.mk
+include %reldir%/drill/local.mk

@@ -1,0 +1,7 @@
+# Drills: behaviour as tables (tests/lib/drill.h says how rows are written). %reldir%/test_X is made from test_X.c.
+DRILL_TESTS =
+
+if HAVE_CRITERION
+check_PROGRAMS += $(DRILL_TESTS)
+TESTS += $(DRILL_TESTS)
+endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host.c: see host.h.
+ */
+#include "host.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What one shard hands to another: a frame, or a message when skb is NULL. */
+struct host_item {
+	struct host_item *next;
+	struct sk_buff   *skb;
+	struct shard_msg  msg;
+};
+
+static int ring_push(struct host_shard *to, struct sk_buff *skb, const struct shard_msg *msg)
+{
+	struct host_item *it = calloc(1, sizeof(*it));
+
+	if (!it)
+		return -ENOBUFS;
+	it->skb = skb;
+	if (msg)
+		it->msg = *msg;
+	*to->ring_tail = it;
+	to->ring_tail = &it->next;
+	to->ring_len++;
+	return 0;
+}
+
+static struct host_item *ring_pop(struct host_shard *s)
+{
+	struct host_item *it = s->ring;
+
+	if (!it)
+		return NULL;
+	s->ring = it->next;
+	if (!s->ring)
+		s->ring_tail = &s->ring;
+	s->ring_len--;
+	return it;
+}
+
+/* ---- what the stack asks for --------------------------------------------------------------------------------------- */
+
+static void keep_frame(struct host *h, int ifindex, const struct sk_buff *skb)
+{
+	struct host_frame *f = malloc(sizeof(*f) + skb->len);
+
+	if (!f)
+		abort();
+	*f = (struct host_frame){ .when = h->now, .ifindex = ifindex, .len = skb->len };
+	if (skb_copy_bits(skb, 0, f->data, skb->len))
+		abort();
+	*h->sent_tail = f;
+	h->sent_tail = &f->next;
+}
+
+static int op_xmit(void *priv, int ifindex, struct sk_buff *skb)
+{
+	struct host_shard *s = priv;
+	struct host       *h = s->host;
+	int                r = 0;
+
+	if (h->ops && h->ops->xmit)
+		r = h->ops->xmit(h->arg, h, s->cpu, ifindex, skb);
+	else
+		keep_frame(h, ifindex, skb);
+	if (r == 0)
+		consume_skb(skb);
+	return r;
+}
+
+static int op_steer(void *priv, unsigned cpu, struct sk_buff *skb)
+{
+	struct host_shard *s = priv;
+	struct host       *h = s->host;
+
+	if (cpu >= h->ncpu || cpu == s->cpu)
+		abort(); /* a frame is never steered nowhere or to oneself */
+	if (h->steer_limit && h->shard[cpu].ring_len >= h->steer_limit)
+		return -ENOBUFS;
+	h->steered++;
+	return ring_push(&h->shard[cpu], skb, NULL);
+}
+
+static void op_tell(void *priv, unsigned cpu, const struct shard_msg *msg)
+{
+	struct host_shard *s = priv;
+	struct host       *h = s->host;
+
+	for (unsigned i = 0; i < h->ncpu; i++)
+		if (i != s->cpu && (cpu == STACK_CPU_ALL || cpu == i) && ring_push(&h->shard[i], NULL, msg))
+			abort();
+}
+
+static void op_wake(void *priv, uint64_t cookie, uint32_t events)
+{
+	struct host_shard *s = priv;
+
+	if (s->host->ops && s->host->ops->wake)
+		s->host->ops->wake(s->host->arg, s->host, s->cpu, cookie, events);
+}
+
+static const struct stack_ops shard_ops = { .xmit = op_xmit, .steer = op_steer, .tell = op_tell, .wake = op_wake };
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+struct host *host_new(const char *name, unsigned ncpu, uint64_t seed, const struct host_ops *ops, void *arg)
+{
+	struct host        *h = calloc(1, sizeof(*h));
+	struct stack_params params = { .ncpu = ncpu, .instance = 1 };
+
+	if (!h || ncpu == 0 || ncpu > HOST_MAX_CPUS) {
+		free(h);
+		return NULL;
+	}
+	h->name = name;
+	h->ncpu = ncpu;
+	h->ops = ops;
+	h->arg = arg;
+	h->sent_tail = &h->sent;
+	h->now = NSEC_PER_SEC; /* not zero, so that "zero means never" is noticed where it is wrong */
+	params.seed[0] = test_random(&seed);
+	params.seed[1] = test_random(&seed);
+	h->cfg = netcfg_new();
+	if (!h->cfg)
+		abort();
+	for (unsigned i = 0; i < ncpu; i++) {
+		struct host_shard *s = &h->shard[i];
+
+		s->host = h;
+		s->cpu = i;
+		s->next = h->now;
+		s->ring_tail = &s->ring;
+		params.cpu = i;
+		params.seed[2] = test_random(&seed);
+		params.seed[3] = test_random(&seed);
+		if (stack_new(&s->stack, &params, &shard_ops, s, h->now))
+			abort();
+	}
+	host_apply(h);
+	return h;
+}
+
+void host_free(struct host *h)
+{
+	struct host_frame *f;
+	struct host_item  *it;
+
+	if (!h)
+		return;
+	for (unsigned i = 0; i < h->ncpu; i++)
+		while ((it = ring_pop(&h->shard[i]))) {
+			if (it->skb)
+				stack_steered(h->shard[i].stack, it->skb, h->now);
+			free(it);
+		}
+	for (unsigned i = 0; i < h->ncpu; i++)
+		stack_free(h->shard[i].stack);
+	/* what the last moments put into rings */
+	for (unsigned i = 0; i < h->ncpu; i++)
+		while ((it = ring_pop(&h->shard[i]))) {
+			if (it->skb)
+				abort(); /* no frame is received while a stack is freed */
+			free(it);
+		}
+	while ((f = host_sent(h)))
+		free(f);
+	netcfg_free(h->cfg);
+	free(h);
+}
+
+/* ---- configuration --------------------------------------------------------------------------------------------------- */
+
+int host_link(struct host *h, const char *name, const char *addr, uint8_t mac, uint32_t mtu, uint8_t features)
+{
+	struct link_conf  link = { .type = LINK_VIRTUAL, .flags = NS_IFF_UP | NS_IFF_BROADCAST | NS_IFF_MULTICAST, .mtu = mtu, .carrier = 1,
+				   .features = features, .addr = { { 2, 0, 0, 0, 0, mac } } };
+	struct addr_conf  ac = { .scope = RT_SCOPE_UNIVERSE };
+	struct netcfg_err err;
+	char              text[32];
+	char             *slash;
+	int               ifindex, r;
+
+	snprintf(link.name, sizeof(link.name), "%s", name);
+	r = netcfg_link_add(h->cfg, &link, 1, &ifindex, &err);
+	if (r)
+		return r;
+	link = *netcfg_link_by_index(h->cfg, ifindex);
+	link.flags |= NS_IFF_UP;
+	r = netcfg_link_set(h->cfg, &link, &err);
+	if (!r)
+		r = netcfg_link_set_carrier(h->cfg, ifindex, true);
+	if (r)
+		return r;
+	if (addr) {
+		snprintf(text, sizeof(text), "%s", addr);
+		slash = strchr(text, '/');
+		if (!slash)
+			return -EINVAL;
+		*slash = 0;
+		ac.ifindex = ifindex;
+		ac.local = (struct ipprefix){ ipaddr_v4(inet_addr(text)), (uint8_t)atoi(slash + 1) };
+		r = netcfg_addr_add(h->cfg, &ac, false, &err);
+		if (r)
+			return r;
+	}
+	return ifindex;
+}
+
+void host_apply(struct host *h)
+{
+	const struct net_snapshot *snap = netcfg_commit(h->cfg);
+
+	if (!snap)
+		abort();
+	for (unsigned i = 0; i < h->ncpu; i++) {
+		if (stack_apply(h->shard[i].stack, snap, h->now))
+			abort();
+		h->shard[i].next = h->now;
+	}
+	netcfg_reclaim(h->cfg, net_snapshot_version(snap));
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------ */
+
+int host_rx(struct host *h, unsigned cpu, int ifindex, const void *frame, size_t len)
+{
+	struct stack   *stack = h->shard[cpu].stack;
+	struct sk_buff *skb = alloc_skb(stack_skb_pool(stack), (uint32_t)len + SKB_HEADROOM, SKB_HEADROOM);
+
+	if (!skb)
+		return -ENOMEM;
+	skb_put_data(skb, frame, (uint32_t)len);
+	skb->tstamp = h->now;
+	h->shard[cpu].next = h->now;
+	stack_rx(stack, ifindex, skb, h->now);
+	return 0;
+}
+
+struct stack *host_touch(struct host *h, unsigned cpu)
+{
+	h->shard[cpu].next = h->now;
+	stack_set_now(h->shard[cpu].stack, h->now);
+	return h->shard[cpu].stack;
+}
+
+ktime_t host_next(const struct host *h)
+{
+	ktime_t next = KTIME_MAX;
+
+	for (unsigned i = 0; i < h->ncpu; i++) {
+		if (h->shard[i].ring)
+			return h->now;
+		if (h->shard[i].next < next)
+			next = h->shard[i].next;
+	}
+	return next;
+}
+
+static void shard_run(struct host *h, struct host_shard *s)
+{
+	struct host_item *it;
+
+	while ((it = ring_pop(s))) {
+		if (it->skb)
+			stack_steered(s->stack, it->skb, h->now);
+		else
+			stack_msg(s->stack, &it->msg, h->now);
+		free(it);
+		s->next = h->now;
+	}
+	if (s->next <= h->now)
+		s->next = stack_run(s->stack, h->now, 0);
+}
+
+static void run(struct host *h, ktime_t until, bool stop_at_frame)
+{
+	unsigned rounds = 0;
+
+	while (!(stop_at_frame && h->sent)) {
+		ktime_t next = host_next(h);
+
+		if (next > until)
+			break;
+		if (next > h->now) {
+			h->now = next;
+			rounds = 0;
+		} else if (++rounds > 1000000) {
+			fprintf(stderr, "%s: a million rounds at one moment: a deadline that is always now\n", h->name);
+			abort();
+		}
+		for (unsigned i = 0; i < h->ncpu; i++)
+			shard_run(h, &h->shard[i]);
+	}
+	if (until > h->now && until != KTIME_MAX && !(stop_at_frame && h->sent))
+		h->now = until;
+}
+
+void host_run(struct host *h, ktime_t until) { run(h, until, false); }
+void host_run_until_sent(struct host *h, ktime_t until) { run(h, until, true); }
+
+void host_tx_ready(struct host *h, int ifindex)
+{
+	for (unsigned i = 0; i < h->ncpu; i++) {
+		stack_tx_ready(h->shard[i].stack, ifindex, h->now);
+		h->shard[i].next = h->now;
+	}
+}
+
+struct host_frame *host_sent_peek(const struct host *h) { return h->sent; }
+
+struct host_frame *host_sent(struct host *h)
+{
+	struct host_frame *f = h->sent;
+
+	if (f) {
+		h->sent = f->next;
+		if (!h->sent)
+			h->sent_tail = &h->sent;
+		f->next = NULL;
+	}
+	return f;
+}
+
+/* ---- books ------------------------------------------------------------------------------------------------------------------ */
+
+uint64_t host_mib(const struct host *h, enum net_mib m)
+{
+	uint64_t sums[NET_MIB_MAX] = { 0 };
+
+	for (unsigned i = 0; i < h->ncpu; i++)
+		stack_mib_add(h->shard[i].stack, sums);
+	return sums[m];
+}
+
+uint64_t host_drops(const struct host *h, enum skb_drop_reason reason)
+{
+	uint64_t sums[SKB_DROP_MAX] = { 0 };
+
+	for (unsigned i = 0; i < h->ncpu; i++)
+		stack_drops_add(h->shard[i].stack, sums);
+	return sums[reason];
+}
+
+const char *host_idle_error(const struct host *h)
+{
+	static _Thread_local char text[160];
+
+	for (unsigned i = 0; i < h->ncpu; i++) {
+		const struct skb_pool_stats *st = skb_pool_stats(stack_skb_pool(h->shard[i].stack));
+
+		if (st->outstanding_skbs || st->outstanding_areas) {
+			snprintf(text, sizeof(text), "%s, shard %u: %llu packets and %llu areas (%llu bytes) were not given back", h->name, i,
+				 (unsigned long long)st->outstanding_skbs, (unsigned long long)st->outstanding_areas,
+				 (unsigned long long)st->outstanding_bytes);
+			return text;
+		}
+	}
+	return NULL;
+}
+
+uint64_t test_seed(const char *what, uint64_t def)
+{
+	const char *s = getenv("NETSTACK_SEED");
+	uint64_t    seed = s ? strtoull(s, NULL, 0) : def;
+
+	printf("# %s: NETSTACK_SEED=%llu\n", what, (unsigned long long)seed);
+	return seed;
+}
