@@ -35,7 +35,8 @@ struct net_device {
 	bool                    tx_stopped; /* the driver said -EAGAIN */
 	bool                    tx_scheduled;
 	struct list_head        tx_list; /* NET_TX softirq */
-	bool                    dying;
+	bool                    dying; /* removed from the configuration; the structure waits until no packet points at it */
+	struct link_conf        last_conf; /* what conf points at then */
 };
 
 static inline uint32_t dev_mtu(const struct net_device *dev) { return dev->conf->mtu; }
@@ -44,17 +45,42 @@ static inline bool dev_running(const struct net_device *dev) { return dev_up(dev
 static inline bool dev_is_loopback(const struct net_device *dev) { return (dev->conf->flags & NS_IFF_LOOPBACK) != 0; }
 
 struct net_device *dev_get_by_index(const struct stack *stack, int ifindex); /* NULL: none */
-int  dev_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to); /* makes, changes, removes devices */
+/* Follows the snapshot in three steps: dev_prepare makes what is new (0, or -ENOMEM and nothing was made), dev_apply changes and removes once
+ * stack->snap is the new one, dev_reap frees removed devices when no packet is left that could point at one. */
+int  dev_prepare(struct stack *stack, const struct net_snapshot *to);
+void dev_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to);
+void dev_reap(struct stack *stack);
+void dev_purge_queues(struct stack *stack); /* before the sockets end that are charged for what waits there */
+void dev_exit(struct stack *stack);
 
-/* Sending from the neighbour layer: Ethernet header is there, skb->dev set. Consumes skb. 0 or -errno (already counted and freed). */
+/* Sending from the neighbour layer: Ethernet header is there, skb->dev and network_header set. Consumes skb. 0 or -errno (already counted and freed):
+ * -ENETDOWN, -ENOBUFS (queue full), -ENOMEM. A device without carrier swallows (0), as a cable that is pulled out does. */
 int  dev_queue_xmit(struct sk_buff *skb);
+int  dev_hard_start_xmit(struct net_device *dev, struct sk_buff *skb); /* to the driver; -EAGAIN: skb is still the caller's, else consumed */
+int  loopback_xmit(struct net_device *dev, struct sk_buff *skb); /* consumes skb */
+void net_tx_action(struct stack *stack);
+/* qdisc.c: the pfifo in front of a device. */
+int  qdisc_enqueue(struct net_device *dev, struct sk_buff *skb); /* 0 or -ENOBUFS; consumes skb */
+bool qdisc_run(struct net_device *dev, unsigned quota); /* true: more could be sent now */
+void qdisc_schedule(struct net_device *dev);
+void qdisc_purge(struct net_device *dev, enum skb_drop_reason reason);
+/* gso.c: cuts a GSO packet (network_header set, data at or before it) into packets of gso_size payload bytes each, CHECKSUM_PARTIAL. 0: segs has them and skb is
+ * consumed. -EINVAL (headers do not fit the GSO type), -ENOMEM: skb is still the caller's and segs is empty. */
+int  skb_gso_segment(struct sk_buff *skb, struct sk_buff_head *segs);
 /* Pushes an Ethernet header (proto in host order). saddr NULL: the device's. 0 or -ENOMEM. */
 int  eth_header(struct sk_buff *skb, struct net_device *dev, uint16_t proto, const struct eth_addr *daddr, const struct eth_addr *saddr);
 
-/* Receiving: the frame begins at skb->data with its Ethernet header. Consumes skb. */
+/* Receiving. eth_type_trans takes off the Ethernet header (skb->data at it, skb->dev set) and fills in pkt_type and protocol; 0, or why the frame is dropped
+ * (the device's counters are done). The others take what it left, data and network_header at the network header. They consume skb. */
+enum skb_drop_reason eth_type_trans(struct sk_buff *skb, struct net_device *dev);
 void netif_receive_skb(struct stack *stack, struct sk_buff *skb);
 void netif_rx(struct stack *stack, struct sk_buff *skb); /* by way of the backlog */
-void napi_schedule(struct napi_struct *napi);
+void napi_init(struct napi_struct *napi, struct net_device *dev, int (*poll)(struct napi_struct *napi, int budget));
+void napi_schedule(struct stack *stack, struct napi_struct *napi);
+void napi_complete(struct napi_struct *napi); /* off the poll list */
+int  net_rx_action(struct stack *stack, int budget); /* returns the frames received */
+int  dev_napi_poll(struct napi_struct *napi, int budget);
+int  process_backlog(struct napi_struct *napi, int budget);
 /* Handlers that ptype dispatch calls: skb->data at the network header, network_header set, dev and pkt_type set. Consume skb. */
 void ip_rcv(struct stack *stack, struct sk_buff *skb);
 void arp_rcv(struct stack *stack, struct sk_buff *skb);

@@ -482,11 +482,11 @@ int skb_checksum_help(struct sk_buff *skb)
 	start = skb->csum_start - skb_headroom(skb);
 	if (start + skb->csum_offset + 2u > skb->len)
 		return -EINVAL;
-	if (!skb_may_pull(skb, start + skb->csum_offset + 2u))
-		return -ENOMEM;
 	err = skb_cow_head(skb, 0);
 	if (err < 0)
 		return err;
+	if (!skb_may_pull(skb, start + skb->csum_offset + 2u)) /* after: a private head may have become shorter */
+		return -ENOMEM;
 	check = csum_fold(skb_checksum(skb, start, skb->len - start, 0));
 	if (!check) /* UDP's "no checksum" must not come about by chance; for TCP both zeros mean the same */
 		check = 0xffff;

@@ -35,6 +35,8 @@ struct stack {
 	/* dev.c, napi.c, softnet.c, dev_xmit.c */
 	struct list_head           devs;
 	struct hlist_head          dev_hash[DEV_HASH];
+	struct list_head           dead_devs; /* removed; freed by dev_reap */
+	struct timer               trim_timer; /* gives buffers back when a burst is over */
 	uint32_t                   softirq_pending; /* bits of enum softirq */
 	struct list_head           poll_list; /* scheduled napi_structs */
 	struct list_head           tx_list; /* devices for NET_TX */

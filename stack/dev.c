@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dev.c: the devices of a shard: made, changed and removed by following the configuration; found by index; counted.
+ *
+ * Theory. A link's settings live in the snapshot and are read through dev->conf; what is the shard's own (queue, NAPI, counters) lives here. A
+ * new snapshot moves the pointers, and a change from up to down purges the queue and tells the neighbour table.
+ * A device that is removed cannot be freed at once, since packets of it may wait in any queue of the stack: it becomes a dead one, down
+ * and without addresses, and is freed when the pool says that no packet is left at all.
+ *
+ * Invariants: dev->conf is never NULL; a dead device is in no hash bucket and never up.
+ *
+ * Not done: carrier transitions are not damped; the control thread does that before it publishes.
+ */
+#include "dev.h"
+#include "bug.h"
+#include "neigh.h"
+#include "stack_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static inline struct hlist_head *dev_bucket(struct stack *stack, int ifindex)
+{
+	return &stack->dev_hash[(unsigned)ifindex % DEV_HASH];
+}
+
+struct net_device *dev_get_by_index(const struct stack *stack, int ifindex)
+{
+	struct net_device *dev;
+
+	hlist_for_each(dev, &stack->dev_hash[(unsigned)ifindex % DEV_HASH], struct net_device, hash)
+		if (dev->ifindex == ifindex)
+			return dev;
+	return NULL;
+}
+
+static void dev_point(struct net_device *dev, const struct snap_link *link)
+{
+	dev->conf = &link->conf;
+	dev->addrs = link->addrs;
+	dev->naddrs = link->naddrs;
+}
+
+int dev_prepare(struct stack *stack, const struct net_snapshot *to)
+{
+	struct list_head made;
+	struct net_device *dev, *tmp;
+
+	list_init(&made);
+	for (unsigned i = 0; i < to->nlinks; i++) {
+		const struct snap_link *link = &to->links[i];
+
+		if (dev_get_by_index(stack, link->conf.ifindex))
+			continue;
+		dev = calloc(1, sizeof(*dev));
+		if (!dev)
+			goto err_undo;
+		dev->stack = stack;
+		dev->ifindex = link->conf.ifindex;
+		dev_point(dev, link);
+		napi_init(&dev->napi, dev, dev_napi_poll);
+		skb_queue_init(&dev->txq);
+		list_init(&dev->tx_list);
+		list_add_tail(&dev->node, &made);
+	}
+	list_for_each_safe(dev, tmp, &made, struct net_device, node) {
+		list_move_tail(&dev->node, &stack->devs);
+		hlist_add_head(&dev->hash, dev_bucket(stack, dev->ifindex));
+	}
+	return 0;
+
+err_undo:
+	list_for_each_safe(dev, tmp, &made, struct net_device, node) {
+		list_del(&dev->node);
+		free(dev);
+	}
+	return -ENOMEM;
+}
+
+static void dev_link_event(struct net_device *dev)
+{
+	struct stack_event ev = { .type = STACK_EV_LINK, .ifindex = dev->ifindex, .carrier = dev->conf->carrier != 0, .up = dev_up(dev) };
+
+	if (dev->stack->params.cpu == 0) /* every shard applies the same configuration; one tells of it */
+		stack_notify(dev->stack, &ev);
+}
+
+static void dev_close(struct net_device *dev)
+{
+	qdisc_purge(dev, SKB_DROP_DEV_DOWN);
+	neigh_dev_down(dev->stack, dev);
+}
+
+static void dev_kill(struct stack *stack, struct net_device *dev)
+{
+	dev->last_conf = *dev->conf; /* of the old snapshot, which is about to go */
+	dev->last_conf.flags &= ~NS_IFF_UP;
+	dev->last_conf.carrier = 0;
+	dev->conf = &dev->last_conf;
+	dev->addrs = NULL;
+	dev->naddrs = 0;
+	dev->dying = true;
+	napi_complete(&dev->napi);
+	dev_close(dev);
+	hlist_del(&dev->hash);
+	list_move_tail(&dev->node, &stack->dead_devs);
+	dev_link_event(dev);
+}
+
+void dev_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to)
+{
+	struct net_device *dev, *tmp;
+
+	list_for_each_safe(dev, tmp, &stack->devs, struct net_device, node) {
+		const struct snap_link *link = snapshot_link(to, dev->ifindex);
+		const struct snap_link *old = from ? snapshot_link(from, dev->ifindex) : NULL;
+		bool was_up = old && (old->conf.flags & NS_IFF_UP), had_carrier = old && old->conf.carrier;
+
+		if (!link) {
+			dev_kill(stack, dev);
+			continue;
+		}
+		dev_point(dev, link);
+		if (was_up && !dev_up(dev))
+			dev_close(dev);
+		else if (dev->txq.qlen > dev->conf->txqlen && !dev->conf->carrier)
+			qdisc_purge(dev, SKB_DROP_NO_CARRIER);
+		if (!dev_running(dev) && skb_queue_empty(&dev->txq))
+			dev->tx_stopped = false;
+		if (!old || was_up != dev_up(dev) || had_carrier != (dev->conf->carrier != 0))
+			dev_link_event(dev);
+	}
+}
+
+void dev_reap(struct stack *stack)
+{
+	struct net_device *dev, *tmp;
+
+	if (likely(list_empty(&stack->dead_devs)) || skb_pool_stats(stack->pool)->outstanding_skbs)
+		return;
+	list_for_each_safe(dev, tmp, &stack->dead_devs, struct net_device, node) {
+		list_del(&dev->node);
+		free(dev);
+	}
+}
+
+void dev_purge_queues(struct stack *stack)
+{
+	struct net_device *dev;
+
+	list_for_each(dev, &stack->devs, struct net_device, node)
+		qdisc_purge(dev, SKB_DROP_DEV_DOWN);
+}
+
+void dev_exit(struct stack *stack)
+{
+	struct net_device *dev, *tmp;
+
+	list_for_each_safe(dev, tmp, &stack->devs, struct net_device, node) {
+		napi_complete(&dev->napi);
+		list_del(&dev->node);
+		free(dev);
+	}
+	list_for_each_safe(dev, tmp, &stack->dead_devs, struct net_device, node) {
+		list_del(&dev->node);
+		free(dev);
+	}
+}
+
+int stack_link_stats(const struct stack *stack, int ifindex, struct link_stats *ret)
+{
+	const struct net_device *dev = dev_get_by_index(stack, ifindex);
+
+	if (!dev)
+		return -ENODEV;
+	*ret = dev->stats;
+	ret->txq_len = dev->txq.qlen;
+	return 0;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * napi.c: the receive softirq: which device is polled, for how long, and in what order.
+ *
+ * Theory. An interrupt (stack_irq) puts a device on the shard's poll list and raises NET_RX; its further interrupts are off until it has been found
+ * empty. net_rx_action polls the list from the front, at most dev_weight frames at a time. A device that used its whole weight has more
+ * and goes to the tail, so that several devices share a round; one that used less is empty and leaves the list. A round ends after
+ * netdev_budget frames or netdev_budget_usecs; if something is left then, the round was squeezed (counted) and NET_RX
+ * stays raised. The backlog, to which netif_rx and other shards add, is one more member of the list.
+ *
+ * Invariants: napi->scheduled if and only if it is on the poll list; NET_RX is raised while the list is not empty.
+ *
+ * Not done: GRO, busy polling, interrupt coalescing.
+ */
+#include "bug.h"
+#include "dev.h"
+#include "stack_priv.h"
+
+void napi_init(struct napi_struct *napi, struct net_device *dev, int (*poll)(struct napi_struct *napi, int budget))
+{
+	list_init(&napi->poll_list);
+	napi->dev = dev;
+	napi->poll = poll;
+	napi->scheduled = false;
+}
+
+void napi_schedule(struct stack *stack, struct napi_struct *napi)
+{
+	if (!napi->scheduled) {
+		napi->scheduled = true;
+		list_add_tail(&napi->poll_list, &stack->poll_list);
+	}
+	stack->softirq_pending |= 1u << NET_RX_SOFTIRQ;
+}
+
+void napi_complete(struct napi_struct *napi)
+{
+	list_del(&napi->poll_list);
+	napi->scheduled = false;
+}
+
+/* A device of the embedder's: ops->poll hands its frames to stack_rx. */
+int dev_napi_poll(struct napi_struct *napi, int budget)
+{
+	struct stack *stack = napi->dev->stack;
+	ktime_t now = stack->now;
+	int work;
+
+	if (!stack->ops->poll) {
+		napi_complete(napi);
+		return 0;
+	}
+	stack->polling_ifindex = napi->dev->ifindex;
+	work = stack->ops->poll(stack->priv, napi->dev->ifindex, budget, &now);
+	stack->polling_ifindex = 0;
+	if (now > stack->now)
+		stack->now = now;
+	if (work < budget)
+		napi_complete(napi);
+	return work;
+}
+
+int net_rx_action(struct stack *stack, int budget)
+{
+	const struct sysctl_values *sysctl = stack->sysctl;
+	ktime_t time_limit = stack->now + sysctl->netdev_budget_usecs * NSEC_PER_USEC;
+	int done = 0, round = budget < sysctl->netdev_budget ? budget : sysctl->netdev_budget;
+
+	stack->softirq_pending &= ~(1u << NET_RX_SOFTIRQ);
+	while (!list_empty(&stack->poll_list)) {
+		struct napi_struct *napi = list_entry(stack->poll_list.next, struct napi_struct, poll_list);
+		int weight = sysctl->dev_weight < round - done ? sysctl->dev_weight : round - done, work;
+
+		if (unlikely(weight <= 0 || stack->now >= time_limit)) {
+			stack->softnet.time_squeeze++;
+			break;
+		}
+		work = napi->poll(napi, weight);
+		if (work > 0)
+			done += work;
+		if (napi->scheduled) /* not on the list any more: empty, or its device went away */
+			list_move_tail(&napi->poll_list, &stack->poll_list);
+	}
+	if (!list_empty(&stack->poll_list))
+		stack->softirq_pending |= 1u << NET_RX_SOFTIRQ;
+	return done;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * softnet.c: from the device to the protocols: the backlog, the choice of the shard, and the table of protocols.
+ *
+ * Theory. Every flow belongs to one shard, found by a keyed hash of both ends that gives the same value for both directions (RPS). A frame of
+ * another shard's flow is made private, leaves this shard's pool and is handed over (ops->steer); there it joins the backlog and is not steered
+ * again. Fragments are hashed by source, destination, protocol and identification, so that all of a datagram meet on one shard; what
+ * they are reassembled to is steered once more by its own ports (ip_fragment.c). An ICMP error is hashed by the packet it quotes. Whoever
+ * wants the key of a socket's hash takes flow_hash_tuple: steering and tables agree by construction.
+ *
+ * The hash is SipHash-2-4 under a key that all shards of a namespace share and nobody outside knows: nobody can aim many flows at
+ * one shard or one bucket.
+ *
+ * Invariants: a frame is steered at most twice, once before and once after reassembly; the backlog never exceeds netdev_max_backlog.
+ *
+ * Not done: RFS, flow limit (flow_limit_count stays 0).
+ */
+#include "bug.h"
+#include "dev.h"
+#include "stack_priv.h"
+#include "wire/wire.h"
+
+#include <sys/socket.h>
+
+/* ---- flow hash ---- */
+
+static inline uint32_t fold_hash(uint64_t h)
+{
+	uint32_t v = (uint32_t)h ^ (uint32_t)(h >> 32);
+
+	return v ? v : 1;
+}
+
+static inline uint32_t flow_hash_v4(const struct stack *stack, be32 a, be32 b, uint16_t aport, uint16_t bport, uint8_t proto)
+{
+	uint64_t x = (uint64_t)a << 16 | aport, y = (uint64_t)b << 16 | bport;
+	uint64_t key[2] = { x < y ? x : y, x < y ? y : x };
+
+	key[0] |= (uint64_t)proto << 48;
+	return fold_hash(siphash(&stack->flow_key, key, sizeof(key)));
+}
+
+uint32_t flow_hash_tuple(const struct stack *stack, const struct ipaddr *a, const struct ipaddr *b, uint16_t aport, uint16_t bport, uint8_t proto)
+{
+	struct {
+		uint8_t  lo[16], hi[16];
+		uint16_t lport, hport;
+		uint32_t proto;
+	} key;
+	int order;
+
+	if (likely(a->family != AF_INET6))
+		return flow_hash_v4(stack, a->v4, b->v4, aport, bport, proto);
+	order = memcmp(a->b, b->b, sizeof(key.lo));
+	if (order > 0 || (order == 0 && aport > bport)) {
+		const struct ipaddr *t = a;
+		uint16_t p = aport;
+
+		a = b, b = t;
+		aport = bport, bport = p;
+	}
+	memcpy(key.lo, a->b, sizeof(key.lo));
+	memcpy(key.hi, b->b, sizeof(key.hi));
+	key.lport = aport;
+	key.hport = bport;
+	key.proto = proto;
+	return fold_hash(siphash(&stack->flow_key, &key, sizeof(key)));
+}
+
+static bool icmp_is_error(uint8_t type)
+{
+	return type == ICMP_DEST_UNREACH || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
+}
+
+/* The IPv4 header at off. inner: quoted by an ICMP error, where only the first 8 bytes behind it are sure to be there. */
+static uint32_t hash_ipv4(struct stack *stack, const struct sk_buff *skb, uint32_t off, bool inner)
+{
+	struct ip_hdr iph_buf;
+	const struct ip_hdr *iph = skb_header_pointer(skb, off, sizeof(iph_buf), &iph_buf);
+	uint8_t ports_buf[4];
+	const uint8_t *ports;
+	uint16_t frag;
+	uint32_t thoff;
+
+	if (!iph || iph->ver_ihl >> 4 != 4 || ip_hdrlen(iph) < IPV4_HLEN)
+		return 1; /* not IPv4: it will be dropped, and any shard can do that */
+	frag = be16_to_cpu(iph->frag_off);
+	if (frag & IP_OFFSET || (frag & IP_MF && !inner))
+		return inner ? 1 : flow_hash_v4(stack, iph->saddr, iph->daddr, iph->id, iph->id, iph->protocol);
+	thoff = off + ip_hdrlen(iph);
+	switch (iph->protocol) {
+	case NS_IPPROTO_TCP:
+	case NS_IPPROTO_UDP:
+		ports = skb_header_pointer(skb, thoff, 4, ports_buf);
+		if (ports)
+			return flow_hash_v4(stack, iph->saddr, iph->daddr, get_be16(ports), get_be16(ports + 2), iph->protocol);
+		break;
+	case NS_IPPROTO_ICMP:
+		ports = skb_header_pointer(skb, thoff, 4, ports_buf);
+		if (ports && !inner && icmp_is_error(ports[0]))
+			return hash_ipv4(stack, skb, thoff + sizeof(struct icmp_hdr), true);
+		break;
+	}
+	return flow_hash_v4(stack, iph->saddr, iph->daddr, 0, 0, iph->protocol);
+}
+
+uint32_t skb_flow_hash(struct stack *stack, struct sk_buff *skb)
+{
+	if (!skb->hash)
+		skb->hash = hash_ipv4(stack, skb, 0, false);
+	return skb->hash;
+}
+
+unsigned flow_cpu(const struct stack *stack, uint32_t hash)
+{
+	return (unsigned)((uint64_t)hash * stack->params.ncpu >> 32);
+}
+
+/* ---- between shards ---- */
+
+bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu)
+{
+	if (cpu == stack->params.cpu || !stack->ops->steer)
+		return false;
+	if (unlikely(skb_unshare(skb) < 0)) {
+		kfree_skb(skb, SKB_DROP_NOMEM);
+		return true;
+	}
+	skb->steered = 1;
+	skb_disown(skb);
+	if (unlikely(stack->ops->steer(stack->priv, cpu, skb) < 0)) {
+		skb_adopt(stack->pool, skb);
+		stack->softnet.dropped++;
+		kfree_skb(skb, SKB_DROP_STEER_FULL);
+	}
+	return true;
+}
+
+static void enqueue_to_backlog(struct stack *stack, struct sk_buff *skb)
+{
+	if (unlikely(stack->backlog.qlen >= (uint32_t)stack->sysctl->netdev_max_backlog)) {
+		stack->softnet.dropped++;
+		skb->dev->stats.rx_dropped++;
+		kfree_skb(skb, SKB_DROP_CPU_BACKLOG);
+		return;
+	}
+	skb_queue_tail(&stack->backlog, skb);
+	napi_schedule(stack, &stack->backlog_napi);
+}
+
+void stack_steered(struct stack *stack, struct sk_buff *skb, ktime_t now)
+{
+	stack_set_now(stack, now);
+	skb_adopt(stack->pool, skb);
+	skb->dev = dev_get_by_index(stack, skb->skb_iif);
+	if (unlikely(!skb->dev)) { /* removed here already, or not made yet */
+		kfree_skb(skb, SKB_DROP_DEV_DOWN);
+		return;
+	}
+	if (!stack->backlog_napi.scheduled)
+		stack->softnet.received_rps++;
+	enqueue_to_backlog(stack, skb);
+}
+
+/* ---- to the protocols ---- */
+
+static const struct {
+	uint16_t type;
+	void (*func)(struct stack *stack, struct sk_buff *skb);
+} ptype_base[] = {
+	{ ETH_P_IP, ip_rcv },
+	{ ETH_P_ARP, arp_rcv },
+};
+
+static void netif_receive_core(struct stack *stack, struct sk_buff *skb)
+{
+	stack->softnet.processed++;
+	if (unlikely(!dev_up(skb->dev))) {
+		skb->dev->stats.rx_dropped++;
+		kfree_skb(skb, SKB_DROP_DEV_DOWN);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(ptype_base) / sizeof(ptype_base[0]); i++) {
+		if (ptype_base[i].type == skb->protocol) {
+			ptype_base[i].func(stack, skb);
+			return;
+		}
+	}
+	skb->dev->stats.rx_dropped++;
+	kfree_skb(skb, skb->protocol == ETH_P_IPV6 ? SKB_DROP_IP_V6 : SKB_DROP_UNHANDLED_PROTO);
+}
+
+/* True: it went to the shard that owns its flow. */
+static bool netif_steer(struct stack *stack, struct sk_buff *skb)
+{
+	return skb->protocol == ETH_P_IP && !skb->steered && steer_skb(stack, skb, flow_cpu(stack, skb_flow_hash(stack, skb)));
+}
+
+void netif_receive_skb(struct stack *stack, struct sk_buff *skb)
+{
+	if (stack_multi(stack) && netif_steer(stack, skb))
+		return;
+	netif_receive_core(stack, skb);
+}
+
+void netif_rx(struct stack *stack, struct sk_buff *skb)
+{
+	if (stack_multi(stack) && netif_steer(stack, skb))
+		return;
+	enqueue_to_backlog(stack, skb);
+}
+
+int process_backlog(struct napi_struct *napi, int budget)
+{
+	struct stack *stack = container_of(napi, struct stack, backlog_napi);
+	struct sk_buff *skb;
+	int work = 0;
+
+	while (work < budget && (skb = skb_dequeue(&stack->backlog))) {
+		netif_receive_core(stack, skb);
+		work++;
+	}
+	if (skb_queue_empty(&stack->backlog) && work < budget)
+		napi_complete(napi);
+	return work;
+}
+
+void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now)
+{
+	struct net_device *dev = dev_get_by_index(stack, ifindex);
+	enum skb_drop_reason reason;
+
+	stack_set_now(stack, now);
+	if (unlikely(!dev)) {
+		kfree_skb(skb, SKB_DROP_DEV_DOWN);
+		return;
+	}
+	if (unlikely(!dev_up(dev))) {
+		dev->stats.rx_dropped++;
+		kfree_skb(skb, SKB_DROP_DEV_DOWN);
+		return;
+	}
+	skb->dev = dev;
+	skb->skb_iif = ifindex;
+	skb->tstamp = stack->now;
+	dev->stats.rx_packets++;
+	dev->stats.rx_bytes += skb->len;
+	reason = eth_type_trans(skb, dev);
+	if (unlikely(reason))
+		kfree_skb(skb, reason);
+	else if (likely(stack->polling_ifindex == ifindex))
+		netif_receive_skb(stack, skb);
+	else
+		netif_rx(stack, skb);
+}
+
+void stack_softnet_stats(const struct stack *stack, struct softnet_stats *ret)
+{
+	*ret = stack->softnet;
+	ret->backlog_len = stack->backlog.qlen;
+}
