@@ -1,9 +1,13 @@
 # Unit tests: one Criterion program for each file; %reldir%/test_X is made from test_X.c. A test of the daemon or of nsctl says in a second line
 # what else it is linked with: %canon_reldir%_test_X_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS), or $(CLI_LDADD) $(CRITERION_LIBS).
 UNIT_TESTS =
+UNIT_TESTS += %reldir%/test_checksum
 UNIT_TESTS += %reldir%/test_grammar
-%canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 UNIT_TESTS += %reldir%/test_list
+UNIT_TESTS += %reldir%/test_random
+UNIT_TESTS += %reldir%/test_skbuff
+UNIT_TESTS += %reldir%/test_timer
+%canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 
 if HAVE_CRITERION
 check_PROGRAMS += $(UNIT_TESTS)
