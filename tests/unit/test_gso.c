@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_gso.c: software segmentation. The pieces are put together again by a twin that reads them as a receiver would: every
+ * header checked, every checksum computed from scratch, the stream compared byte for byte.
+ */
+#include "checksum.h"
+#include "dev.h"
+#include "random.h"
+#include "wire/wire.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+
+struct shape {
+	bool     tcp, eth;
+	uint32_t optlen, tcpopt, payload, lin /* payload bytes in the linear part */, frag /* bytes a fragment */;
+	uint16_t mss;
+};
+
+static uint8_t byte_at(uint32_t i) { return (uint8_t)(i * 13 + (i >> 7)); }
+
+/* One large packet; its transport checksum field is of no account, as gso.c writes it anew. */
+static struct sk_buff *make(struct skb_pool *pool, const struct shape *s)
+{
+	uint32_t ihl = 20 + s->optlen, thl = s->tcp ? 20 + s->tcpopt : 8, hdr = (s->eth ? ETH_HLEN : 0) + ihl + thl;
+	struct sk_buff *skb = alloc_skb(pool, 64 + hdr + s->lin, 64);
+	uint32_t left = s->payload - s->lin, at = 0;
+	struct ip_hdr *iph;
+
+	if (s->eth) {
+		struct eth_hdr *eth = skb_put(skb, ETH_HLEN);
+
+		memset(eth, 2, ETH_HLEN);
+		eth->h_proto = cpu_to_be16(ETH_P_IP);
+	}
+	skb->network_header = (uint16_t)(skb_headroom(skb) + skb->len);
+	iph = skb_put(skb, ihl);
+	memset(iph, 1, ihl); /* options: no operation */
+	*iph = (struct ip_hdr){ .ver_ihl = (uint8_t)(0x40 | ihl / 4), .tot_len = cpu_to_be16((uint16_t)(ihl + thl + s->payload)), .id = cpu_to_be16(0xfffe),
+				.frag_off = cpu_to_be16(IP_DF), .ttl = 64, .protocol = s->tcp ? NS_IPPROTO_TCP : NS_IPPROTO_UDP,
+				.saddr = cpu_to_be32(0x0a000001), .daddr = cpu_to_be32(0x0a000002) };
+	iph->check = ip_fast_csum(iph, ihl / 4);
+	if (s->tcp) {
+		struct tcp_hdr *th = skb_put(skb, thl);
+
+		memset(th, 1, thl);
+		*th = (struct tcp_hdr){ .source = cpu_to_be16(1), .dest = cpu_to_be16(2), .seq = cpu_to_be32(0xfffffff0u), .ack_seq = cpu_to_be32(77),
+					.doff = (uint8_t)(thl / 4 << 4), .flags = TCPHDR_ACK | TCPHDR_PSH | TCPHDR_FIN | TCPHDR_CWR,
+					.window = cpu_to_be16(1000) };
+		skb->gso_type = SKB_GSO_TCPV4;
+	} else {
+		struct udp_hdr *uh = skb_put(skb, thl);
+
+		*uh = (struct udp_hdr){ .source = cpu_to_be16(1), .dest = cpu_to_be16(2), .len = cpu_to_be16((uint16_t)(thl + s->payload)) };
+		skb->gso_type = SKB_GSO_UDP_L4;
+	}
+	for (; at < s->lin; at++)
+		*(uint8_t *)skb_put(skb, 1) = byte_at(at);
+	while (left) {
+		uint32_t n = left < s->frag ? left : s->frag;
+		struct skb_area *area = skb_area_alloc(pool, n + 3);
+
+		for (uint32_t i = 0; i < n; i++)
+			area->base[3 + i] = byte_at(at++);
+		cr_assert_eq(skb_add_frag(skb, area, 3, n), 0);
+		skb_area_put(pool, area);
+		left -= n;
+	}
+	skb->gso_size = s->mss;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	return skb;
+}
+
+static uint32_t destroyed, destroyed_truesize;
+static void on_destroy(struct sk_buff *skb)
+{
+	destroyed++;
+	destroyed_truesize = skb->truesize;
+}
+
+static void check(const struct shape *s)
+{
+	struct skb_pool *pool = skb_pool_new(0);
+	struct sk_buff *skb = make(pool, s), *seg;
+	struct sk_buff_head segs;
+	uint32_t done = 0, index = 0, net = s->eth ? ETH_HLEN : 0, charged = skb->truesize;
+	uint8_t *flat = malloc(70000);
+
+	destroyed = 0;
+	skb->destructor = on_destroy;
+	skb_queue_init(&segs);
+	cr_assert_eq(skb_gso_segment(skb, &segs), 0);
+	cr_expect_eq(destroyed, 0u, "the charge is settled with the last piece");
+	while ((seg = skb_dequeue(&segs))) {
+		bool last = skb_queue_empty(&segs);
+		uint32_t n = s->payload - done < s->mss ? s->payload - done : s->mss, len, ihl, thl;
+		struct ip_hdr *iph = (struct ip_hdr *)(flat + net);
+		struct ipaddr a, b;
+
+		cr_expect_eq(seg->ip_summed, CHECKSUM_PARTIAL);
+		cr_expect_eq(seg->gso_size, 0);
+		cr_assert_eq(skb_checksum_help(seg), 0);
+		len = seg->len;
+		skb_copy_bits(seg, 0, flat, len);
+		cr_expect_eq(skb_network_offset(seg), (int)net);
+		ihl = ip_hdrlen(iph);
+		cr_assert_eq(ihl, 20 + s->optlen);
+		cr_expect_eq(be16_to_cpu(iph->tot_len), len - net);
+		cr_expect_eq(ip_fast_csum(iph, ihl / 4), 0);
+		cr_expect_eq(be16_to_cpu(iph->id), (uint16_t)(0xfffe + index));
+		a = ipaddr_v4(iph->saddr);
+		b = ipaddr_v4(iph->daddr);
+		cr_expect_eq(csum_fold(csum_partial(flat + net + ihl, len - net - ihl, csum_pseudo(&a, &b, len - net - ihl, iph->protocol))), 0);
+		if (s->tcp) {
+			struct tcp_hdr *th = (struct tcp_hdr *)(flat + net + ihl);
+
+			thl = tcp_hdrlen(th);
+			cr_assert_eq(thl, 20 + s->tcpopt);
+			cr_expect_eq(be32_to_cpu(th->seq), 0xfffffff0u + done);
+			cr_expect_eq(!!(th->flags & TCPHDR_FIN), last);
+			cr_expect_eq(!!(th->flags & TCPHDR_PSH), last);
+			cr_expect_eq(!!(th->flags & TCPHDR_CWR), index == 0);
+			cr_expect(th->flags & TCPHDR_ACK);
+		} else {
+			thl = 8;
+			cr_expect_eq(be16_to_cpu(((struct udp_hdr *)(flat + net + ihl))->len), 8 + n);
+		}
+		cr_assert_eq(len, net + ihl + thl + n, "piece %u", index);
+		for (uint32_t i = 0; i < n; i++)
+			cr_assert_eq(flat[net + ihl + thl + i], byte_at(done + i));
+		done += n;
+		index++;
+		consume_skb(seg);
+	}
+	cr_expect_eq(done, s->payload);
+	cr_expect_eq(destroyed, 1u);
+	cr_expect_eq(destroyed_truesize, charged);
+	cr_expect_eq(skb_pool_stats(pool)->outstanding_areas, 0u);
+	skb_pool_free(pool);
+	free(flat);
+}
+
+Test(gso, pieces_make_the_whole)
+{
+	static const struct shape rows[] = {
+		{ true, true, 0, 12, 64000, 0, 4000, 1448 }, { true, true, 0, 0, 2920, 2920, 1, 1460 }, { true, false, 40, 40, 30000, 700, 1999, 1000 },
+		{ true, true, 0, 12, 1448, 0, 1448, 1448 }, { true, true, 0, 12, 1, 0, 1, 1448 }, { false, true, 0, 0, 50000, 100, 5000, 1472 },
+		{ false, false, 4, 0, 3000, 3000, 1, 1 + 999 }, { true, true, 0, 0, 65000, 1300, 65000, 536 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check(&rows[i]);
+}
+
+Test(gso, random_shapes)
+{
+	uint64_t seed[4] = { 11 };
+	struct rng r;
+
+	rng_init(&r, seed, 0);
+	for (int i = 0; i < 300; i++) {
+		struct shape s = { .tcp = rng_below(&r, 2), .eth = rng_below(&r, 2), .optlen = rng_below(&r, 11) * 4, .tcpopt = rng_below(&r, 11) * 4 };
+
+		s.payload = 1 + rng_below(&r, 60000);
+		s.lin = rng_below(&r, 2) ? 0 : rng_below(&r, s.payload < 2000 ? s.payload : 2000);
+		s.frag = s.payload / 15 + 1 + rng_below(&r, 5000);
+		s.mss = (uint16_t)(s.payload / 60 + 1 + rng_below(&r, 3000));
+		check(&s);
+	}
+}
+
+Test(gso, lies_are_refused)
+{
+	static const struct { const char *what; uint32_t at; uint8_t value; uint8_t type; } rows[] = {
+		{ "no version 4", 14, 0x65, SKB_GSO_TCPV4 }, { "header length 16", 14, 0x44, SKB_GSO_TCPV4 }, { "a fragment", 20, 0x20, SKB_GSO_TCPV4 },
+		{ "UDP that says TCP", 23, 17, SKB_GSO_TCPV4 }, { "TCP that says UDP", 23, 6, SKB_GSO_UDP_L4 }, { "data offset 4", 46, 0x40, SKB_GSO_TCPV4 },
+		{ "IPv6", 14, 0x45, SKB_GSO_TCPV6 }, { "no type", 14, 0x45, 0 },
+	};
+	struct shape s = { true, true, 0, 0, 3000, 0, 3000, 1000 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct skb_pool *pool = skb_pool_new(0);
+		struct sk_buff *skb = make(pool, &s);
+		struct sk_buff_head segs;
+
+		skb_queue_init(&segs);
+		skb->data[rows[i].at] = rows[i].value;
+		skb->gso_type = rows[i].type;
+		cr_expect_eq(skb_gso_segment(skb, &segs), -EINVAL, "%s", rows[i].what);
+		cr_expect(skb_queue_empty(&segs));
+		consume_skb(skb);
+		skb_pool_free(pool);
+	}
+}
+
+Test(gso, headers_cut_short)
+{
+	struct shape s = { true, true, 0, 12, 3000, 0, 3000, 1000 };
+
+	for (uint32_t len = 0; len < 66; len++) {
+		struct skb_pool *pool = skb_pool_new(0);
+		struct sk_buff *skb = make(pool, &s);
+		struct sk_buff_head segs;
+
+		skb_queue_init(&segs);
+		skb_trim(skb, len);
+		cr_expect_eq(skb_gso_segment(skb, &segs), -EINVAL, "length %u", len);
+		consume_skb(skb);
+		skb_pool_free(pool);
+	}
+}
+
+Test(gso, no_memory_leaves_all_as_it_was)
+{
+	struct skb_pool *pool = skb_pool_new(SKB_LARGE * 2 + 5 * SKB_SMALL);
+	struct shape s = { true, true, 0, 12, 64000, 0, 64000, 1000 };
+	struct sk_buff *skb = make(pool, &s);
+	struct sk_buff_head segs;
+	uint64_t before = skb_pool_stats(pool)->outstanding_skbs;
+
+	skb_queue_init(&segs);
+	cr_expect_eq(skb_gso_segment(skb, &segs), -ENOMEM);
+	cr_expect(skb_queue_empty(&segs));
+	cr_expect_eq(skb_pool_stats(pool)->outstanding_skbs, before);
+	consume_skb(skb);
+	skb_pool_free(pool);
+}
