@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netcfg_link.c: links of a configuration, and permanent neighbours, which belong to a link.
+ *
+ * Rules. Names as Linux's dev_valid_name, without the words "all" and "default" of net.ipv4.conf. A station address is unicast and not zero. A link that
+ * goes down loses every route by it that is not of host scope (its addresses stay, and stay local: RFC 1122 section 3.3.4.2, weak end system); a link
+ * that comes up gets the routes back that follow from its addresses, and only those. Carrier changes no route.
+ * Not done: renaming a link; changing its type or number of queues.
+ */
+#include "netcfg_priv.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LINK_MTU_MIN     68 /* RFC 791: every host forwards 68 octets */
+#define LINK_MTU_MAX     65520
+#define LO_MTU_MAX       65536
+#define LINK_MTU_DEFAULT 1500
+#define TXQLEN_DEFAULT   1000
+#define QUEUES_MAX       256 /* of a TAP on Linux */
+
+/* What may be set from outside; the rest follows from the type. */
+#define FLAGS_SETTABLE (NS_IFF_UP | NS_IFF_NOARP | NS_IFF_PROMISC | NS_IFF_ALLMULTI | NS_IFF_MULTICAST)
+
+static int check_name(const char *name, struct netcfg_err *err)
+{
+	size_t len = strnlen(name, NS_IFNAMSIZ);
+
+	if (!len)
+		return cfg_err(err, -EINVAL, "a link needs a name");
+	if (len == NS_IFNAMSIZ)
+		return cfg_err(err, -EINVAL, "the name of a link has at most %d characters", NS_IFNAMSIZ - 1);
+	if (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "all") || !strcmp(name, "default"))
+		return cfg_err(err, -EINVAL, "\"%s\" cannot be the name of a link", name);
+	for (const char *p = name; *p; p++)
+		if (*p == '/' || *p == ':' || (unsigned char)*p <= ' ' || *p == 0x7f)
+			return cfg_err(err, -EINVAL, "the name of a link has no '/', no ':', no blanks and no control characters");
+	return 0;
+}
+
+static bool eth_is_zero(const struct eth_addr *a)
+{
+	static const struct eth_addr zero;
+
+	return !memcmp(a, &zero, sizeof(zero));
+}
+
+static int check_lladdr(const struct eth_addr *a, struct netcfg_err *err)
+{
+	if (eth_is_zero(a))
+		return cfg_err(err, -EADDRNOTAVAIL, "a link-layer address cannot be all zero");
+	if (a->b[0] & 1)
+		return cfg_err(err, -EADDRNOTAVAIL, "%02x:%02x:%02x:%02x:%02x:%02x is a multicast address and cannot be a station's", a->b[0], a->b[1],
+			       a->b[2], a->b[3], a->b[4], a->b[5]);
+	return 0;
+}
+
+static int check_mtu(enum link_type type, uint32_t mtu, struct netcfg_err *err)
+{
+	uint32_t max = type == LINK_LOOPBACK ? LO_MTU_MAX : LINK_MTU_MAX;
+
+	if (mtu < LINK_MTU_MIN || mtu > max)
+		return cfg_err(err, -EINVAL, "the MTU must be from %d to %u, not %u", LINK_MTU_MIN, max, mtu);
+	return 0;
+}
+
+static bool lladdr_used(const struct netcfg *cfg, const struct eth_addr *a)
+{
+	for (unsigned i = 0; i < cfg->view.nlinks; i++)
+		if (!memcmp(&cfg->links[i].conf.addr, a, sizeof(*a)))
+			return true;
+	return false;
+}
+
+/* A locally administered unicast address from the seed; the same seed and name give the same address again. */
+static struct eth_addr make_lladdr(const struct netcfg *cfg, uint64_t seed, const char *name)
+{
+	struct eth_addr a;
+
+	for (const char *p = name; *p; p++)
+		seed = (seed ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
+	do {
+		uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
+
+		z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+		z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+		z ^= z >> 31;
+		for (unsigned i = 0; i < ETH_ADDR_LEN; i++)
+			a.b[i] = (uint8_t)(z >> 8 * i);
+		a.b[0] = (uint8_t)((a.b[0] & ~1u) | 2u);
+	} while (lladdr_used(cfg, &a));
+	return a;
+}
+
+const struct link_conf *netcfg_link_by_name(const struct netcfg *cfg, const char *name)
+{
+	for (unsigned i = 0; i < cfg->view.nlinks; i++)
+		if (!strcmp(cfg->links[i].conf.name, name))
+			return &cfg->links[i].conf;
+	return NULL;
+}
+
+const struct link_conf *netcfg_link_by_index(const struct netcfg *cfg, int ifindex)
+{
+	int i = cfg_link_index(cfg, ifindex);
+
+	return i < 0 ? NULL : &cfg->links[i].conf;
+}
+
+static int links_reserve(struct netcfg *cfg)
+{
+	unsigned cap = cfg->links_cap, ext_cap = cfg->links_cap, n = cfg->view.nlinks;
+	void *p = cfg->links, *q = cfg->ext;
+
+	/* The bigger array may stay when the second one finds no room: links_cap tells what both have. */
+	if (cfg_reserve(cfg, &p, n, &cap, sizeof(*cfg->links)))
+		return -ENOMEM;
+	cfg->links = p;
+	cfg->view.links = p;
+	if (cfg_reserve(cfg, &q, n, &ext_cap, sizeof(*cfg->ext)))
+		return -ENOMEM;
+	cfg->ext = q;
+	cfg->links_cap = ext_cap;
+	return 0;
+}
+
+int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t seed, int *ret_ifindex, struct netcfg_err *err)
+{
+	unsigned n = cfg->view.nlinks;
+	struct link_conf *l;
+	uint32_t mtu = params->mtu ? params->mtu : LINK_MTU_DEFAULT;
+	int r;
+
+	cfg_err_clear(err);
+	r = check_name(params->name, err);
+	if (r)
+		return r;
+	if (netcfg_link_by_name(cfg, params->name))
+		return cfg_err(err, -EEXIST, "there is a link %s already", params->name);
+	if (params->type != LINK_TAP && params->type != LINK_VIRTUAL)
+		return cfg_err(err, -EOPNOTSUPP, "there is one loopback link only, lo");
+	r = check_mtu(params->type, mtu, err);
+	if (r)
+		return r;
+	if (params->queues > QUEUES_MAX)
+		return cfg_err(err, -EINVAL, "a link has at most %d queues", QUEUES_MAX);
+	if (!eth_is_zero(&params->addr)) {
+		r = check_lladdr(&params->addr, err);
+		if (r)
+			return r;
+	}
+	if (links_reserve(cfg))
+		return cfg_nomem(err);
+	memset(&cfg->links[n], 0, sizeof(cfg->links[n]));
+	memset(&cfg->ext[n], 0, sizeof(cfg->ext[n]));
+	l = &cfg->links[n].conf;
+	*l = *params;
+	l->ifindex = cfg->next_ifindex++;
+	l->flags = NS_IFF_BROADCAST | NS_IFF_MULTICAST | (params->flags & FLAGS_SETTABLE);
+	l->mtu = mtu;
+	l->txqlen = params->txqlen ? params->txqlen : TXQLEN_DEFAULT;
+	l->queues = params->queues ? params->queues : 1;
+	l->carrier = 1;
+	if (eth_is_zero(&l->addr))
+		l->addr = make_lladdr(cfg, seed, l->name);
+	cfg->ext[n].own = cfg->dflt;
+	cfg_devconf_merge(cfg, n, &l->v4);
+	cfg->view.nlinks++;
+	cfg_touch_link(cfg, n);
+	if (ret_ifindex)
+		*ret_ifindex = l->ifindex;
+	return 0;
+}
+
+static void neighs_drop_link(struct netcfg *cfg, int ifindex)
+{
+	unsigned to = 0;
+
+	for (unsigned i = 0; i < cfg->view.nneighs; i++)
+		if (cfg->neighs[i].ifindex != ifindex)
+			cfg->neighs[to++] = cfg->neighs[i];
+	if (to != cfg->view.nneighs)
+		cfg->neighs_dirty = true;
+	cfg->view.nneighs = to;
+}
+
+int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err)
+{
+	int i = cfg_link_index(cfg, ifindex);
+	struct cfg_fib_save save;
+	struct addr_conf *addrs;
+
+	cfg_err_clear(err);
+	if (i < 0)
+		return cfg_err(err, -ENODEV, "there is no link with index %d", ifindex);
+	if (cfg->links[i].conf.type == LINK_LOOPBACK)
+		return cfg_err(err, -EOPNOTSUPP, "the loopback link cannot be removed");
+	if (cfg_fib_save(cfg, &save))
+		return cfg_nomem(err);
+	if (cfg_routes_drop_dev(cfg, ifindex, false))
+		goto err_undo;
+	addrs = cfg_addrs(cfg, (unsigned)i);
+	for (unsigned k = 0; k < cfg->links[i].naddrs; k++)
+		if (inet_addr_type(&cfg->view, &addrs[k].local.addr) != RTN_LOCAL && cfg_routes_drop_prefsrc(cfg, &addrs[k].local.addr))
+			goto err_undo;
+	cfg_fib_keep(cfg, &save);
+	free(addrs);
+	memmove(&cfg->links[i], &cfg->links[i + 1], (cfg->view.nlinks - (unsigned)i - 1) * sizeof(*cfg->links));
+	memmove(&cfg->ext[i], &cfg->ext[i + 1], (cfg->view.nlinks - (unsigned)i - 1) * sizeof(*cfg->ext));
+	cfg->view.nlinks--;
+	neighs_drop_link(cfg, ifindex);
+	cfg->gen++;
+	cfg->links_dirty = true;
+	cfg_touch(cfg);
+	return 0;
+err_undo:
+	cfg_fib_undo(cfg, &save);
+	return cfg_nomem(err);
+}
+
+static int link_routes_up(struct netcfg *cfg, unsigned i)
+{
+	for (unsigned k = 0; k < cfg->links[i].naddrs; k++) {
+		int r = cfg_addr_routes_add(cfg, i, &cfg->links[i].addrs[k]);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct netcfg_err *err)
+{
+	int i = cfg_link_index(cfg, link->ifindex), r;
+	uint32_t flags, old_flags;
+	struct cfg_fib_save save;
+	struct link_conf *l;
+
+	cfg_err_clear(err);
+	if (i < 0)
+		return cfg_err(err, -ENODEV, "there is no link with index %d", link->ifindex);
+	l = &cfg->links[i].conf;
+	r = check_mtu(l->type, link->mtu, err);
+	if (r)
+		return r;
+	if (l->type == LINK_LOOPBACK ? !eth_is_zero(&link->addr) : memcmp(&link->addr, &l->addr, sizeof(l->addr)) != 0) {
+		if (l->type == LINK_LOOPBACK)
+			return cfg_err(err, -EOPNOTSUPP, "the loopback link has no link-layer address");
+		r = check_lladdr(&link->addr, err);
+		if (r)
+			return r;
+	}
+	old_flags = l->flags;
+	flags = (old_flags & ~FLAGS_SETTABLE) | (link->flags & FLAGS_SETTABLE);
+	if ((flags ^ old_flags) & NS_IFF_UP) {
+		if (cfg_fib_save(cfg, &save))
+			return cfg_nomem(err);
+		l->flags = flags;
+		r = flags & NS_IFF_UP ? link_routes_up(cfg, (unsigned)i) : cfg_routes_drop_dev(cfg, l->ifindex, true);
+		if (r) {
+			l->flags = old_flags;
+			cfg_fib_undo(cfg, &save);
+			return cfg_nomem(err);
+		}
+		cfg_fib_keep(cfg, &save);
+	}
+	l->flags = flags;
+	l->mtu = link->mtu;
+	l->txqlen = link->txqlen;
+	l->addr = link->addr;
+	l->features = link->features;
+	memcpy(l->host_name, link->host_name, sizeof(l->host_name));
+	l->host_name[sizeof(l->host_name) - 1] = '\0';
+	l->host_addr = link->host_addr;
+	cfg_touch_link(cfg, (unsigned)i);
+	return 0;
+}
+
+int netcfg_link_set_carrier(struct netcfg *cfg, int ifindex, bool carrier)
+{
+	int i = cfg_link_index(cfg, ifindex);
+
+	if (i < 0)
+		return -ENODEV;
+	if (cfg->links[i].conf.carrier == carrier)
+		return 0;
+	cfg->links[i].conf.carrier = carrier;
+	cfg_touch_link(cfg, (unsigned)i);
+	return 0;
+}
+
+int netcfg_link_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct link_conf *link), void *arg)
+{
+	for (unsigned i = 0; i < cfg->view.nlinks; i++) {
+		int r = fn(arg, &cfg->links[i].conf);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- permanent neighbours ---- */
+
+/* Where (ifindex, addr) is, or belongs. */
+static unsigned neigh_place(const struct netcfg *cfg, int ifindex, const struct ipaddr *addr, bool *found)
+{
+	unsigned lo = 0, hi = cfg->view.nneighs;
+
+	*found = false;
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+		const struct neigh_conf *n = &cfg->neighs[mid];
+		int d = n->ifindex != ifindex ? (n->ifindex < ifindex ? -1 : 1) : memcmp(&n->addr, addr, sizeof(*addr));
+
+		if (!d) {
+			*found = true;
+			return mid;
+		}
+		if (d < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+int netcfg_neigh_add(struct netcfg *cfg, const struct neigh_conf *neigh, bool replace, struct netcfg_err *err)
+{
+	int i = cfg_link_index(cfg, neigh->ifindex), r;
+	char text[CFG_ADDR_TEXT];
+	void *p = cfg->neighs;
+	uint8_t type;
+	unsigned at;
+	bool found;
+
+	cfg_err_clear(err);
+	if (i < 0)
+		return cfg_err(err, -ENODEV, "there is no link with index %d", neigh->ifindex);
+	if (cfg->links[i].conf.type == LINK_LOOPBACK)
+		return cfg_err(err, -EINVAL, "the loopback link has no neighbours");
+	if (neigh->addr.family != AF_INET)
+		return cfg_err(err, -EAFNOSUPPORT, "only IPv4 addresses are supported");
+	type = inet_addr_type(&cfg->view, &neigh->addr);
+	if (type == RTN_MULTICAST || type == RTN_BROADCAST)
+		return cfg_err(err, -EINVAL, "%s is not the address of a neighbour", cfg_addr_text(&neigh->addr, text));
+	r = check_lladdr(&neigh->lladdr, err);
+	if (r)
+		return r;
+	at = neigh_place(cfg, neigh->ifindex, &neigh->addr, &found);
+	if (found) {
+		if (!replace)
+			return cfg_err(err, -EEXIST, "there is a permanent neighbour %s on %s already", cfg_addr_text(&neigh->addr, text),
+				       cfg->links[i].conf.name);
+		cfg->neighs[at] = *neigh;
+	} else {
+		if (cfg_reserve(cfg, &p, cfg->view.nneighs, &cfg->neighs_cap, sizeof(*cfg->neighs)))
+			return cfg_nomem(err);
+		cfg->neighs = p;
+		cfg->view.neighs = p;
+		memmove(&cfg->neighs[at + 1], &cfg->neighs[at], (cfg->view.nneighs - at) * sizeof(*cfg->neighs));
+		cfg->neighs[at] = *neigh;
+		cfg->view.nneighs++;
+	}
+	cfg->neighs_dirty = true;
+	cfg_touch(cfg);
+	return 0;
+}
+
+int netcfg_neigh_del(struct netcfg *cfg, int ifindex, const struct ipaddr *addr)
+{
+	bool found;
+	unsigned at = neigh_place(cfg, ifindex, addr, &found);
+
+	if (!found)
+		return -ENOENT;
+	cfg->view.nneighs--;
+	memmove(&cfg->neighs[at], &cfg->neighs[at + 1], (cfg->view.nneighs - at) * sizeof(*cfg->neighs));
+	cfg->neighs_dirty = true;
+	cfg_touch(cfg);
+	return 0;
+}
+
+int netcfg_neigh_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct neigh_conf *neigh), void *arg)
+{
+	for (unsigned i = 0; i < cfg->view.nneighs; i++) {
+		int r = fn(arg, &cfg->neighs[i]);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
