@@ -234,6 +234,8 @@ static struct sock *best_of(const struct bind_bucket *b, const struct ipaddr *sa
 	}
 	if (likely(group <= 1) || !best->reuseport || best->dport)
 		return best;
+	if (!flow_hash) /* a single shard has no need of it before */
+		flow_hash = flow_hash_tuple(best->stack, saddr, daddr, sport, best->sport, (uint8_t)best->protocol);
 	pick = (unsigned)(((uint64_t)ehash_mix(flow_hash + 0x9e3779b9u) * group) >> 32);
 	hlist_for_each(sk, &b->hashed, struct sock, hash_node)
 		if (sk->reuseport && sk_score(sk, saddr, sport, daddr, iif) == best_score && pick-- == 0)
@@ -245,7 +247,7 @@ struct sock *inet_lhash_lookup(struct stack *stack, const struct ipaddr *daddr, 
 {
 	const struct bind_bucket *b = port_get(stack->hashinfo, IPPROTO_TCP, dport);
 
-	return b ? best_of(b, daddr, 0, daddr, flow_hash, iif) : NULL;
+	return b && b->hashed.first ? best_of(b, daddr, 0, daddr, flow_hash, iif) : NULL;
 }
 
 struct sock *inet_uhash_lookup(struct stack *stack, const struct ipaddr *saddr, uint16_t sport, const struct ipaddr *daddr, uint16_t dport, uint32_t flow_hash, int iif)

@@ -57,6 +57,7 @@ void sock_exit(struct stack *stack)
 		sk->refcnt = 1;
 		sock_put(sk);
 	}
+	epoll_exit(stack);
 	list_for_each_safe(sk, tmp, &st->zombies, struct sock, node) {
 		list_del(&sk->node);
 		sk->stack = NULL;
@@ -339,7 +340,7 @@ int sk_route(struct sock *sk)
 	if (ipaddr_is_any(&sk->saddr))
 		sk->saddr = fl.saddr;
 	if (ipaddr_is_any(&sk->daddr))
-		sk->daddr = fl.daddr;
+		sk->daddr = ipaddr_is_any(&fl.daddr) ? fl.saddr : fl.daddr; /* 0.0.0.0 is this host */
 	return 0;
 }
 

@@ -74,11 +74,11 @@ struct sock {
 	uint32_t            skb_refs; /* skbs whose destructor will come back to this sock */
 
 	/* options */
-	bool                reuse, reuseport, broadcast, keepopen, linger_on, oobinline, timestamp, pktinfo, recvttl, recvtos, recverr, replica, freebind, nodefrag;
+	bool                reuse, reuseport, broadcast, localroute, keepopen, linger_on, oobinline, timestamp, pktinfo, recvttl, recvtos, recverr, replica, freebind, nodefrag;
 	uint8_t             tos, ttl /* 0: default */, mcast_ttl, pmtudisc, userlocks /* bit 0: SO_SNDBUF set, bit 1: SO_RCVBUF set */;
 	bool                mcast_loop, mcast_all, timestampns, recvopts, no_check, bind_no_port, reuse_repeat, rxq_ovfl, recvorigdst;
 	uint8_t             min_ttl, optlen, ipopt[40]; /* IP_OPTIONS, sent with each packet */
-	int                 mcast_if; /* ifindex of IP_MULTICAST_IF, 0: by route */
+	int                 mcast_if, ucast_if; /* ifindex of IP_MULTICAST_IF and IP_UNICAST_IF, 0: by route */
 	struct ipaddr       mcast_addr; /* the address it was named by */
 	int                 linger_secs, rcvlowat, priority, incoming_cpu;
 	uint32_t            mark;
@@ -102,6 +102,7 @@ struct sock {
 
 static inline struct sock *sk_of(struct socket *s) { return (struct sock *)(void *)s; }
 
+struct ehash_entry;
 struct proto {
 	const char *name;
 	size_t      obj_size; /* struct tcp_sock, … ; a struct sock is its first member */
@@ -124,6 +125,7 @@ struct proto {
 	int  (*ioctl)(struct sock *sk, unsigned long cmd, int *val);
 	uint32_t (*poll)(struct sock *sk);
 	void (*info)(struct sock *sk, struct sock_info *info); /* fills in what only the protocol knows */
+	void (*mini_info)(struct stack *stack, const struct ehash_entry *e, struct sock_info *info); /* TCP: timer, expires, retrans of a minisock; may be NULL */
 	void (*route_changed)(struct sock *sk); /* the configuration changed; may be NULL */
 };
 extern const struct proto tcp_prot, udp_prot, raw_prot;

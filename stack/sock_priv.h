@@ -28,6 +28,7 @@ uint32_t sk_poll(struct sock *sk);
 void epoll_sk_event(struct sock *sk, uint32_t events); /* puts the watchers of sk on their ready lists */
 void epoll_sk_closed(struct sock *sk); /* a closed socket vanishes from every set */
 bool epoll_run_wakes(struct stack *stack);
+void epoll_exit(struct stack *stack); /* sets may outlive the stack; their sockets do not */
 
 /* sockopt.c: level SOL_SOCKET */
 int sock_setsockopt(struct sock *sk, int name, const void *val, socklen_t len);
@@ -38,12 +39,23 @@ int opt_get_int(const void *val, socklen_t len, int *ret);
 int opt_put(void *val, socklen_t *len, const void *from, size_t size); /* truncates, sets *len */
 int opt_put_int(void *val, socklen_t *len, int v);
 
+/* skb->cb of what stands in the receive queue of a datagram socket: skb->dev may be gone by the time it is read. */
+struct dgram_cb {
+	int      iif;
+	be32     spec_dst; /* our address on that device: the source of an answer */
+	uint32_t dropped; /* sk->drops when it was queued */
+	uint16_t sport, dport; /* host order; 0 without ports */
+};
+#define DGRAM_CB(skb) ((struct dgram_cb *)(void *)(skb)->cb)
+
 /* ip_sockglue.c: ancillary data and the error queue of datagram sockets */
 struct ipcm { /* what a sendmsg says for this one packet */
 	struct ipaddr  saddr; /* family 0: not given */
 	int            oif;
 	int            tos, ttl; /* -1: the socket's */
 	uint16_t       gso_size; /* UDP_SEGMENT */
+	bool           mark_set;
+	uint32_t       mark;
 	uint8_t        optlen;
 	const uint8_t *opt;
 };
@@ -59,6 +71,7 @@ int      datagram_route(struct sock *sk, const struct ipcm *ipc, const struct ip
 int      datagram_connect(struct sock *sk, const struct ipaddr *addr, uint16_t port);
 uint32_t datagram_poll(struct sock *sk);
 int      datagram_ioctl(struct sock *sk, unsigned long cmd, int *val);
+int      datagram_icmp_errno(const struct sock *sk, uint8_t type, uint8_t code, bool *hard); /* udp.c */
 bool     ip_sk_df(const struct sock *sk, const struct skb_route *rt, uint32_t total_len); /* whether a packet of total_len bytes carries DF */
 
 /* raw.c */
