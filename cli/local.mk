@@ -12,3 +12,16 @@ nsctl_SOURCES = %reldir%/main.c
 
 libnsctl_a_CPPFLAGS = $(nsctl_CPPFLAGS)
 libnsctl_a_SOURCES =
+libnsctl_a_SOURCES += %reldir%/client.c
+libnsctl_a_SOURCES += %reldir%/client.h
+libnsctl_a_SOURCES += %reldir%/complete.c
+libnsctl_a_SOURCES += %reldir%/format.c
+libnsctl_a_SOURCES += %reldir%/format.h
+libnsctl_a_SOURCES += %reldir%/nsctl.c
+libnsctl_a_SOURCES += %reldir%/nsctl.h
+libnsctl_a_SOURCES += %reldir%/save.c
+libnsctl_a_SOURCES += %reldir%/show.h
+libnsctl_a_SOURCES += %reldir%/show_link.c
+libnsctl_a_SOURCES += %reldir%/show_misc.c
+libnsctl_a_SOURCES += %reldir%/show_route.c
+libnsctl_a_SOURCES += %reldir%/show_socket.c

@@ -42,41 +42,48 @@ static const struct arg_def *group_end(const struct arg_def *a)
 	return a;
 }
 
-static void one_arg(FILE *out, const struct arg_def *a, enum grammar_form form)
+/* Appends one argument to buf: for people "via ADDRESS", for the manual "Cm via Ar ADDRESS". */
+static void one_arg(char *buf, size_t size, const struct arg_def *a, enum grammar_form form)
 {
 	bool mdoc = form == GRAMMAR_MDOC;
+	size_t n = strlen(buf);
 	char meta[64];
 
 	if (!(a->flags & ARG_F_POS)) {
-		fprintf(out, mdoc ? " Cm %s" : "%s", a->key);
+		snprintf(buf + n, size - n, mdoc ? " Cm %s" : "%s", a->key);
 		if (a->type == ARG_FLAG)
 			return;
-		fputs(mdoc ? "" : " ", out);
+		n = strlen(buf);
 	}
 	arg_meta(a, meta, sizeof(meta));
 	if (mdoc) /* words that are typed as they stand, or a name for what is typed */
-		fprintf(out, " %s %s", strpbrk(meta, "|") || islower((unsigned char)meta[0]) ? "Cm" : "Ar", meta);
+		snprintf(buf + n, size - n, " %s %s", strpbrk(meta, "|") || islower((unsigned char)meta[0]) ? "Cm" : "Ar", meta);
 	else
-		fputs(meta, out);
+		snprintf(buf + n, size - n, "%s%s", a->flags & ARG_F_POS ? "" : " ", meta);
 }
 
-static void one_synopsis(FILE *out, const struct cmd_def *d, enum grammar_form form)
+#define WRAP 100 /* columns of help */
+
+/* wrap: indentation of further lines where the first becomes too long; 0: never break. */
+static void one_synopsis(FILE *out, const struct cmd_def *d, enum grammar_form form, int wrap)
 {
 	bool mdoc = form == GRAMMAR_MDOC;
+	int col = fprintf(out, "%s%s%s%s", mdoc ? "Ic " : "", d->group, d->verb ? " " : "", d->verb ? d->verb : "");
 
-	fprintf(out, "%s%s%s%s", mdoc ? "Ic " : "", d->group, d->verb ? " " : "", d->verb ? d->verb : "");
 	for (const struct arg_def *a = d->args; a->key; a++) {
 		const struct arg_def *end = group_end(a);
 		bool opt = !(a->flags & ARG_F_REQ);
+		char piece[256] = "";
 
-		fputs(mdoc ? (opt ? " Oo" : "") : (opt ? " [" : " "), out);
 		for (;; a++) {
-			one_arg(out, a, form);
+			one_arg(piece, sizeof(piece), a, form);
 			if (a == end)
 				break;
-			fputs(mdoc ? " |" : "|", out);
+			strcat(piece, mdoc ? " |" : "|");
 		}
-		fputs(mdoc ? (opt ? " Oc" : "") : (opt ? "]" : ""), out);
+		if (wrap && col + (int)strlen(piece) + 3 > WRAP)
+			col = fprintf(out, "\n%*s", wrap, "") - 1;
+		col += fprintf(out, "%s%s%s", mdoc ? (opt ? " Oo" : "") : (opt ? " [" : " "), piece, mdoc ? (opt ? " Oc" : "") : (opt ? "]" : ""));
 	}
 	fputc('\n', out);
 }
@@ -87,9 +94,10 @@ static void mdoc_args(FILE *out, const struct cmd_def *d)
 		return;
 	fputs(".Bl -tag -width 12n -compact\n", out);
 	for (const struct arg_def *a = d->args; a->key; a++) {
-		fputs(".It", out);
-		one_arg(out, a, GRAMMAR_MDOC);
-		fprintf(out, "\n%c%s.\n", toupper((unsigned char)a->help[0]), a->help + 1);
+		char what[256] = "";
+
+		one_arg(what, sizeof(what), a, GRAMMAR_MDOC);
+		fprintf(out, ".It%s\n%c%s.\n", what, toupper((unsigned char)a->help[0]), a->help + 1);
 	}
 	fputs(".El\n", out);
 }
@@ -99,7 +107,7 @@ void grammar_synopsis(FILE *out, enum grammar_form form)
 	for (const struct cmd_def *d = grammar_table; d->id; d++) {
 		if (form == GRAMMAR_MDOC)
 			fputs(".It ", out);
-		one_synopsis(out, d, form);
+		one_synopsis(out, d, form, 0);
 		if (form != GRAMMAR_MDOC)
 			continue;
 		fprintf(out, "%s%s.\n", d->help, d->flags & CMD_F_FILE_ONLY ? " (in the configuration file only)" : "");
@@ -131,7 +139,7 @@ static void help_all(FILE *out)
 static void help_command(FILE *out, const struct cmd_def *d)
 {
 	fprintf(out, "%s%s.\n\n  ", d->help, d->flags & CMD_F_FILE_ONLY ? " (in the configuration file only)" : "");
-	one_synopsis(out, d, GRAMMAR_PLAIN);
+	one_synopsis(out, d, GRAMMAR_PLAIN, 6);
 	if (d->args[0].key)
 		fputc('\n', out);
 	for (const struct arg_def *a = d->args; a->key; a++) {
@@ -161,8 +169,8 @@ static void help_group(FILE *out, const char *group)
 		if (strcmp(d->group, group) != 0)
 			continue;
 		if (verbs) {
-			one_synopsis(out, d, GRAMMAR_PLAIN);
-			fprintf(out, "      %s.\n", d->help);
+			one_synopsis(out, d, GRAMMAR_PLAIN, 4);
+			fprintf(out, "        %s.\n", d->help);
 			continue;
 		}
 		if (!first)

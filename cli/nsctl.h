@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nsctl.h: the parts of nsctl that main.c starts.
+ */
+#ifndef CLI_NSCTL_H
+#define CLI_NSCTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit statuses, as nsctl(1) says. */
+enum { NSCTL_DONE = 0, NSCTL_REFUSED = 1, NSCTL_WORDS = 2, NSCTL_NO_DAEMON = 3 };
+
+struct nsctl {
+	const char *socket; /* path of the control socket */
+	bool        json, human;
+};
+
+/* Joins words to a line of the grammar, quoted where a shell had taken the quotes away. NULL: no memory. The caller frees it. */
+char *nsctl_join(int n, char *const *words);
+/* Does what line says; messages go to standard error. An exit status. */
+int   nsctl_run(const struct nsctl *ctl, const char *line);
+/* Prints candidates for the last word of a command line that begins with the program's name, one a line; "@file" stands for file names. */
+void  nsctl_complete(const struct nsctl *ctl, const char *line);
+/* Writes len bytes to path so that it holds either all of it or what it held before. 0, or -errno. */
+int   nsctl_write_file(const char *path, const char *data, size_t len);
+
+#endif

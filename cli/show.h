@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * show.h: records (conf/control_proto.h) as text for people. Each takes an array of records of its kind and prints all of them.
+ */
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include "grammar.h"
+#include <jansson.h>
+#include <stdio.h>
+
+struct show {
+	FILE             *out;
+	const struct cmd *cmd; /* what was asked */
+	bool              human; /* 1.2M instead of 1234567 */
+};
+
+/* Whatever the command answers; records of an unknown kind as JSON lines. links: the records of "link show", for addresses; may be NULL. */
+void show_records(const struct show *s, const json_t *records, const json_t *links);
+/* One record of "monitor", as a line. */
+void show_event(const struct show *s, const json_t *record);
+
+/* show_link.c */
+void show_links(const struct show *s, const json_t *records);
+void show_link_line(const struct show *s, const json_t *link); /* its first line */
+void show_addrs(const struct show *s, const json_t *records, const json_t *links);
+void show_addr_line(const struct show *s, const json_t *addr);
+/* show_route.c */
+void show_routes(const struct show *s, const json_t *records);
+void show_route_line(const struct show *s, const json_t *route);
+void show_neighs(const struct show *s, const json_t *records);
+void show_neigh_line(const struct show *s, const json_t *neigh);
+/* show_socket.c */
+void show_sockets(const struct show *s, const json_t *records);
+/* show_misc.c */
+void show_drops(const struct show *s, const json_t *records);
+void show_softnet(const struct show *s, const json_t *records);
+void show_counters(const struct show *s, const json_t *records);
+void show_sysctls(const struct show *s, const json_t *records);
+void show_services(const struct show *s, const json_t *records);
+void show_version(const struct show *s, const json_t *records);
+
+#endif

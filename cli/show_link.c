@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * show_link.c: links and addresses, laid out as "ip -s link" and "ip addr" do.
+ */
+#include "format.h"
+#include "show.h"
+#include <string.h>
+
+void show_link_line(const struct show *s, const json_t *link)
+{
+	fprintf(s->out, "%s: ", rec_str(link, "ifindex"));
+	put_text(s->out, rec_str(link, "name"));
+	put_flags(s->out, json_object_get(link, "flags"), ": <", ">");
+	put_opt(s->out, link, "mtu", "mtu");
+	put_opt(s->out, link, "state", "operstate");
+	put_opt(s->out, link, "qlen", "qlen");
+	fputc('\n', s->out);
+}
+
+/* The second line: what it is, its MAC address, the host's end. */
+static void link_kind(const struct show *s, const json_t *link)
+{
+	const char *type = rec_str(link, "type");
+
+	fprintf(s->out, "    link/%s ", strcmp(type, "loopback") == 0 ? type : "ether");
+	put_text(s->out, rec_has(link, "address") ? rec_str(link, "address") : "00:00:00:00:00:00");
+	if (strcmp(type, "loopback") != 0) {
+		fputc(' ', s->out);
+		put_text(s->out, type);
+	}
+	put_opt(s->out, link, "host", "host_name");
+	put_opt(s->out, link, "", "host_addr");
+	put_opt(s->out, link, "queues", "queues");
+	if (json_is_false(json_object_get(link, "offload")))
+		fputs(" offload off", s->out);
+	fputc('\n', s->out);
+}
+
+/* The counters of one direction as two lines that are aligned with the other direction's. */
+static void link_stats(const struct show *s, const json_t *stats)
+{
+	static const char *const rx[] = { "bytes", "packets", "errors", "dropped", "missed", "multicast" };
+	static const char *const tx[] = { "bytes", "packets", "errors", "dropped", "carrier", "queued" };
+	struct table t;
+	const char *cells[7];
+	char num[6][24];
+
+	table_init(&t, "<>>>>>>");
+	for (unsigned dir = 0; dir < 2; dir++) {
+		const char *const *keys = dir ? tx : rx;
+		const json_t *o = rec_obj(stats, dir ? "tx" : "rx");
+
+		cells[0] = dir ? "    TX:" : "    RX:";
+		for (unsigned i = 0; i < 6; i++)
+			cells[i + 1] = strcmp(keys[i], "multicast") == 0 ? "mcast" : keys[i];
+		table_row(&t, cells);
+		cells[0] = "";
+		for (unsigned i = 0; i < 6; i++)
+			cells[i + 1] = units(rec_num(o, keys[i]), s->human, num[i]);
+		table_row(&t, cells);
+	}
+	table_print(&t, s->out);
+}
+
+void show_links(const struct show *s, const json_t *records)
+{
+	size_t i;
+	json_t *link;
+
+	json_array_foreach(records, i, link) {
+		show_link_line(s, link);
+		link_kind(s, link);
+		if (rec_obj(link, "stats"))
+			link_stats(s, rec_obj(link, "stats"));
+	}
+}
+
+void show_addr_line(const struct show *s, const json_t *addr)
+{
+	const char *local = rec_str(addr, "local");
+
+	fputs(strchr(local, ':') ? "inet6 " : "inet ", s->out);
+	put_text(s->out, local);
+	fprintf(s->out, "/%s", rec_str(addr, "prefixlen"));
+	put_opt(s->out, addr, "brd", "broadcast");
+	put_opt(s->out, addr, "scope", "scope");
+	if (rec_bool(addr, "secondary"))
+		fputs(" secondary", s->out);
+	fputc(' ', s->out);
+	put_text(s->out, rec_has(addr, "label") ? rec_str(addr, "label") : rec_str(addr, "dev"));
+	fputc('\n', s->out);
+}
+
+void show_addrs(const struct show *s, const json_t *records, const json_t *links)
+{
+	size_t i, k;
+	json_t *link, *addr;
+
+	json_array_foreach(links, i, link) {
+		show_link_line(s, link);
+		link_kind(s, link);
+		json_array_foreach(records, k, addr) {
+			if (strcmp(rec_str(addr, "dev"), rec_str(link, "name")) != 0)
+				continue;
+			fputs("    ", s->out);
+			show_addr_line(s, addr);
+		}
+	}
+}
