@@ -4,8 +4,12 @@ netstackinclude_HEADERS =
 libnetstack_la_SOURCES =
 libnetstack_la_CPPFLAGS = $(NS_CPPFLAGS)
 # What public headers declare is exported; the rest of the shared library is private.
-libnetstack_la_LDFLAGS = $(NS_LDFLAGS) -version-info 0:0:0 \
-	-export-symbols-regex '^(alloc_skb|build_skb|kfree_skb|consume_skb|skb_.*|netcfg_.*|net_snapshot_version|net_mib_.*|stack_.*|ns_.*|netstack_version)$$'
+libnetstack_la_LDFLAGS = $(NS_LDFLAGS) -version-info 0:0:0 -export-symbols libnetstack.sym
+libnetstack_la_DEPENDENCIES = libnetstack.sym
+CLEANFILES += libnetstack.sym
+libnetstack.sym: $(netstackinclude_HEADERS)
+	$(AM_V_GEN)sed -e '/^static inline/d' -e 's|/\*.*\*/||' -e '/^ \*/d' $^ | \
+		$(GREP) -oE '\b(alloc_skb|build_skb|kfree_skb|consume_skb|(skb|netcfg|net|ns|stack|netstack)_[a-z0-9_]+)\(' | tr -d '(' | sort -u >$@.tmp && mv $@.tmp $@
 
 netstackinclude_HEADERS += %reldir%/include/netstack/drop.h
 netstackinclude_HEADERS += %reldir%/include/netstack/mib.h

@@ -10,7 +10,8 @@ AM_SH_LOG_DRIVER_FLAGS = --merge
 AM_TESTS_ENVIRONMENT = \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
-	NM='$(NM)'; export NM;
+	NM='$(NM)'; export NM; \
+	INSTRUMENTED='$(NS_INSTRUMENTED)'; export INSTRUMENTED;
 
 EXTRA_DIST += %reldir%/lib/run-test
 EXTRA_DIST += %reldir%/lib/lsan.supp
@@ -27,4 +28,12 @@ libtest_a_SOURCES += %reldir%/lib/host.h
 
 include %reldir%/golden/local.mk
 include %reldir%/unit/local.mk
+if HAVE_STACK
 include %reldir%/drill/local.mk
+include %reldir%/sim/local.mk
+include %reldir%/fuzz/local.mk
+endif
+
+TESTS += %reldir%/purity/check-purity.sh
+EXTRA_DIST += %reldir%/purity/allowed.txt
+EXTRA_DIST += %reldir%/purity/check-purity.sh
