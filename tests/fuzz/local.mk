@@ -1,9 +1,9 @@
 # Fuzz programs: fuzz_X.c has LLVMFuzzerTestOneInput. With --enable-fuzzing (clang) they are libFuzzer's; otherwise driver.c replays and changes files.
-# A new one: a line in FUZZ_PROGRAMS, its _SOURCES, _LDADD and _LDFLAGS as below, a directory corpus-X with at least one file, a line in check-fuzz.sh's list.
-FUZZ_PROGRAMS =
-FUZZ_PROGRAMS += %reldir%/fuzz_frame
-FUZZ_PROGRAMS += %reldir%/fuzz_grammar
-FUZZ_LDFLAGS = $(AM_LDFLAGS) $(NS_FUZZ_LDFLAGS)
+# A new one: a line in FUZZ_TESTS, its _SOURCES, _LDADD and _LDFLAGS as below, a directory corpus-X with at least one file, a line in check-fuzz.sh's list.
+FUZZ_TESTS =
+FUZZ_TESTS += %reldir%/fuzz_frame
+FUZZ_TESTS += %reldir%/fuzz_grammar
+FUZZ_LINK = $(AM_LDFLAGS) $(NS_FUZZ_LDFLAGS)
 if FUZZING
 FUZZ_MAIN =
 else
@@ -11,12 +11,12 @@ FUZZ_MAIN = libfuzzmain.a
 endif
 check_LIBRARIES += libfuzzmain.a
 libfuzzmain_a_SOURCES = %reldir%/driver.c
-check_PROGRAMS += $(FUZZ_PROGRAMS)
+check_PROGRAMS += $(FUZZ_TESTS)
 
 %canon_reldir%_fuzz_frame_LDADD = $(FUZZ_MAIN) libtest.a libnetstack.la
-%canon_reldir%_fuzz_frame_LDFLAGS = $(FUZZ_LDFLAGS)
+%canon_reldir%_fuzz_frame_LDFLAGS = $(FUZZ_LINK)
 %canon_reldir%_fuzz_grammar_LDADD = $(FUZZ_MAIN) libgrammar.a libnetstack.la
-%canon_reldir%_fuzz_grammar_LDFLAGS = $(FUZZ_LDFLAGS)
+%canon_reldir%_fuzz_grammar_LDFLAGS = $(FUZZ_LINK)
 
 if !FUZZING
 TESTS += %reldir%/check-fuzz.sh

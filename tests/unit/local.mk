@@ -5,6 +5,7 @@ UNIT_TESTS += %reldir%/test_checksum
 UNIT_TESTS += %reldir%/test_grammar
 UNIT_TESTS += %reldir%/test_gso
 UNIT_TESTS += %reldir%/test_fib
+UNIT_TESTS += %reldir%/test_frame
 UNIT_TESTS += %reldir%/test_list
 UNIT_TESTS += %reldir%/test_random
 UNIT_TESTS += %reldir%/test_skbuff
