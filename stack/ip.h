@@ -47,8 +47,13 @@ void ip_forward(struct stack *stack, struct sk_buff *skb);
 /* Parses the options at skb's IP header into IPCB(skb)->opt: 0, or -EINVAL with *bad the offset of the culprit from the IP header. */
 int  ip_options_compile(struct stack *stack, struct sk_buff *skb, unsigned *bad);
 void ip_options_forward(struct stack *stack, struct sk_buff *skb); /* fills in record route and timestamp on the way out; header checksum is made good */
+/* A source-routed packet whose present destination is we: on to the next address of its route. Fills skb->rt anew. SKB_CONSUMED: go on with skb. */
+enum skb_drop_reason ip_options_source_route(struct stack *stack, struct sk_buff *skb);
+/* The options that every fragment but the first carries (RFC 791: those with the copied bit), from opt to out: their length, a multiple of four. */
+unsigned ip_options_fragment(const uint8_t *opt, unsigned optlen, uint8_t *out);
 /* Options for a reply to skb (echo): into out (40 bytes), returns their length. RFC 1122 3.2.2.6 */
 unsigned ip_options_echo(struct stack *stack, const struct sk_buff *skb, uint8_t *out);
+be32 ip_options_first_hop(const struct sk_buff *skb); /* where that reply goes first: the source, or the last stop of its source route */
 
 /* A whole datagram when skb completes one (network_header is right, data at it), else NULL and skb is kept or dropped. Timers and limits inside. */
 struct sk_buff *ip_defrag(struct stack *stack, struct sk_buff *skb);
@@ -62,10 +67,17 @@ int  ip_do_fragment(struct stack *stack, struct sk_buff *skb, uint32_t mtu, int 
 struct ip_tx { struct ipaddr saddr, daddr; uint8_t proto, tos, ttl; bool df; uint8_t optlen; const uint8_t *opt; uint16_t id; bool id_set; };
 int  ip_build_and_send(struct stack *stack, struct sk_buff *skb, const struct ip_tx *tx);
 int  ip_output(struct stack *stack, struct sk_buff *skb); /* IP header is there and complete: fragments, GSO, then neigh_output */
+/* True: skb is not larger than mtu, or is GSO and its segments are not. network_header, transport_header set, data at the IP header. */
+bool ip_fits(const struct sk_buff *skb, uint32_t mtu);
 int  ip_finish_output(struct stack *stack, struct sk_buff *skb);
+
+/* Tells the transport that skb (a packet of our own, network_header set) could not be sent, as an ICMP error of that type and code would. Not consumed. */
+void icmp_local_error(struct stack *stack, struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info);
 
 /* icmp.c. Sends an ICMP error about skb_in, where RFC 1122 3.2.2 and the rate limits allow. skb_in is not consumed; its network_header must be set. info: MTU or pointer, host order. */
 void icmp_send(struct stack *stack, struct sk_buff *skb_in, uint8_t type, uint8_t code, uint32_t info);
+/* Tells the sender of skb, which is about to leave by the device it came in by, of the better first hop skb->rt.nexthop. RFC 1812 5.2.7.2, rate limited. */
+void icmp_send_redirect(struct stack *stack, struct sk_buff *skb);
 int  icmp_init(struct stack *stack);
 void icmp_exit(struct stack *stack);
 /* errno and whether it is fatal, for an ICMP error: code 0..15 of destination unreachable and the rest, as Linux's icmp_err_convert. */

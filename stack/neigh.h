@@ -7,7 +7,9 @@
 
 #include "dev.h"
 
-/* States are NUD_* of <linux/neighbour.h>. */
+/* States are NUD_* of <linux/neighbour.h> outside of neigh.c. */
+
+struct neighbour; /* opaque: neigh.c */
 
 int  neigh_init(struct stack *stack);
 void neigh_exit(struct stack *stack);
@@ -20,7 +22,19 @@ void neigh_confirm(struct stack *stack, int ifindex, const struct ipaddr *nextho
 void neigh_shard_msg(struct stack *stack, const struct shard_msg *msg);
 void arp_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to); /* gratuitous ARP for new addresses (arp_notify) */
 int  neigh_foreach(const struct stack *stack, int (*fn)(void *arg, const struct neigh_info *info), void *arg);
-int  neigh_delete(struct stack *stack, int ifindex, const struct ipaddr *addr);
+int  neigh_delete(struct stack *stack, int ifindex, const struct ipaddr *addr); /* learned entries only; on the other shards too. 0 or -ENOENT */
 void neigh_flush(struct stack *stack, int ifindex);
+
+/* Between arp.c and neigh.c. */
+
+/* What an address resolution message said: addr is at lladdr. */
+#define NEIGH_LEARN_SOLICITED 1u /* an answer to us alone: reachability is proven */
+#define NEIGH_LEARN_CREATE    2u /* make an entry when there is none */
+#define NEIGH_LEARN_OVERRIDE  4u /* locktime does not protect the old address */
+void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipaddr *addr, const struct eth_addr *lladdr, unsigned flags);
+
+/* Asks for target's address on dev: by unicast to lladdr, or by broadcast when it is NULL. skb (may be NULL) is a packet that waits for the answer; its source
+ * address may be used as ours. */
+void arp_solicit(struct stack *stack, struct net_device *dev, const struct ipaddr *target, const struct eth_addr *lladdr, const struct sk_buff *skb);
 
 #endif

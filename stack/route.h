@@ -8,6 +8,8 @@
 #include "snapshot.h"
 #include <netstack/skbuff.h>
 
+struct net_device;
+struct shard_msg;
 struct stack;
 
 struct flowi { /* the key of a lookup */
@@ -60,6 +62,11 @@ int ip_route_output(struct stack *stack, struct flowi *fl, struct skb_route *rt)
 /* Path MTU learned from an ICMP frag-needed (RFC 1191) for a destination; told to the other shards. */
 void ip_rt_update_pmtu(struct stack *stack, const struct ipaddr *daddr, uint32_t mtu);
 uint32_t ip_rt_pmtu(struct stack *stack, const struct ipaddr *daddr, uint32_t dev_mtu); /* the smaller of both, expiry heeded */
+/* An ICMP redirect from a gateway for daddr: heeded only where accept_redirects says so and RFC 1122 3.2.2.2 allows. */
+void ip_rt_redirect(struct stack *stack, const struct ipaddr *daddr, const struct ipaddr *gateway, const struct ipaddr *from, struct net_device *dev);
+void route_shard_msg(struct stack *stack, const struct shard_msg *msg); /* SHARD_PMTU */
+/* n consecutive IP identifications for packets from saddr to daddr, of which the first is returned, host order (RFC 6864, RFC 7739 5.3). */
+uint16_t ip_ident_reserve(struct stack *stack, be32 saddr, be32 daddr, uint8_t proto, unsigned n);
 uint32_t route_genid(const struct stack *stack); /* changes when a cached skb_route must be looked up again */
 int  route_init(struct stack *stack);
 void route_exit(struct stack *stack);

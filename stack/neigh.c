@@ -1,0 +1,936 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neigh.c: the neighbour table of a shard: who is behind a next hop, and is he still there.
+ *
+ * Theory of operation. An entry is a key (device, address), a state and a prepared Ethernet header. What may happen in which state stands in one table,
+ * nud_table; neigh_event is the only function that changes a state. A packet finds its entry by one probe of a hash; in the states in which nothing
+ * has to be done besides sending (n->fast) the header is copied in front of it and it leaves.
+ *
+ *   NONE --output--> INCOMPLETE --answer--> REACHABLE --time--> STALE --output--> DELAY --time--> PROBE --answer--> REACHABLE
+ *                        '--no answer--> FAILED                                                     '--no answer--> FAILED
+ *
+ * Packets for an INCOMPLETE neighbour wait in its queue, bounded in bytes; the oldest goes first. When the neighbour fails, waiting packets of
+ * others are answered by ICMP host unreachable and our own become errors of their sockets.
+ *
+ * Limits. Learned entries stand on one of five lists by what they are worth: failed, heard of but never used, incomplete, stale, live. Within a list the
+ * order is the time at which the state was entered. When the table is full (gc_thresh3) a new entry displaces the first of the least valuable list, in
+ * constant time; an entry that somebody merely announced displaces only failed and never used ones, a scan displaces at most other
+ * incomplete and stale ones. Live entries are never displaced and permanent ones neither counted nor collected, so neither a scan nor an ARP flood cuts
+ * off who is being talked to.
+ *
+ * Shards. Each has its table. One of them, by hash of the address (neigh_home), sends the solicitations for an address; on the others "soliciting" is a message
+ * to it (SHARD_NEIGH_SOLICIT). Its answer, and whatever any shard learns, goes to all (SHARD_NEIGH_UPDATE, SHARD_NEIGH_FAILED) and changes
+ * entries that are there; it makes none. An answer that arrives on a shard that has no such entry is passed on to the home shard, which may have one.
+ *
+ * RFC 4861 7.3.2 (states) and appendix C (transitions), RFC 1122 2.3.2.1 (validation), 2.3.2.2 (queue at least the latest packet).
+ * Not done here: address resolution messages themselves (arp.c); proxies; neighbour discovery for IPv6; app_solicit.
+ *
+ * Owner: the shard. Nothing keeps a pointer to an entry over a call that may send.
+ */
+#include "neigh.h"
+#include "ip.h"
+#include "stack_priv.h"
+#include "wire/wire.h"
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <stdlib.h>
+
+/* ---- the state machine ------------------------------------------------------------------------------------------- */
+
+enum nud_state { S_NONE, S_INCOMPLETE, S_REACHABLE, S_STALE, S_DELAY, S_PROBE, S_FAILED, S_PERMANENT, S_NOARP, NUD_STATES };
+
+enum nud_event {
+	E_OUTPUT, /* a packet wants out */
+	E_VERIFY, /* another shard wants to know whether he is there */
+	E_TIMER, /* the time of the state is over; in INCOMPLETE and PROBE with probes left */
+	E_TIMER_USED, /* REACHABLE is over and it was used lately */
+	E_TIMER_OVER, /* INCOMPLETE and PROBE: no probes left */
+	E_CONFIRM, /* the transport made progress */
+	E_ANSWER, /* he answered us, with an address that we accept */
+	E_HEARD_SAME, /* he was heard, at the address that we know */
+	E_HEARD_NEW, /* he was heard, at another address that we accept */
+	E_GIVEN_UP, /* the shard that solicits got no answer */
+	NUD_EVENTS
+};
+
+/* What is done besides changing the state. Timers follow from the state that is entered. */
+enum nud_action {
+	A_NONE = 0,
+	A_SOLICIT = 1, /* send a probe and wait retrans_time */
+	A_STORE = 2, /* take the link-layer address over */
+	A_FLUSH = 4, /* send what waits */
+	A_FAIL = 8, /* refuse what waits */
+	A_REACH = 16, /* reachability is confirmed as of now */
+	A_QUEUE = 32, /* the packet has to wait */
+};
+
+struct nud_rule {
+	uint8_t next;
+	uint8_t action;
+};
+
+/* One row a state, one cell an event; a row with a missing cell does not compile. */
+#define T(state, action) { S_##state, (action) }
+#define ROW(state, output, verify, timer, used, over, confirm, answer, same, new, given_up) \
+	[S_##state] = { [E_OUTPUT] = output, [E_VERIFY] = verify, [E_TIMER] = timer, [E_TIMER_USED] = used, [E_TIMER_OVER] = over, \
+		[E_CONFIRM] = confirm, [E_ANSWER] = answer, [E_HEARD_SAME] = same, [E_HEARD_NEW] = new, [E_GIVEN_UP] = given_up }
+
+static const struct nud_rule nud_table[][NUD_EVENTS] = {
+	ROW(NONE,
+	    T(INCOMPLETE, A_SOLICIT | A_QUEUE), T(INCOMPLETE, A_SOLICIT), T(NONE, A_NONE), T(NONE, A_NONE), T(NONE, A_NONE),
+	    T(NONE, A_NONE), T(REACHABLE, A_STORE | A_REACH), T(STALE, A_STORE), T(STALE, A_STORE), T(NONE, A_NONE)),
+	ROW(INCOMPLETE,
+	    T(INCOMPLETE, A_QUEUE), T(INCOMPLETE, A_NONE), T(INCOMPLETE, A_SOLICIT), T(INCOMPLETE, A_SOLICIT), T(FAILED, A_FAIL),
+	    T(INCOMPLETE, A_NONE), T(REACHABLE, A_STORE | A_REACH | A_FLUSH), T(STALE, A_STORE | A_FLUSH), T(STALE, A_STORE | A_FLUSH), T(FAILED, A_FAIL)),
+	ROW(REACHABLE,
+	    T(REACHABLE, A_NONE), T(REACHABLE, A_NONE), T(STALE, A_NONE), T(DELAY, A_NONE), T(STALE, A_NONE),
+	    T(REACHABLE, A_REACH), T(REACHABLE, A_STORE | A_REACH), T(REACHABLE, A_NONE), T(STALE, A_STORE), T(REACHABLE, A_NONE)),
+	ROW(STALE,
+	    T(DELAY, A_NONE), T(PROBE, A_SOLICIT), T(STALE, A_NONE), T(STALE, A_NONE), T(STALE, A_NONE),
+	    T(REACHABLE, A_REACH), T(REACHABLE, A_STORE | A_REACH), T(STALE, A_NONE), T(STALE, A_STORE), T(STALE, A_NONE)),
+	ROW(DELAY,
+	    T(DELAY, A_NONE), T(PROBE, A_SOLICIT), T(PROBE, A_SOLICIT), T(PROBE, A_SOLICIT), T(PROBE, A_SOLICIT),
+	    T(REACHABLE, A_REACH), T(REACHABLE, A_STORE | A_REACH), T(DELAY, A_NONE), T(STALE, A_STORE), T(DELAY, A_NONE)),
+	ROW(PROBE,
+	    T(PROBE, A_NONE), T(PROBE, A_NONE), T(PROBE, A_SOLICIT), T(PROBE, A_SOLICIT), T(FAILED, A_FAIL),
+	    T(REACHABLE, A_REACH), T(REACHABLE, A_STORE | A_REACH), T(PROBE, A_NONE), T(STALE, A_STORE), T(FAILED, A_FAIL)),
+	ROW(FAILED,
+	    T(INCOMPLETE, A_SOLICIT | A_QUEUE), T(INCOMPLETE, A_SOLICIT), T(FAILED, A_NONE), T(FAILED, A_NONE), T(FAILED, A_NONE),
+	    T(FAILED, A_NONE), T(REACHABLE, A_STORE | A_REACH), T(STALE, A_STORE), T(STALE, A_STORE), T(FAILED, A_NONE)),
+	ROW(PERMANENT,
+	    T(PERMANENT, A_NONE), T(PERMANENT, A_NONE), T(PERMANENT, A_NONE), T(PERMANENT, A_NONE), T(PERMANENT, A_NONE),
+	    T(PERMANENT, A_NONE), T(PERMANENT, A_NONE), T(PERMANENT, A_NONE), T(PERMANENT, A_NONE), T(PERMANENT, A_NONE)),
+	ROW(NOARP,
+	    T(NOARP, A_NONE), T(NOARP, A_NONE), T(NOARP, A_NONE), T(NOARP, A_NONE), T(NOARP, A_NONE),
+	    T(NOARP, A_NONE), T(NOARP, A_NONE), T(NOARP, A_NONE), T(NOARP, A_NONE), T(NOARP, A_NONE)),
+};
+_Static_assert(sizeof(nud_table) / sizeof(nud_table[0]) == NUD_STATES, "a NUD state without a row");
+_Static_assert(NUD_EVENTS == 10, "a NUD event without a column");
+
+/* What is true of a state, the lists of the theory above, and the NUD_* bit that is shown. */
+enum neigh_list { L_FAILED, L_UNUSED, L_INCOMPLETE, L_STALE, L_LIVE, L_PERMANENT, NEIGH_LISTS };
+
+static const struct {
+	uint8_t nud;
+	uint8_t list;
+	bool    valid; /* the link-layer address is known */
+	bool    fast; /* sending needs no event */
+} nud_info[] = {
+	[S_NONE] = { NUD_NONE, L_FAILED, false, false },
+	[S_INCOMPLETE] = { NUD_INCOMPLETE, L_INCOMPLETE, false, false },
+	[S_REACHABLE] = { NUD_REACHABLE, L_LIVE, true, true },
+	[S_STALE] = { NUD_STALE, L_STALE, true, false },
+	[S_DELAY] = { NUD_DELAY, L_LIVE, true, true },
+	[S_PROBE] = { NUD_PROBE, L_LIVE, true, true },
+	[S_FAILED] = { NUD_FAILED, L_FAILED, false, false },
+	[S_PERMANENT] = { NUD_PERMANENT, L_PERMANENT, true, true },
+	[S_NOARP] = { NUD_NOARP, L_PERMANENT, true, true },
+};
+_Static_assert(sizeof(nud_info) / sizeof(nud_info[0]) == NUD_STATES, "a NUD state without its properties");
+
+#define FORCED_GC_AGE      (5 * NSEC_PER_SEC) /* above gc_thresh2: what was touched this recently stays */
+#define NEIGH_MIN_BUCKETS  64u
+#define NEIGH_FREE_MAX     64u /* entries kept for reuse */
+
+struct neighbour {
+	struct hlist_node   hash;
+	struct net_device  *dev;
+	struct ipaddr       key;
+	bool                fast;
+	uint8_t             state; /* enum nud_state */
+	uint8_t             hh[ETH_HLEN]; /* destination, source; the EtherType is filled in by the sender */
+	ktime_t             used; /* last output; 0: never */
+	ktime_t             confirmed, updated;
+	ktime_t             reachable_time; /* of this confirmation, randomised */
+	struct list_head    lru;
+	uint8_t             list; /* enum neigh_list */
+	uint8_t             probes;
+	uint8_t             mark; /* of neigh_apply */
+	struct eth_addr     ha;
+	struct timer        timer;
+	struct sk_buff_head queue;
+	uint32_t            queue_bytes;
+};
+
+struct neigh_table {
+	struct hlist_head *hash;
+	uint32_t           mask; /* buckets - 1 */
+	uint32_t           entries; /* learned ones: what gc counts */
+	uint32_t           permanent;
+	uint64_t           key[4]; /* of the hash; odd */
+	struct list_head   lists[NEIGH_LISTS];
+	struct timer       gc_timer;
+	ktime_t            last_forced;
+	uint8_t            mark;
+	struct hlist_head  free;
+	unsigned           nfree;
+};
+
+/* ---- the hash ------------------------------------------------------------------------------------------------------ */
+
+/* Keyed, so that nobody can aim at one chain; and the table's size is bounded anyway. */
+static inline uint32_t neigh_hash(const struct neigh_table *t, int ifindex, const struct ipaddr *a)
+{
+	uint64_t h = ((uint64_t)a->w[0] ^ ((uint64_t)(uint32_t)ifindex << 32)) * t->key[0];
+
+	if (a->family != 2 /* AF_INET */)
+		h ^= a->w[1] * t->key[1] ^ a->w[2] * t->key[2] ^ a->w[3] * t->key[3];
+	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 52);
+}
+
+static inline struct neighbour *neigh_lookup(const struct neigh_table *t, int ifindex, const struct ipaddr *a)
+{
+	struct neighbour *n;
+
+	hlist_for_each(n, &t->hash[neigh_hash(t, ifindex, a) & t->mask], struct neighbour, hash) {
+		if (n->key.w[0] == a->w[0] && n->dev->ifindex == ifindex && ipaddr_equal(&n->key, a))
+			return n;
+	}
+	return NULL;
+}
+
+static void neigh_grow(struct neigh_table *t)
+{
+	uint32_t buckets = (t->mask + 1) * 2;
+	struct hlist_head *fresh = calloc(buckets, sizeof(*fresh)), *old = t->hash;
+	uint32_t oldmask = t->mask;
+
+	if (!fresh)
+		return; /* longer chains, that is all */
+	t->hash = fresh;
+	t->mask = buckets - 1;
+	for (uint32_t i = 0; i <= oldmask; i++) {
+		struct neighbour *n, *tmp;
+
+		hlist_for_each_safe(n, tmp, &old[i], struct neighbour, hash) {
+			hlist_del(&n->hash);
+			hlist_add_head(&n->hash, &t->hash[neigh_hash(t, n->dev->ifindex, &n->key) & t->mask]);
+		}
+	}
+	free(old);
+}
+
+/* ---- between shards ------------------------------------------------------------------------------------------------ */
+
+#define MSG_F_ANSWER 1u /* SHARD_NEIGH_UPDATE: it was an answer to a solicitation */
+#define MSG_F_RELAY  2u /* ... that arrived on a shard without such an entry: judge it as if it had come to you */
+#define MSG_F_VERIFY 1u /* SHARD_NEIGH_SOLICIT: the address is known, his presence is not */
+
+/* The shard that sends solicitations for addr. The same on every shard: only shared keys go in. */
+static unsigned neigh_home(const struct stack *stack, const struct ipaddr *addr)
+{
+	if (!stack_multi(stack))
+		return stack->params.cpu;
+	return (unsigned)(siphash(&stack->flow_key, addr->b, sizeof(addr->b)) % stack->params.ncpu);
+}
+
+static void neigh_tell(struct stack *stack, unsigned cpu, enum shard_msg_type type, int ifindex, const struct ipaddr *addr, const struct eth_addr *lladdr,
+		       uint8_t nud, uint16_t flags)
+{
+	struct shard_msg msg = { .type = type, .from = stack->params.cpu, .ifindex = ifindex, .addr = *addr, .nud = nud, .flags = flags, .when = stack->now };
+
+	if (lladdr)
+		msg.lladdr = *lladdr;
+	if (stack->ops->tell)
+		stack->ops->tell(stack->priv, cpu, &msg);
+}
+
+/* ---- life of an entry ------------------------------------------------------------------------------------------------ */
+
+static void neigh_timer(struct stack *stack, struct timer *t);
+static void neigh_drop_learned(struct stack *stack, int ifindex, enum skb_drop_reason reason);
+
+static void neigh_notify(struct stack *stack, const struct neighbour *n, enum stack_event_type type)
+{
+	if (!stack->ops->notify)
+		return;
+	stack_notify(stack, &(struct stack_event){ .type = type, .ifindex = n->dev->ifindex, .addr = n->key, .lladdr = n->ha, .nud = nud_info[n->state].nud });
+}
+
+static void neigh_relist(struct stack *stack, struct neighbour *n)
+{
+	uint8_t list = nud_info[n->state].list;
+
+	if (list == L_STALE && n->used == 0)
+		list = L_UNUSED;
+	n->list = list;
+	list_move_tail(&n->lru, &stack->neigh->lists[list]);
+}
+
+/* Takes n out of the table. What waits is dropped with the reason, silently: nobody was found to be absent. */
+static void neigh_destroy(struct stack *stack, struct neighbour *n, enum skb_drop_reason reason)
+{
+	struct neigh_table *t = stack->neigh;
+
+	timer_del(stack, &n->timer);
+	hlist_del(&n->hash);
+	list_del(&n->lru);
+	if (n->list == L_PERMANENT)
+		t->permanent--;
+	else
+		t->entries--;
+	skb_queue_purge(&n->queue, reason);
+	STACK_MIB_INC(stack, Neigh_Destroys);
+	if (t->nfree < NEIGH_FREE_MAX) {
+		hlist_add_head(&n->hash, &t->free);
+		t->nfree++;
+	} else {
+		free(n);
+	}
+}
+
+static bool neigh_evict_first(struct stack *stack, enum neigh_list list)
+{
+	struct neighbour *n = list_first(&stack->neigh->lists[list], struct neighbour, lru);
+
+	if (!n)
+		return false;
+	neigh_destroy(stack, n, SKB_DROP_NEIGH_TABLE_FULL);
+	return true;
+}
+
+/* Above gc_thresh2: gives up what is old and little worth, at most once in FORCED_GC_AGE. */
+static void neigh_forced_gc(struct stack *stack)
+{
+	static const uint8_t order[] = { L_FAILED, L_UNUSED, L_STALE };
+	struct neigh_table *t = stack->neigh;
+
+	t->last_forced = stack->now;
+	STACK_MIB_INC(stack, Neigh_ForcedGcRuns);
+	for (unsigned i = 0; i < sizeof(order); i++) {
+		struct neighbour *n, *tmp;
+
+		list_for_each_safe(n, tmp, &t->lists[order[i]], struct neighbour, lru) {
+			if (t->entries < (uint32_t)stack->sysctl->neigh_gc_thresh2)
+				return;
+			if (order[i] != L_FAILED && stack->now - n->updated < FORCED_GC_AGE)
+				break;
+			neigh_destroy(stack, n, SKB_DROP_NEIGH_TABLE_FULL);
+		}
+	}
+}
+
+/* Room for one more learned entry. heard: somebody announced himself, which is worth less than what a packet needs. */
+static bool neigh_make_room(struct stack *stack, bool heard)
+{
+	struct neigh_table *t = stack->neigh;
+	const struct sysctl_values *sc = stack->sysctl;
+
+	if (t->entries >= (uint32_t)sc->neigh_gc_thresh2 && (t->last_forced == 0 || stack->now - t->last_forced >= FORCED_GC_AGE))
+		neigh_forced_gc(stack);
+	if (t->entries < (uint32_t)sc->neigh_gc_thresh3)
+		return true;
+	if (neigh_evict_first(stack, L_FAILED) || neigh_evict_first(stack, L_UNUSED))
+		return true;
+	if (!heard && (neigh_evict_first(stack, L_INCOMPLETE) || neigh_evict_first(stack, L_STALE)))
+		return true;
+	STACK_MIB_INC(stack, Neigh_TableFulls);
+	return false;
+}
+
+static void neigh_gc_arm(struct stack *stack)
+{
+	struct neigh_table *t = stack->neigh;
+
+	if (t->entries && t->entries >= (uint32_t)stack->sysctl->neigh_gc_thresh1 && !timer_pending(&t->gc_timer))
+		timer_mod(stack, &t->gc_timer, stack->now + stack->sysctl->neigh_gc_interval * NSEC_PER_SEC);
+}
+
+/* Every gc_interval while there are gc_thresh1 entries or more: failed ones, and those that nobody used for gc_stale_time. */
+static void neigh_gc(struct stack *stack, struct timer *timer)
+{
+	static const uint8_t order[] = { L_FAILED, L_UNUSED, L_STALE };
+	struct neigh_table *t = stack->neigh;
+	ktime_t stale = stack->sysctl->neigh_gc_stale_time * NSEC_PER_SEC;
+
+	(void)timer;
+	for (unsigned i = 0; i < sizeof(order); i++) {
+		struct neighbour *n, *tmp;
+
+		list_for_each_safe(n, tmp, &t->lists[order[i]], struct neighbour, lru) {
+			ktime_t last = n->used > n->updated ? n->used : n->updated;
+
+			if (t->entries < (uint32_t)stack->sysctl->neigh_gc_thresh1)
+				return;
+			if (order[i] == L_FAILED || stack->now - last >= stale) {
+				neigh_notify(stack, n, STACK_EV_NEIGH_DEL);
+				neigh_destroy(stack, n, SKB_DROP_NEIGH_DEAD);
+			}
+		}
+	}
+	neigh_gc_arm(stack);
+}
+
+/* A new entry in state NONE; NULL: the table is full, or no memory. Permanent ones are not counted. */
+static struct neighbour *neigh_create(struct stack *stack, struct net_device *dev, const struct ipaddr *key, bool permanent, bool heard)
+{
+	struct neigh_table *t = stack->neigh;
+	struct neighbour *n;
+
+	if (!permanent && !neigh_make_room(stack, heard))
+		return NULL;
+	n = hlist_entry_or_null(t->free.first, struct neighbour, hash);
+	if (n) {
+		hlist_del(&n->hash);
+		t->nfree--;
+	} else {
+		n = malloc(sizeof(*n));
+		if (!n)
+			return NULL;
+	}
+	memset(n, 0, sizeof(*n));
+	n->dev = dev;
+	n->key = *key;
+	n->updated = stack->now;
+	n->confirmed = stack->now;
+	skb_queue_init(&n->queue);
+	timer_init(&n->timer, neigh_timer);
+	list_init(&n->lru);
+	if (permanent) {
+		n->state = S_PERMANENT;
+		t->permanent++;
+	} else {
+		t->entries++;
+	}
+	neigh_relist(stack, n);
+	if (t->entries + t->permanent > t->mask)
+		neigh_grow(t);
+	hlist_add_head(&n->hash, &t->hash[neigh_hash(t, dev->ifindex, key) & t->mask]);
+	STACK_MIB_INC(stack, Neigh_Allocs);
+	neigh_gc_arm(stack);
+	return n;
+}
+
+/* ---- events ---------------------------------------------------------------------------------------------------------- */
+
+static void neigh_store(struct neighbour *n, const struct eth_addr *lladdr)
+{
+	n->ha = *lladdr;
+	memcpy(n->hh, lladdr->b, ETH_ADDR_LEN);
+	memcpy(n->hh + ETH_ADDR_LEN, n->dev->conf->addr.b, ETH_ADDR_LEN);
+}
+
+static ktime_t reachable_time(struct stack *stack)
+{
+	uint32_t base = (uint32_t)stack->sysctl->neigh_base_reachable_time;
+
+	/* RFC 4861 6.3.2: uniform between 0.5 and 1.5 times the base, against synchronised probes */
+	return (base / 2 + (ktime_t)rng_below(&stack->rng, base + 1)) * NSEC_PER_MSEC;
+}
+
+static unsigned probes_max(const struct stack *stack, const struct neighbour *n)
+{
+	unsigned max = (unsigned)(n->state == S_PROBE ? stack->sysctl->neigh_ucast_solicit : stack->sysctl->neigh_mcast_solicit);
+
+	/* where the home shard does the asking, its verdict should come first */
+	return neigh_home(stack, &n->key) == stack->params.cpu ? max : max + 1;
+}
+
+static void neigh_solicit(struct stack *stack, struct neighbour *n)
+{
+	unsigned home = neigh_home(stack, &n->key);
+
+	n->probes++;
+	timer_mod(stack, &n->timer, stack->now + stack->sysctl->neigh_retrans_time * NSEC_PER_MSEC);
+	if (home != stack->params.cpu)
+		neigh_tell(stack, home, SHARD_NEIGH_SOLICIT, n->dev->ifindex, &n->key, NULL, nud_info[n->state].nud, n->state == S_PROBE ? MSG_F_VERIFY : 0);
+	else
+		arp_solicit(stack, n->dev, &n->key, n->state == S_PROBE ? &n->ha : NULL, skb_peek(&n->queue));
+}
+
+/* Tells the sender of a waiting packet that the next hop is not there. Consumes skb. */
+static void neigh_refuse(struct stack *stack, struct sk_buff *skb)
+{
+	if (skb->rt.flags & RT_F_INPUT)
+		icmp_send(stack, skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+	else
+		icmp_local_error(stack, skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+	kfree_skb(skb, SKB_DROP_NEIGH_FAILED);
+}
+
+/* Takes what waits out first: handling it may send, and sending may come back here or displace n. n is stale afterwards. */
+static void neigh_drain(struct stack *stack, struct neighbour *n, bool send)
+{
+	struct sk_buff_head q;
+	struct sk_buff *skb;
+
+	skb_queue_init(&q);
+	skb_queue_splice_tail(&n->queue, &q);
+	n->queue_bytes = 0;
+	while ((skb = skb_dequeue(&q))) {
+		if (send)
+			neigh_output(stack, skb);
+		else
+			neigh_refuse(stack, skb);
+	}
+}
+
+/* Timer of the state that was entered. */
+static void neigh_state_timer(struct stack *stack, struct neighbour *n)
+{
+	switch (n->state) {
+	case S_REACHABLE:
+		timer_mod(stack, &n->timer, n->confirmed + n->reachable_time);
+		break;
+	case S_DELAY:
+		timer_mod(stack, &n->timer, stack->now + stack->sysctl->neigh_delay_first_probe * NSEC_PER_SEC);
+		break;
+	case S_INCOMPLETE:
+	case S_PROBE:
+		break; /* neigh_solicit's */
+	default:
+		timer_del(stack, &n->timer);
+	}
+}
+
+/* Does what the table says. Returns the actions; with A_FLUSH or A_FAIL among them n is stale. */
+static unsigned neigh_event(struct stack *stack, struct neighbour *n, enum nud_event ev, const struct eth_addr *lladdr)
+{
+	const struct nud_rule rule = nud_table[n->state][ev];
+	bool entered = rule.next != n->state;
+
+	if (rule.action & A_STORE && lladdr)
+		neigh_store(n, lladdr);
+	if (rule.action & A_REACH) {
+		n->confirmed = stack->now;
+		n->reachable_time = reachable_time(stack);
+	}
+	if (entered) {
+		n->state = rule.next;
+		n->fast = nud_info[n->state].fast;
+		n->updated = stack->now;
+		n->probes = 0;
+		neigh_relist(stack, n);
+		neigh_state_timer(stack, n);
+		neigh_notify(stack, n, STACK_EV_NEIGH);
+		if (n->state == S_FAILED)
+			STACK_MIB_INC(stack, Neigh_ResFailed);
+		if (n->state == S_FAILED && stack_multi(stack) && neigh_home(stack, &n->key) == stack->params.cpu)
+			neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_FAILED, n->dev->ifindex, &n->key, NULL, NUD_FAILED, 0);
+	}
+	if (rule.action & A_SOLICIT) {
+		if (n->probes < probes_max(stack, n))
+			neigh_solicit(stack, n);
+		else /* configured to ask no one: fails at once, but not inside a sender's call */
+			timer_mod(stack, &n->timer, stack->now);
+	}
+	if (rule.action & (A_FLUSH | A_FAIL))
+		neigh_drain(stack, n, rule.action & A_FLUSH);
+	return rule.action;
+}
+
+static void neigh_timer(struct stack *stack, struct timer *t)
+{
+	struct neighbour *n = container_of(t, struct neighbour, timer);
+	ktime_t delay = stack->sysctl->neigh_delay_first_probe * NSEC_PER_SEC;
+	enum nud_event ev = E_TIMER;
+
+	switch (n->state) {
+	case S_REACHABLE:
+		if (n->confirmed + n->reachable_time > stack->now) {
+			timer_mod(stack, &n->timer, n->confirmed + n->reachable_time);
+			return;
+		}
+		if (n->used && n->used + delay >= stack->now)
+			ev = E_TIMER_USED;
+		break;
+	case S_INCOMPLETE:
+	case S_PROBE:
+		if (n->probes >= probes_max(stack, n))
+			ev = E_TIMER_OVER;
+		break;
+	default:
+		break;
+	}
+	neigh_event(stack, n, ev, NULL);
+}
+
+/* ---- output ---------------------------------------------------------------------------------------------------------- */
+
+static void neigh_queue(struct stack *stack, struct neighbour *n, struct sk_buff *skb)
+{
+	uint32_t limit = (uint32_t)stack->sysctl->neigh_unres_qlen_bytes;
+
+	/* the latest packet is kept in any case (RFC 1122 2.3.2.2) */
+	while (n->queue_bytes + skb->truesize > limit && !skb_queue_empty(&n->queue)) {
+		struct sk_buff *old = skb_dequeue(&n->queue);
+
+		n->queue_bytes -= old->truesize;
+		STACK_MIB_INC(stack, Neigh_UnresDiscards);
+		kfree_skb(old, SKB_DROP_NEIGH_QUEUEFULL);
+	}
+	n->queue_bytes += skb->truesize;
+	skb_queue_tail(&n->queue, skb);
+}
+
+/* Everything but the plain case: unknown, unused or doubtful neighbours. */
+static int neigh_output_slow(struct stack *stack, struct sk_buff *skb, struct neighbour *n)
+{
+	struct net_device *dev = skb->rt.dev;
+
+	if (!n) {
+		n = neigh_create(stack, dev, &skb->rt.nexthop, false, false);
+		if (!n) {
+			kfree_skb(skb, SKB_DROP_NEIGH_TABLE_FULL);
+			return -ENOBUFS;
+		}
+	}
+	n->used = stack->now;
+	if (!nud_info[n->state].valid) {
+		/* before the event: a solicitation may take its source address from the packet */
+		neigh_queue(stack, n, skb);
+		neigh_event(stack, n, E_OUTPUT, NULL);
+		return 0;
+	}
+	neigh_event(stack, n, E_OUTPUT, NULL);
+	if (eth_header(skb, dev, skb->protocol, &n->ha, NULL) < 0) {
+		kfree_skb(skb, SKB_DROP_NOMEM);
+		return -ENOMEM;
+	}
+	return dev_queue_xmit(skb);
+}
+
+/* Group addresses and links without address resolution. RFC 1112 6.4 for multicast. */
+static int neigh_output_mapped(struct stack *stack, struct sk_buff *skb)
+{
+	struct net_device *dev = skb->rt.dev;
+	struct eth_addr mac = dev->conf->addr;
+
+	(void)stack;
+	if (!(dev->conf->flags & (NS_IFF_LOOPBACK | NS_IFF_NOARP))) {
+		if (skb->rt.type == RTN_MULTICAST) {
+			const uint8_t *a = skb->rt.nexthop.b;
+
+			mac = (struct eth_addr){ { 0x01, 0x00, 0x5e, a[1] & 0x7f, a[2], a[3] } };
+		} else {
+			mac = eth_broadcast;
+		}
+	}
+	if (eth_header(skb, dev, skb->protocol, &mac, NULL) < 0) {
+		kfree_skb(skb, SKB_DROP_NOMEM);
+		return -ENOMEM;
+	}
+	return dev_queue_xmit(skb);
+}
+
+int neigh_output(struct stack *stack, struct sk_buff *skb)
+{
+	struct net_device *dev = skb->rt.dev;
+	struct neighbour *n;
+	unsigned char *h;
+	be16 proto;
+
+	skb->dev = dev;
+	if (__builtin_expect((dev->conf->flags & (NS_IFF_LOOPBACK | NS_IFF_NOARP)) || skb->rt.type == RTN_BROADCAST || skb->rt.type == RTN_MULTICAST, 0))
+		return neigh_output_mapped(stack, skb);
+	n = neigh_lookup(stack->neigh, dev->ifindex, &skb->rt.nexthop);
+	STACK_MIB_INC(stack, Neigh_Lookups);
+	if (__builtin_expect(!n || !n->fast || skb_headroom(skb) < ETH_HLEN, 0))
+		return neigh_output_slow(stack, skb, n);
+	STACK_MIB_INC(stack, Neigh_Hits);
+	n->used = stack->now;
+	h = skb_push(skb, ETH_HLEN);
+	proto = cpu_to_be16(skb->protocol);
+	memcpy(h, n->hh, 12);
+	memcpy(h + 12, &proto, 2);
+	skb_reset_mac_header(skb);
+	return dev_queue_xmit(skb);
+}
+
+void neigh_confirm(struct stack *stack, int ifindex, const struct ipaddr *nexthop)
+{
+	struct neighbour *n = neigh_lookup(stack->neigh, ifindex, nexthop);
+
+	if (!n)
+		return;
+	if (n->state == S_REACHABLE)
+		n->confirmed = stack->now; /* its timer looks when it fires */
+	else
+		neigh_event(stack, n, E_CONFIRM, NULL);
+}
+
+/* ---- learning ---------------------------------------------------------------------------------------------------------- */
+
+/* Judges addr is-at lladdr against an existing entry. True: something changed that other shards should hear of. */
+static bool neigh_judge(struct stack *stack, struct neighbour *n, const struct eth_addr *lladdr, unsigned flags)
+{
+	bool known = nud_info[n->state].valid, same = known && eth_equal(&n->ha, lladdr);
+	uint8_t old = n->state;
+	enum nud_event ev = flags & NEIGH_LEARN_SOLICITED ? E_ANSWER : same ? E_HEARD_SAME : E_HEARD_NEW;
+
+	if (n->list == L_PERMANENT)
+		return false;
+	/* An address that was set a moment ago is not changed again: of several answers the first wins (proxies, failover). */
+	if (known && !same && !(flags & NEIGH_LEARN_OVERRIDE) && stack->now - n->updated < stack->sysctl->neigh_locktime * NSEC_PER_MSEC)
+		return false;
+	if (known && !same)
+		n->updated = stack->now;
+	neigh_event(stack, n, ev, lladdr);
+	/* an entry that was valid had nobody waiting, so it is still there */
+	if (known && !same && n->state == old)
+		neigh_notify(stack, n, STACK_EV_NEIGH);
+	return !same || (ev == E_ANSWER && old != S_REACHABLE);
+}
+
+void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipaddr *addr, const struct eth_addr *lladdr, unsigned flags)
+{
+	struct neighbour *n = neigh_lookup(stack->neigh, dev->ifindex, addr);
+	bool solicited = flags & NEIGH_LEARN_SOLICITED;
+
+	if (!n && flags & NEIGH_LEARN_CREATE)
+		n = neigh_create(stack, dev, addr, false, true);
+	if (!n) {
+		unsigned home = neigh_home(stack, addr);
+
+		if (solicited && home != stack->params.cpu)
+			neigh_tell(stack, home, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, NUD_REACHABLE, MSG_F_ANSWER | MSG_F_RELAY);
+		return;
+	}
+	if (neigh_judge(stack, n, lladdr, flags) && stack_multi(stack))
+		neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, solicited ? NUD_REACHABLE : NUD_STALE, solicited ? MSG_F_ANSWER : 0);
+}
+
+/* Another shard asks us to find out; we are the one that sends solicitations for this address. */
+static void neigh_msg_solicit(struct stack *stack, struct net_device *dev, const struct shard_msg *msg)
+{
+	struct neighbour *n = neigh_lookup(stack->neigh, dev->ifindex, &msg->addr);
+	bool verify = msg->flags & MSG_F_VERIFY;
+
+	if (!n)
+		n = neigh_create(stack, dev, &msg->addr, false, false);
+	if (!n) {
+		neigh_tell(stack, msg->from, SHARD_NEIGH_FAILED, dev->ifindex, &msg->addr, NULL, NUD_FAILED, 0);
+		return;
+	}
+	if (n->state == S_REACHABLE || n->list == L_PERMANENT || (nud_info[n->state].valid && !verify)) {
+		bool live = n->state == S_REACHABLE || n->list == L_PERMANENT;
+
+		neigh_tell(stack, msg->from, SHARD_NEIGH_UPDATE, dev->ifindex, &n->key, &n->ha, live ? NUD_REACHABLE : NUD_STALE, live ? MSG_F_ANSWER : 0);
+		return;
+	}
+	n->used = stack->now;
+	neigh_event(stack, n, E_VERIFY, NULL);
+}
+
+void neigh_shard_msg(struct stack *stack, const struct shard_msg *msg)
+{
+	struct net_device *dev = dev_get_by_index(stack, msg->ifindex);
+	struct neighbour *n;
+
+	if (msg->type == SHARD_NEIGH_DEL && ipaddr_is_any(&msg->addr)) {
+		neigh_drop_learned(stack, msg->ifindex, SKB_DROP_NEIGH_DEAD);
+		return;
+	}
+	if (!dev || !dev_running(dev))
+		return;
+	if (msg->type == SHARD_NEIGH_SOLICIT) {
+		neigh_msg_solicit(stack, dev, msg);
+		return;
+	}
+	n = neigh_lookup(stack->neigh, msg->ifindex, &msg->addr);
+	if (!n)
+		return;
+	switch (msg->type) {
+	case SHARD_NEIGH_UPDATE:
+		if (msg->flags & MSG_F_RELAY)
+			neigh_learn(stack, dev, &msg->addr, &msg->lladdr, NEIGH_LEARN_SOLICITED);
+		else
+			neigh_judge(stack, n, &msg->lladdr, NEIGH_LEARN_OVERRIDE | (msg->flags & MSG_F_ANSWER ? NEIGH_LEARN_SOLICITED : 0));
+		break;
+	case SHARD_NEIGH_FAILED:
+		neigh_event(stack, n, E_GIVEN_UP, NULL);
+		break;
+	case SHARD_NEIGH_DEL:
+		if (n->list != L_PERMANENT)
+			neigh_destroy(stack, n, SKB_DROP_NEIGH_DEAD);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- configuration, removal, showing ------------------------------------------------------------------------------------ */
+
+/* Learned entries of a device (0: of all). */
+static void neigh_drop_learned(struct stack *stack, int ifindex, enum skb_drop_reason reason)
+{
+	struct neigh_table *t = stack->neigh;
+
+	for (unsigned list = 0; list < L_PERMANENT; list++) {
+		struct neighbour *n, *tmp;
+
+		list_for_each_safe(n, tmp, &t->lists[list], struct neighbour, lru) {
+			if (ifindex && n->dev->ifindex != ifindex)
+				continue;
+			neigh_notify(stack, n, STACK_EV_NEIGH_DEL);
+			neigh_destroy(stack, n, reason);
+		}
+	}
+}
+
+/* The device is about to go: nothing may point at it afterwards. */
+void neigh_dev_down(struct stack *stack, struct net_device *dev)
+{
+	struct neighbour *n, *tmp;
+
+	if (!stack->neigh)
+		return;
+	neigh_drop_learned(stack, dev->ifindex, SKB_DROP_NEIGH_DEAD);
+	list_for_each_safe(n, tmp, &stack->neigh->lists[L_PERMANENT], struct neighbour, lru) {
+		if (n->dev == dev)
+			neigh_destroy(stack, n, SKB_DROP_NEIGH_DEAD);
+	}
+}
+
+static int neigh_apply_permanent(struct stack *stack, const struct neigh_conf *conf, uint8_t mark)
+{
+	struct net_device *dev = dev_get_by_index(stack, conf->ifindex);
+	struct neighbour *n;
+
+	if (!dev)
+		return 0;
+	n = neigh_lookup(stack->neigh, conf->ifindex, &conf->addr);
+	if (n && n->list != L_PERMANENT) {
+		/* what waits for the learned entry is sent by way of the permanent one */
+		struct sk_buff_head waiting;
+		struct sk_buff *skb;
+
+		skb_queue_init(&waiting);
+		skb_queue_splice_tail(&n->queue, &waiting);
+		neigh_destroy(stack, n, SKB_DROP_NEIGH_DEAD);
+		if (neigh_apply_permanent(stack, conf, mark) < 0) {
+			skb_queue_purge(&waiting, SKB_DROP_NOMEM);
+			return -ENOMEM;
+		}
+		while ((skb = skb_dequeue(&waiting)))
+			neigh_output(stack, skb);
+		return 0;
+	}
+	if (!n) {
+		n = neigh_create(stack, dev, &conf->addr, true, false);
+		if (!n)
+			return -ENOMEM;
+	}
+	if (!n->fast || !eth_equal(&n->ha, &conf->lladdr)) {
+		neigh_store(n, &conf->lladdr);
+		n->fast = true;
+		n->updated = stack->now;
+		neigh_notify(stack, n, STACK_EV_NEIGH);
+	}
+	n->mark = mark;
+	return 0;
+}
+
+/* Follows a new configuration after dev_apply: permanent entries, our own link-layer addresses, links that lost their cable. */
+int neigh_apply(struct stack *stack, const struct net_snapshot *to)
+{
+	struct neigh_table *t = stack->neigh;
+	uint8_t mark = ++t->mark;
+	struct neighbour *n, *tmp;
+	struct net_device *dev;
+
+	list_for_each(dev, &stack->devs, struct net_device, node) {
+		if (!dev_running(dev))
+			neigh_drop_learned(stack, dev->ifindex, SKB_DROP_NEIGH_DEAD);
+	}
+	for (unsigned i = 0; i < to->nneighs; i++) {
+		int r = neigh_apply_permanent(stack, &to->neighs[i], mark);
+
+		if (r < 0)
+			return r;
+	}
+	list_for_each_safe(n, tmp, &t->lists[L_PERMANENT], struct neighbour, lru) {
+		if (n->mark == mark)
+			continue;
+		neigh_notify(stack, n, STACK_EV_NEIGH_DEL);
+		neigh_destroy(stack, n, SKB_DROP_NEIGH_DEAD);
+	}
+	for (unsigned list = 0; list < NEIGH_LISTS; list++) {
+		list_for_each(n, &t->lists[list], struct neighbour, lru)
+			memcpy(n->hh + ETH_ADDR_LEN, n->dev->conf->addr.b, ETH_ADDR_LEN);
+	}
+	return 0;
+}
+
+int neigh_delete(struct stack *stack, int ifindex, const struct ipaddr *addr)
+{
+	struct neighbour *n = neigh_lookup(stack->neigh, ifindex, addr);
+
+	if (stack_multi(stack))
+		neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_DEL, ifindex, addr, NULL, 0, 0);
+	if (!n || n->list == L_PERMANENT)
+		return -ENOENT;
+	neigh_notify(stack, n, STACK_EV_NEIGH_DEL);
+	neigh_destroy(stack, n, SKB_DROP_NEIGH_DEAD);
+	return 0;
+}
+
+void neigh_flush(struct stack *stack, int ifindex)
+{
+	if (stack_multi(stack))
+		neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_DEL, ifindex, &IPADDR_NONE, NULL, 0, 0);
+	neigh_drop_learned(stack, ifindex, SKB_DROP_NEIGH_DEAD);
+}
+
+int neigh_foreach(const struct stack *stack, int (*fn)(void *arg, const struct neigh_info *info), void *arg)
+{
+	const struct neigh_table *t = stack->neigh;
+
+	for (unsigned list = 0; list < NEIGH_LISTS; list++) {
+		const struct neighbour *n;
+
+		list_for_each(n, &t->lists[list], struct neighbour, lru) {
+			struct neigh_info info = {
+				.ifindex = n->dev->ifindex, .addr = n->key, .lladdr = n->ha, .nud = nud_info[n->state].nud, .probes = n->probes,
+				.queued = n->queue.qlen, .used = n->used, .confirmed = n->confirmed, .updated = n->updated,
+			};
+			int r = fn(arg, &info);
+
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int neigh_init(struct stack *stack)
+{
+	struct neigh_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->hash = calloc(NEIGH_MIN_BUCKETS, sizeof(*t->hash));
+	if (!t->hash) {
+		free(t);
+		return -ENOMEM;
+	}
+	t->mask = NEIGH_MIN_BUCKETS - 1;
+	for (unsigned i = 0; i < sizeof(t->key) / sizeof(t->key[0]); i++)
+		t->key[i] = rng_u64(&stack->rng) | 1;
+	for (unsigned i = 0; i < NEIGH_LISTS; i++)
+		list_init(&t->lists[i]);
+	timer_init(&t->gc_timer, neigh_gc);
+	stack->neigh = t;
+	return 0;
+}
+
+void neigh_exit(struct stack *stack)
+{
+	struct neigh_table *t = stack->neigh;
+	struct neighbour *n, *tmp;
+
+	if (!t)
+		return;
+	for (unsigned list = 0; list < NEIGH_LISTS; list++) {
+		list_for_each_safe(n, tmp, &t->lists[list], struct neighbour, lru)
+			neigh_destroy(stack, n, SKB_DROP_NEIGH_DEAD);
+	}
+	hlist_for_each_safe(n, tmp, &t->free, struct neighbour, hash) {
+		hlist_del(&n->hash);
+		free(n);
+	}
+	timer_del(stack, &t->gc_timer);
+	free(t->hash);
+	free(t);
+	stack->neigh = NULL;
+}
