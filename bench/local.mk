@@ -1,1 +1,18 @@
-# What is measured, and how: a benchmark never fails a test run. noinst_PROGRAMS += ..., dist_noinst_SCRIPTS += %reldir%/...
+# What is measured, and how (README.md): bench/run does it. A benchmark never fails a test run; "make bench" builds the programs and takes the figures.
+noinst_PROGRAMS += bench/limit/flood bench/limit/responder bench/limit/tapcopy bench/limit/tcpbulk
+
+bench_limit_flood_SOURCES = %reldir%/limit/flood.c %reldir%/limit/util.h
+bench_limit_flood_LDADD =
+bench_limit_responder_SOURCES = %reldir%/limit/responder.c %reldir%/limit/util.h
+bench_limit_responder_LDADD =
+bench_limit_tapcopy_SOURCES = %reldir%/limit/tapcopy.c %reldir%/limit/util.h
+bench_limit_tapcopy_LDADD =
+bench_limit_tcpbulk_SOURCES = %reldir%/limit/tcpbulk.c %reldir%/limit/util.h
+bench_limit_tcpbulk_LDADD =
+
+dist_noinst_SCRIPTS += %reldir%/run
+EXTRA_DIST += %reldir%/README.md
+
+.PHONY: bench
+bench: all
+	$(srcdir)/bench/run --build $(abs_top_builddir)
