@@ -26,8 +26,6 @@
 #define TIMER_BATCH      1000 /* timers of one round */
 #define TRIM_DELAY       (2 * NSEC_PER_SEC) /* buffers of a burst are kept so long */
 
-void route_shard_msg(struct stack *stack, const struct shard_msg *msg); /* SHARD_PMTU; route.c */
-
 /* ---- life ---- */
 
 static const struct {
