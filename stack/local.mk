@@ -79,6 +79,7 @@ libnetstack_la_SOURCES += %reldir%/stack_priv.h
 libnetstack_la_SOURCES += %reldir%/sysctl.c
 libnetstack_la_SOURCES += %reldir%/sysctl.h
 libnetstack_la_SOURCES += %reldir%/sysctl_table.h
+libnetstack_la_SOURCES += %reldir%/tcp_absent.c
 libnetstack_la_SOURCES += %reldir%/timer.c
 libnetstack_la_SOURCES += %reldir%/timer.h
 libnetstack_la_SOURCES += %reldir%/udp.c
