@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# ladder.sh: all tests, from unit tests to a booted systemd; "./bootstrap check" calls it after the build. One line for each rung, the failures' output only,
+# and at the end "N passed, N failed".
+#
+#	tests/ladder.sh [RUNG...]       only these (names as in the list at the end)
+#
+# Everything is built in a temporary folder, so that build/ and other runs are left alone; KEEP=1 keeps it. Rungs run in three lanes at once: one builds and
+# runs the sanitizers, one the other compilers, one what needs the built daemon.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C
+SRC=$PWD
+T=$(mktemp -d "${TMPDIR:-/tmp}/netstack-ladder.XXXXXX") || exit 1
+JOBS=${JOBS:-$(nproc)}
+export NETSTACK_SEED=${NETSTACK_SEED:-1}
+LANES=()
+WANTED=("$@")
+
+cleanup() {
+	local p
+	trap - EXIT INT TERM HUP
+	for p in "${LANES[@]}"; do kill "$p" 2>/dev/null; done
+	wait
+	if [ -n "${KEEP:-}" ]; then echo "kept: $T"; else chmod -R u+w "$T" 2>/dev/null; rm -rf "$T"; fi
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+mkdir "$T/results"
+
+# rung NAME WHAT COMMAND...: runs it and counts: "make check" summaries, TAP lines, or else the exit status as one test.
+rung() {
+	local name=$1 what=$2 log=$T/$1.log status passed failed skipped t0=$SECONDS
+	shift 2
+	if [ ${#WANTED[@]} -gt 0 ]; then
+		case " ${WANTED[*]} " in *" ${name%%-[12]} "* | *" $name "*) ;; *) return 0 ;; esac
+	fi
+	# in a process group of its own, so that nothing of it survives
+	timeout --signal=TERM --kill-after=20 "${RUNG_SECONDS:-900}" "$@" >"$log" 2>&1 </dev/null
+	status=$?
+	if grep -q '^# PASS: ' "$log"; then
+		passed=$(awk '/^# PASS: /{n += $3} END {print n + 0}' "$log")
+		failed=$(awk '/^# (FAIL|XPASS|ERROR): /{n += $3} END {print n + 0}' "$log")
+		skipped=$(awk '/^# SKIP: /{n += $3} END {print n + 0}' "$log")
+	else
+		skipped=$(grep -cE '^ok .*# SKIP|^1\.\.0 ' "$log")
+		passed=$(($(grep -cE '^ok ' "$log") - $(grep -cE '^ok .*# SKIP' "$log")))
+		failed=$(grep -cE '^not ok |^Bail out!' "$log")
+	fi
+	[ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+	[ "$status" -ne 0 ] || [ "$failed" -gt 0 ] || [ "$passed" -gt 0 ] || [ "$skipped" -gt 0 ] || passed=1
+	echo "$passed $failed $skipped" >"$T/results/$name"
+	{
+		printf '%-6s %-52s %5d passed' "$([ "$failed" -eq 0 ] && echo ok || echo FAILED)" "$what" "$passed"
+		[ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
+		[ "$failed" -eq 0 ] || printf ', %d failed' "$failed"
+		printf '  (%d s)\n' $((SECONDS - t0))
+		grep -hE '^coverage: ' "$log"
+		if [ "$failed" -ne 0 ]; then
+			[ "$status" -ne 124 ] || echo "  it took longer than ${RUNG_SECONDS:-900} s"
+			if grep -qE '^not ok |^Bail out!|^(FAIL|ERROR|XPASS): |error:|\*\*\*' "$log"; then
+				grep -nE -A 12 '^not ok |^Bail out!|^(FAIL|ERROR|XPASS): |error:|\*\*\*' "$log" | head -n 80
+			else
+				tail -n 40 "$log"
+			fi | sed 's/^/    /'
+		fi
+	} >"$T/$name.report"
+	flock "$T" cat "$T/$name.report"
+	return "$([ "$failed" -eq 0 ] && echo 0 || echo 1)"
+}
+
+# configured DIR ARGUMENT...: an out-of-tree configuration
+configured() {
+	local dir=$T/$1
+	shift
+	mkdir -p "$dir" && (cd "$dir" && "$SRC/configure" -q "$@")
+}
+build() {
+	local dir=$1
+	shift
+	configured "$dir" "$@" && make -C "$T/$dir" -s -j "$JOBS" && echo "ok 1 - builds"
+}
+check_in() { # what one build folder's own tests say; logs of failures too
+	local dir=$T/$1
+	shift
+	make -C "$dir" -j "$JOBS" check "$@" && return 0
+	find "$dir/tests" "$dir/examples" -name '*.trs' -exec grep -lE 'global-test-result: (FAIL|ERROR)' {} + 2>/dev/null | sed 's/trs$/log/' | while read -r l; do
+		echo "== $l"
+		tail -n 60 "$l"
+	done
+	return 1
+}
+built_tests() { # all of the tests are built, none is run
+	configured "$@" && make -C "$T/$1" -s -j "$JOBS" && make -C "$T/$1" -s -j "$JOBS" check TESTS= && echo "ok 1 - builds"
+}
+
+gcc_werror() { build gcc --enable-werror CC=gcc && check_in gcc; }
+clang_werror() { built_tests clang --enable-werror --disable-shared CC=clang; }
+sanitized() {
+	configured asan --with-sanitizer=address,undefined --disable-shared CC=gcc CFLAGS='-O1 -g' && FUZZ_SECONDS=20 SIM_CONNECTIONS=200 check_in asan
+}
+threads() {
+	configured tsan --with-sanitizer=thread --disable-shared CC=gcc CFLAGS='-O1 -g' && make -C "$T/tsan" -s -j "$JOBS" check-threads
+}
+sim_long() {
+	top_builddir=$T/gcc top_srcdir=$SRC SIM_CONNECTIONS=10000 SIM_ONLY=1 sh tests/sim/check-sim.sh
+}
+installed() {
+	make -C "$T/gcc" -s install DESTDIR="$T/inst" && top_builddir=$T/gcc top_srcdir=$SRC EXAMPLE_DESTDIR=$T/inst sh examples/check-example.sh
+}
+distcheck() {
+	# what is in the archive is what is tested: a short run is enough
+	SIM_CONNECTIONS=20 FUZZ_SECONDS=0 make -C "$T/gcc" -s -j "$JOBS" distcheck AM_DISTCHECK_CONFIGURE_FLAGS=--disable-shared && echo "ok 1 - make distcheck"
+}
+coverage() {
+	configured cov --enable-coverage --disable-shared CC=gcc CFLAGS='-O0 -g' && FUZZ_SECONDS=0 SIM_CONNECTIONS=150 check_in cov && sh tests/coverage.sh "$T/cov"
+}
+script() { # WORKERS SCRIPT
+	BUILD=$T/gcc WORKERS=$1 bash "$2"
+}
+
+lane_sanitizers() {
+	rung asan "unit, drill, sim, fuzz under ASan and UBSan" sanitized
+	rung threads "threads under TSan" threads
+}
+lane_compilers() {
+	rung clang "clang, warnings are errors" clang_werror
+	rung coverage "unit, drill, sim: coverage" coverage
+	rung distcheck "make distcheck" distcheck
+}
+lane_daemon() {
+	local s w
+	rung sim "10,000 connections over bad wires" sim_long
+	rung install "installed library, pkg-config" installed
+	if [ "$(id -u)" -ne 0 ] || [ ! -c /dev/net/tun ]; then
+		echo "not run: tests/netns and tests/boot (they need root and /dev/net/tun)"
+		return 0
+	fi
+	for w in 1 2; do
+		for s in tests/netns/*.sh; do
+			case $s in */lib.sh) continue ;; esac
+			rung "$(basename "$s" .sh)-$w" "${s#tests/}, $w worker$([ "$w" = 1 ] || echo s)" script "$w" "$s"
+		done
+	done
+	for s in tests/boot/*.sh; do
+		[ -e "$s" ] || continue
+		case $s in */lib.sh) continue ;; esac
+		RUNG_SECONDS=600 rung "$(basename "$s" .sh)" "${s#tests/}" script 1 "$s"
+	done
+}
+
+# Everything else runs what this one builds.
+if ! rung gcc "gcc, warnings are errors; make check" gcc_werror && [ ! -x "$T/gcc/netstackd" ]; then
+	echo "$(awk '{p += $1} END {print p + 0}' "$T"/results/*) passed, $(awk '{f += $2} END {print f + 0}' "$T"/results/*) failed"
+	exit 1
+fi
+[ -d "$T/gcc" ] || build gcc CC=gcc >/dev/null 2>&1
+lane_sanitizers & LANES+=($!)
+lane_compilers & LANES+=($!)
+lane_daemon & LANES+=($!)
+wait "${LANES[@]}"
+LANES=()
+awk '{p += $1; f += $2} END {printf "%d passed, %d failed\n", p, f; exit f > 0}' "$T"/results/*
