@@ -13,6 +13,9 @@ AM_TESTS_ENVIRONMENT = \
 	NM='$(NM)'; export NM; \
 	INSTRUMENTED='$(NS_INSTRUMENTED)'; export INSTRUMENTED;
 
+EXTRA_DIST += %reldir%/coverage.sh
+EXTRA_DIST += %reldir%/demo.sh
+EXTRA_DIST += %reldir%/ladder.sh
 EXTRA_DIST += %reldir%/lib/run-test
 EXTRA_DIST += %reldir%/lib/lsan.supp
 
@@ -28,11 +31,10 @@ libtest_a_SOURCES += %reldir%/lib/host.h
 
 include %reldir%/golden/local.mk
 include %reldir%/unit/local.mk
-if HAVE_STACK
 include %reldir%/drill/local.mk
 include %reldir%/sim/local.mk
 include %reldir%/fuzz/local.mk
-endif
+include %reldir%/netns/local.mk
 
 TESTS += %reldir%/purity/check-purity.sh
 EXTRA_DIST += %reldir%/purity/allowed.txt
