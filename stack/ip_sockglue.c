@@ -450,7 +450,7 @@ void ip_local_error(struct sock *sk, int err, const struct ipaddr *daddr, uint16
 
 	if (!sk->recverr)
 		return;
-	skb = alloc_skb(sk->stack->pool, 0, SKB_HEADROOM);
+	skb = alloc_skb(sk->stack->pool, SKB_HEADROOM, SKB_HEADROOM);
 	if (!skb)
 		return;
 	*ERR_CB(skb) = (struct err_cb){

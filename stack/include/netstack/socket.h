@@ -27,7 +27,7 @@ struct socket; /* public handle; opaque */
 int ns_socket(struct stack *stack, int domain, int type, int protocol, struct socket **ret);
 int ns_bind(struct socket *sock, const struct sockaddr *addr, socklen_t len);
 int ns_listen(struct socket *sock, int backlog);
-int ns_connect(struct socket *sock, const struct sockaddr *addr, socklen_t len); /* -EINPROGRESS for TCP */
+int ns_connect(struct socket *sock, const struct sockaddr *addr, socklen_t len); /* -EINPROGRESS for TCP; AF_UNSPEC: disconnects */
 int ns_accept(struct socket *sock, struct socket **ret, struct sockaddr *addr, socklen_t *len); /* addr may be NULL */
 ssize_t ns_sendmsg(struct socket *sock, const struct msghdr *msg, int flags);
 ssize_t ns_recvmsg(struct socket *sock, struct msghdr *msg, int flags);
@@ -48,7 +48,9 @@ ssize_t ns_recv_inplace(struct socket *sock, size_t max, size_t (*fn)(void *arg,
 /* Zero-copy send: data is written straight into packet buffers by fn, which fills len bytes. Returns bytes queued or -EAGAIN … */
 ssize_t ns_send_fill(struct socket *sock, size_t max, void (*fn)(void *arg, void *data, size_t len), void *arg);
 
-void     ns_set_cookie(struct socket *sock, uint64_t cookie, uint32_t interest); /* interest 0: no wake-ups; EPOLLONESHOT is honoured */
+/* interest 0: no wake-ups. EPOLLONESHOT: one, and none after it until the next call of this. What holds already is told at the end of the next stack_run, as
+ * EPOLL_CTL_ADD and EPOLL_CTL_MOD do it. */
+void     ns_set_cookie(struct socket *sock, uint64_t cookie, uint32_t interest);
 uint32_t ns_poll(struct socket *sock); /* EPOLL* bits that hold now */
 struct stack *ns_stack(struct socket *sock);
 
