@@ -12,6 +12,7 @@ UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_random
 UNIT_TESTS += %reldir%/test_skbuff
 UNIT_TESTS += %reldir%/test_sock
+UNIT_TESTS += %reldir%/test_softnet
 UNIT_TESTS += %reldir%/test_timer
 %canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 
