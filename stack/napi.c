@@ -50,9 +50,9 @@ int dev_napi_poll(struct napi_struct *napi, int budget)
 		napi_complete(napi);
 		return 0;
 	}
-	stack->polling_ifindex = napi->dev->ifindex;
+	stack->polling = napi->dev;
 	work = stack->ops->poll(stack->priv, napi->dev->ifindex, budget, &now);
-	stack->polling_ifindex = 0;
+	stack->polling = NULL;
 	if (now > stack->now)
 		stack->now = now;
 	if (work < budget)

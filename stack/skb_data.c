@@ -100,24 +100,6 @@ static void frags_pull(struct sk_buff *skb, uint32_t n)
 
 /* ---- growing and shrinking ---- */
 
-void *skb_put(struct sk_buff *skb, uint32_t n)
-{
-	unsigned char *p = skb->tail;
-
-	BUG_ON(n > skb_tailroom(skb));
-	skb->tail += n;
-	skb->len += n;
-	return p;
-}
-
-void *skb_push(struct sk_buff *skb, uint32_t n)
-{
-	BUG_ON(n > skb_headroom(skb));
-	skb->data -= n;
-	skb->len += n;
-	return skb->data;
-}
-
 void skb_reserve(struct sk_buff *skb, uint32_t n)
 {
 	BUG_ON(skb->len || n > skb_tailroom(skb));
@@ -125,14 +107,10 @@ void skb_reserve(struct sk_buff *skb, uint32_t n)
 	skb->tail += n;
 }
 
-void *skb_pull(struct sk_buff *skb, uint32_t n)
+void *skb_pull_slow(struct sk_buff *skb, uint32_t n)
 {
 	uint32_t lin = skb_headlen(skb);
 
-	if (likely(n <= lin)) {
-		skb->len -= n;
-		return skb->data += n;
-	}
 	if (n > skb->len)
 		return NULL;
 	skb->data = skb->tail;
@@ -169,11 +147,6 @@ void skb_trim(struct sk_buff *skb, uint32_t len)
 	if (len < lin)
 		skb->tail = skb->data + len;
 	skb->len = len;
-}
-
-void *skb_put_data(struct sk_buff *skb, const void *src, uint32_t n)
-{
-	return memcpy(skb_put(skb, n), src, n);
 }
 
 int skb_add_frag(struct sk_buff *skb, struct skb_area *area, uint32_t off, uint32_t len)
@@ -226,15 +199,13 @@ int skb_linearize(struct sk_buff *skb)
 	return skb_may_pull_slow(skb, skb->len) ? 0 : -ENOMEM;
 }
 
-int skb_cow_head(struct sk_buff *skb, uint32_t headroom)
+int skb_cow_head_slow(struct sk_buff *skb, uint32_t headroom)
 {
 	uint32_t lin = skb_headlen(skb), off;
 	struct skb_area *old;
 	bool split;
 	int err;
 
-	if (likely(skb_head_writable(skb) && skb_headroom(skb) >= headroom))
-		return 0;
 	if (headroom < skb_headroom(skb) && skb_headroom(skb) <= 2 * SKB_HEADROOM)
 		headroom = skb_headroom(skb);
 	split = lin > COW_LINEAR_MAX && skb->nr_frags < SKB_MAX_FRAGS;

@@ -21,7 +21,7 @@
 
 #include <stdlib.h>
 
-enum { AREA_SMALL, AREA_LARGE, AREA_ODD, AREA_FOREIGN };
+enum { AREA_SMALL, AREA_LARGE, AREA_ODD };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_KEEPS 0
@@ -50,7 +50,7 @@ struct skb_pool {
 	struct skb_area *free_small, *free_large; /* linked by priv */
 	uint32_t         nskbs, nsmall, nlarge;
 	size_t           limit;
-	struct skb_pool_stats stats;
+	struct skb_pool_stats stats; /* cached_areas is made up when somebody asks */
 };
 
 /* ---- pools ---- */
@@ -87,7 +87,6 @@ static void pool_trim_to(struct skb_pool *pool, uint32_t nskbs, uint32_t nsmall,
 		pool->nlarge--;
 		free(area);
 	}
-	pool->stats.cached_areas = pool->nsmall + pool->nlarge;
 }
 
 void skb_pool_trim(struct skb_pool *pool)
@@ -109,8 +108,9 @@ void skb_pool_free(struct skb_pool *pool)
 	free(pool);
 }
 
-const struct skb_pool_stats *skb_pool_stats(const struct skb_pool *pool)
+const struct skb_pool_stats *skb_pool_stats(struct skb_pool *pool)
 {
+	pool->stats.cached_areas = pool->nsmall + pool->nlarge;
 	return &pool->stats;
 }
 
@@ -134,43 +134,31 @@ static inline size_t area_bytes(const struct skb_area *area)
 	return area->size + sizeof(*area);
 }
 
-struct skb_area *skb_area_alloc(struct skb_pool *pool, uint32_t size)
+/* What does not come from the list of small ones. */
+static __attribute__((noinline)) struct skb_area *area_alloc_slow(struct skb_pool *pool, uint32_t size)
 {
-	struct skb_area *area;
-	size_t bytes;
+	struct skb_area *area = NULL;
+	uint32_t class = AREA_SMALL;
+	size_t bytes = SKB_SMALL;
 
-	if (likely(size <= AREA_DATA(SKB_SMALL))) {
-		bytes = SKB_SMALL;
-		area = pool->free_small;
-		if (unlikely(pool->stats.outstanding_bytes + bytes > pool->limit))
-			goto err_full;
-		if (likely(area)) {
-			pool->free_small = area->priv;
-			pool->nsmall--;
-			pool->stats.cached_areas--;
-		} else {
-			area = area_make(AREA_SMALL, bytes);
-		}
-	} else if (size <= AREA_DATA(SKB_LARGE)) {
-		bytes = SKB_LARGE;
-		area = pool->free_large;
-		if (unlikely(pool->stats.outstanding_bytes + bytes > pool->limit))
-			goto err_full;
-		if (likely(area)) {
-			pool->free_large = area->priv;
-			pool->nlarge--;
-			pool->stats.cached_areas--;
-		} else {
-			area = area_make(AREA_LARGE, bytes);
-		}
-	} else {
+	if (size > AREA_DATA(SKB_LARGE)) {
+		class = AREA_ODD;
 		bytes = size + sizeof(struct skb_area);
-		if (pool->stats.outstanding_bytes + bytes > pool->limit)
-			goto err_full;
-		area = area_make(AREA_ODD, bytes);
+	} else if (size > AREA_DATA(SKB_SMALL)) {
+		class = AREA_LARGE;
+		bytes = SKB_LARGE;
 	}
-	if (unlikely(!area))
+	if (pool->stats.outstanding_bytes + bytes > pool->limit)
 		goto err_full;
+	if (class == AREA_LARGE && pool->free_large) {
+		area = pool->free_large;
+		pool->free_large = area->priv;
+		pool->nlarge--;
+	} else {
+		area = area_make(class, bytes);
+		if (unlikely(!area))
+			goto err_full;
+	}
 	area->refcnt = 1;
 	area->nohdr = 0;
 	area->priv = NULL;
@@ -183,27 +171,55 @@ err_full:
 	return NULL;
 }
 
-static void area_release(struct skb_pool *pool, struct skb_area *area)
+static inline struct skb_area *area_alloc(struct skb_pool *pool, uint32_t size)
 {
-	if (unlikely(area->free)) {
+	struct skb_area *area = pool->free_small;
+
+	if (unlikely(size > AREA_DATA(SKB_SMALL) || !area || pool->stats.outstanding_bytes + SKB_SMALL > pool->limit))
+		return area_alloc_slow(pool, size);
+	pool->free_small = area->priv;
+	pool->nsmall--;
+	area->refcnt = 1;
+	area->nohdr = 0;
+	area->priv = NULL;
+	pool->stats.outstanding_areas++;
+	pool->stats.outstanding_bytes += SKB_SMALL;
+	return area;
+}
+
+struct skb_area *skb_area_alloc(struct skb_pool *pool, uint32_t size)
+{
+	return area_alloc(pool, size);
+}
+
+static __attribute__((noinline)) void area_release_slow(struct skb_pool *pool, struct skb_area *area)
+{
+	if (area->free) {
 		area->free(area, area->priv);
 		return;
 	}
 	pool->stats.outstanding_areas--;
 	pool->stats.outstanding_bytes -= area_bytes(area);
-	if (likely(POOL_KEEPS && area->class == AREA_SMALL && pool->nsmall < KEEP_SMALL)) {
-		area->priv = pool->free_small;
-		pool->free_small = area;
-		pool->nsmall++;
-		pool->stats.cached_areas++;
-	} else if (POOL_KEEPS && area->class == AREA_LARGE && pool->nlarge < KEEP_LARGE) {
+	if (POOL_KEEPS && area->class == AREA_LARGE && pool->nlarge < KEEP_LARGE) {
 		area->priv = pool->free_large;
 		pool->free_large = area;
 		pool->nlarge++;
-		pool->stats.cached_areas++;
 	} else {
 		free(area);
 	}
+}
+
+static inline void area_release(struct skb_pool *pool, struct skb_area *area)
+{
+	if (unlikely(!POOL_KEEPS || area->class != AREA_SMALL || area->free || pool->nsmall >= KEEP_SMALL)) {
+		area_release_slow(pool, area);
+		return;
+	}
+	pool->stats.outstanding_areas--;
+	pool->stats.outstanding_bytes -= SKB_SMALL;
+	area->priv = pool->free_small;
+	pool->free_small = area;
+	pool->nsmall++;
 }
 
 void skb_area_put(struct skb_pool *pool, struct skb_area *area)
@@ -276,7 +292,7 @@ struct sk_buff *alloc_skb(struct skb_pool *pool, uint32_t size, uint32_t headroo
 	struct sk_buff *skb;
 
 	BUG_ON(headroom > size);
-	area = skb_area_alloc(pool, size);
+	area = area_alloc(pool, size);
 	if (unlikely(!area))
 		return NULL;
 	skb = skb_get_struct(pool);
@@ -302,7 +318,7 @@ struct sk_buff *build_skb(struct skb_pool *pool, struct skb_area *area, uint32_t
 	return skb;
 }
 
-static void skb_release(struct sk_buff *skb)
+static inline void skb_release(struct sk_buff *skb)
 {
 	struct skb_pool *pool = skb->pool;
 

@@ -227,9 +227,12 @@ int process_backlog(struct napi_struct *napi, int budget)
 
 void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now)
 {
-	struct net_device *dev = dev_get_by_index(stack, ifindex);
+	struct net_device *dev = stack->polling;
 	enum skb_drop_reason reason;
+	bool polled = dev && dev->ifindex == ifindex;
 
+	if (!polled)
+		dev = dev_get_by_index(stack, ifindex);
 	stack_set_now(stack, now);
 	if (unlikely(!dev)) {
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
@@ -248,7 +251,7 @@ void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now
 	reason = eth_type_trans(skb, dev);
 	if (unlikely(reason))
 		kfree_skb(skb, reason);
-	else if (likely(stack->polling_ifindex == ifindex))
+	else if (likely(polled))
 		netif_receive_skb(stack, skb);
 	else
 		netif_rx(stack, skb);

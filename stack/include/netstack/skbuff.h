@@ -137,7 +137,7 @@ struct skb_pool_stats {
 
 struct skb_pool *skb_pool_new(size_t limit_bytes /* of areas outstanding; 0: none */);
 void             skb_pool_free(struct skb_pool *pool); /* asserts that nothing is outstanding */
-const struct skb_pool_stats *skb_pool_stats(const struct skb_pool *pool);
+const struct skb_pool_stats *skb_pool_stats(struct skb_pool *pool);
 void             skb_pool_trim(struct skb_pool *pool); /* gives cached memory back, but for a few */
 bool             skb_pool_wants_trim(const struct skb_pool *pool); /* there is more than these few */
 
@@ -157,7 +157,6 @@ struct sk_buff *skb_clone(struct sk_buff *skb); /* shares the area and the fragm
 struct sk_buff *skb_copy(const struct sk_buff *skb, uint32_t headroom); /* private and linear; NULL: no memory */
 /* Makes the head writable (see above) with at least that headroom: 0 or -ENOMEM. Up to 256 bytes from data on are private
  * and linear afterwards; a longer linear part may go on as a fragment. Pointers into the packet are stale after. */
-int  skb_cow_head(struct sk_buff *skb, uint32_t headroom);
 /* Nobody else reads in front of the payload. */
 static inline bool skb_head_writable(const struct sk_buff *skb)
 {
@@ -170,6 +169,13 @@ static inline void skb_header_release(struct sk_buff *skb)
 		skb->nohdr = 1;
 		skb->area->nohdr++;
 	}
+}
+int  skb_cow_head_slow(struct sk_buff *skb, uint32_t headroom);
+static inline int skb_cow_head(struct sk_buff *skb, uint32_t headroom)
+{
+	if (__builtin_expect(skb_head_writable(skb) && (uint32_t)(skb->data - skb->head) >= headroom, 1))
+		return 0;
+	return skb_cow_head_slow(skb, headroom);
 }
 int  skb_unshare(struct sk_buff *skb); /* makes every byte private: 0 or -ENOMEM */
 int  skb_linearize(struct sk_buff *skb); /* everything into the linear part: 0 or -ENOMEM */
@@ -186,14 +192,37 @@ static inline uint32_t skb_tailroom(const struct sk_buff *skb)
 void skb_disown(struct sk_buff *skb);
 void skb_adopt(struct skb_pool *pool, struct sk_buff *skb);
 
-/* Growing and shrinking. put and push assert that the room is there; pull and trim are checked by the caller's
+/* Growing and shrinking. What does not fit traps (a bug of the caller, never of a packet); pull and trim are checked by the caller's
  * skb_may_pull or by len. */
-void *skb_put(struct sk_buff *skb, uint32_t n); /* at the tail; returns the first new byte */
-void *skb_push(struct sk_buff *skb, uint32_t n); /* at the front */
+static inline void *skb_put(struct sk_buff *skb, uint32_t n) /* at the tail; returns the first new byte */
+{
+	unsigned char *p = skb->tail;
+
+	if (__builtin_expect(n > skb_tailroom(skb), 0))
+		__builtin_trap();
+	skb->tail += n;
+	skb->len += n;
+	return p;
+}
+static inline void *skb_push(struct sk_buff *skb, uint32_t n) /* at the front */
+{
+	if (__builtin_expect(n > skb_headroom(skb), 0))
+		__builtin_trap();
+	skb->data -= n;
+	skb->len += n;
+	return skb->data;
+}
+static inline void *skb_put_data(struct sk_buff *skb, const void *src, uint32_t n) { return memcpy(skb_put(skb, n), src, n); }
 void  skb_reserve(struct sk_buff *skb, uint32_t n); /* headroom of an empty skb */
-void *skb_pull(struct sk_buff *skb, uint32_t n); /* from the front, fragments included; NULL when len < n */
+void *skb_pull_slow(struct sk_buff *skb, uint32_t n);
+static inline void *skb_pull(struct sk_buff *skb, uint32_t n) /* from the front, fragments included; NULL when len < n */
+{
+	if (__builtin_expect(n > skb_headlen(skb), 0))
+		return skb_pull_slow(skb, n);
+	skb->len -= n;
+	return skb->data += n;
+}
 void  skb_trim(struct sk_buff *skb, uint32_t len); /* from the end, fragments included; no-op when not longer */
-void *skb_put_data(struct sk_buff *skb, const void *src, uint32_t n);
 /* Adds a reference of its own to area[off, off+len) behind the last byte (one that goes on where the last fragment ends is merged
  * with it): 0, or -EMSGSIZE when there is no free fragment slot. */
 int   skb_add_frag(struct sk_buff *skb, struct skb_area *area, uint32_t off, uint32_t len);
