@@ -10,3 +10,4 @@ libgrammar_a_SOURCES += %reldir%/grammar_ids.h
 libgrammar_a_SOURCES += %reldir%/grammar_priv.h
 libgrammar_a_SOURCES += %reldir%/grammar_table.c
 libgrammar_a_SOURCES += %reldir%/grammar_text.c
+EXTRA_DIST += %reldir%/netstackd.conf
