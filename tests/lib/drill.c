@@ -246,7 +246,7 @@ static const struct host_ops drill_ops = { .xmit = on_xmit, .wake = on_wake };
 
 static bool start(struct drill *d)
 {
-	char name[8], addr[32], ip[16];
+	char name[16], addr[32], ip[16];
 
 	if (d->host)
 		return true;
