@@ -29,6 +29,7 @@ libtest_a_SOURCES += %reldir%/lib/frame.h
 libtest_a_SOURCES += %reldir%/lib/host.c
 libtest_a_SOURCES += %reldir%/lib/host.h
 
+include %reldir%/boot/local.mk
 include %reldir%/golden/local.mk
 include %reldir%/unit/local.mk
 include %reldir%/drill/local.mk

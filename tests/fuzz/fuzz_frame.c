@@ -24,7 +24,7 @@ struct fuzz {
 	const uint8_t *p, *end;
 	struct host   *host;
 	int            ifindex[2];
-	struct { struct socket *sock; bool listener; unsigned cpu; } sock[MAX_SOCKS];
+	struct { struct socket *sock; bool listener, raw; unsigned cpu; } sock[MAX_SOCKS]; /* raw: only read, for what it sends is its own invention */
 	uint8_t        last[64]; /* beginning of the last TCP segment that left */
 	uint32_t       last_seq_end, last_ack;
 	uint16_t       lport, pport;
@@ -50,13 +50,14 @@ static uint32_t bytes(struct fuzz *z, uint8_t *to, uint32_t n)
 
 /* ---- the owner of the sockets -------------------------------------------------------------------------------------------- */
 
-static void sock_add(struct fuzz *z, struct socket *s, unsigned cpu, bool listener)
+static void sock_add(struct fuzz *z, struct socket *s, unsigned cpu, bool listener, bool raw)
 {
 	for (unsigned i = 0; i < MAX_SOCKS; i++)
 		if (!z->sock[i].sock) {
 			z->sock[i].sock = s;
 			z->sock[i].cpu = cpu;
 			z->sock[i].listener = listener;
+			z->sock[i].raw = raw;
 			ns_set_cookie(s, i + 1, EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLPRI);
 			return;
 		}
@@ -86,12 +87,13 @@ static void on_wake(void *arg, struct host *h, unsigned cpu, uint64_t cookie, ui
 		return;
 	if (z->sock[cookie - 1].listener) {
 		while (ns_accept(s, &n, NULL, NULL) == 0)
-			sock_add(z, n, cpu, false);
+			sock_add(z, n, cpu, false, false);
 		return;
 	}
 	for (int i = 0; i < 8 && (r = ns_recvmsg(s, &msg, 0)) > 0; i++) {
 		iov.iov_len = (size_t)r;
-		ns_sendmsg(s, &msg, MSG_NOSIGNAL);
+		if (!z->sock[cookie - 1].raw)
+			ns_sendmsg(s, &msg, MSG_NOSIGNAL);
 		iov.iov_len = sizeof(buf);
 		msg.msg_namelen = sizeof(from);
 	}
@@ -113,7 +115,7 @@ static void listener(struct fuzz *z, unsigned cpu, int type, int proto, uint16_t
 		ns_close(s);
 		return;
 	}
-	sock_add(z, s, cpu, type == SOCK_STREAM);
+	sock_add(z, s, cpu, type == SOCK_STREAM, type == SOCK_RAW);
 }
 
 /* ---- what leaves ------------------------------------------------------------------------------------------------------------ */
@@ -140,7 +142,11 @@ static int on_xmit(void *arg, struct host *h, unsigned cpu, int ifindex, const s
 	if (memcmp(ip + 12, (uint8_t[]){ 192, 0, 2, 1 }, 4) != 0 && memcmp(ip + 12, (uint8_t[]){ 198, 51, 100, 1 }, 4) != 0)
 		return 0; /* forwarded: what is inside is the sender's */
 	if (!frame_sound(buf, skb->len, why, sizeof(why))) {
-		fprintf(stderr, "a malformed frame was sent: %s\n", why);
+		static struct frame_ctx ctx;
+		char                    text[600];
+
+		frame_describe(&ctx, 0, true, buf, skb->len, text, sizeof(text));
+		fprintf(stderr, "a malformed frame was sent: %s: %s\n", why, text);
 		abort();
 	}
 	hl = (ip[0] & 15u) * 4;
@@ -308,7 +314,7 @@ static void step_call(struct fuzz *z)
 			if (what & 64)
 				to.sin_addr.s_addr = htonl(0xc6336400u + u8(z));
 			ns_connect(s, (struct sockaddr *)&to, sizeof(to));
-			sock_add(z, s, cpu, false);
+			sock_add(z, s, cpu, false, what / 20 % 3 == 2);
 		}
 		return;
 	}
@@ -316,7 +322,10 @@ static void step_call(struct fuzz *z)
 		return;
 	host_touch(z->host, z->sock[i].cpu);
 	switch (what % 10) {
-	case 1: ns_send(s, buf, u16(z) % sizeof(buf), MSG_NOSIGNAL | (what & 64 ? MSG_OOB : 0) | (what & 32 ? MSG_MORE : 0)); break;
+	case 1:
+		if (!z->sock[i].raw)
+			ns_send(s, buf, u16(z) % sizeof(buf), MSG_NOSIGNAL | (what & 64 ? MSG_OOB : 0) | (what & 32 ? MSG_MORE : 0));
+		break;
 	case 2: ns_recv(s, buf, u16(z) % sizeof(buf), what & 64 ? MSG_PEEK : 0); break;
 	case 3: ns_shutdown(s, what / 10 % 3); break;
 	case 4: sock_close(z, i); break;

@@ -8,7 +8,6 @@
  * Prints "ready" when both TAPs are there. A frame that is reordered skips half of its delay, so it overtakes others. Ends at SIGTERM,
  * printing what it did. One thread, a heap of frames by the time at which they are due.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
