@@ -20,7 +20,8 @@
  *
  * Shards. Each has its table. One of them, by hash of the address (neigh_home), sends the solicitations for an address; on the others "soliciting" is a message
  * to it (SHARD_NEIGH_SOLICIT). Its answer, and whatever any shard learns, goes to all (SHARD_NEIGH_UPDATE, SHARD_NEIGH_FAILED) and changes
- * entries that are there; it makes none. An answer that arrives on a shard that has no such entry is passed on to the home shard, which may have one.
+ * entries that are there; it makes none. What arrives on a shard that has no such entry is told to the others too, for they may have one; how often is
+ * bounded (RELAY_RATE a second, answers and the rest apart), so that a flood of ARP does not become a flood of messages. A lost one is asked for again.
  *
  * RFC 4861 7.3.2 (states) and appendix C (transitions), RFC 1122 2.3.2.1 (validation), 2.3.2.2 (queue at least the latest packet).
  * Not done here: address resolution messages themselves (arp.c); proxies; neighbour discovery for IPv6; app_solicit.
@@ -131,6 +132,7 @@ _Static_assert(sizeof(nud_info) / sizeof(nud_info[0]) == NUD_STATES, "a NUD stat
 #define FORCED_GC_AGE      (5 * NSEC_PER_SEC) /* above gc_thresh2: what was touched this recently stays */
 #define NEIGH_MIN_BUCKETS  64u
 #define NEIGH_FREE_MAX     64u /* entries kept for reuse */
+#define RELAY_RATE         1000 /* messages a second, and of burst */
 
 struct neighbour {
 	struct hlist_node   hash;
@@ -162,6 +164,10 @@ struct neigh_table {
 	struct timer       gc_timer;
 	ktime_t            last_forced;
 	uint8_t            mark;
+	struct {
+		ktime_t since;
+		int     left;
+	} relay[2]; /* of what arrived here for entries of others: the rest, answers */
 	struct hlist_head  free;
 	unsigned           nfree;
 };
@@ -213,7 +219,7 @@ static void neigh_grow(struct neigh_table *t)
 /* ---- between shards ------------------------------------------------------------------------------------------------ */
 
 #define MSG_F_ANSWER 1u /* SHARD_NEIGH_UPDATE: it was an answer to a solicitation */
-#define MSG_F_RELAY  2u /* ... that arrived on a shard without such an entry: judge it as if it had come to you */
+#define MSG_F_OVERRIDE 2u /* ... locktime does not hold */
 #define MSG_F_VERIFY 1u /* SHARD_NEIGH_SOLICIT: the address is known, his presence is not */
 
 /* The shard that sends solicitations for addr. The same on every shard: only shared keys go in. */
@@ -672,6 +678,20 @@ static bool neigh_judge(struct stack *stack, struct neighbour *n, const struct e
 	return !same || (ev == E_ANSWER && old != S_REACHABLE);
 }
 
+static bool neigh_relay_allow(struct stack *stack, bool answer)
+{
+	struct neigh_table *t = stack->neigh;
+
+	if (stack->now - t->relay[answer].since >= NSEC_PER_SEC || !t->relay[answer].since) {
+		t->relay[answer].since = stack->now;
+		t->relay[answer].left = RELAY_RATE;
+	}
+	if (t->relay[answer].left <= 0)
+		return false;
+	t->relay[answer].left--;
+	return true;
+}
+
 void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipaddr *addr, const struct eth_addr *lladdr, unsigned flags)
 {
 	struct neighbour *n = neigh_lookup(stack->neigh, dev->ifindex, addr);
@@ -680,14 +700,14 @@ void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipadd
 	if (!n && flags & NEIGH_LEARN_CREATE)
 		n = neigh_create(stack, dev, addr, false, true);
 	if (!n) {
-		unsigned home = neigh_home(stack, addr);
-
-		if (solicited && home != stack->params.cpu)
-			neigh_tell(stack, home, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, NUD_REACHABLE, MSG_F_ANSWER | MSG_F_RELAY);
+		if (stack_multi(stack) && neigh_relay_allow(stack, solicited))
+			neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, NUD_STALE,
+				   (solicited ? MSG_F_ANSWER : 0) | (flags & NEIGH_LEARN_OVERRIDE ? MSG_F_OVERRIDE : 0));
 		return;
 	}
 	if (neigh_judge(stack, n, lladdr, flags) && stack_multi(stack))
-		neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, solicited ? NUD_REACHABLE : NUD_STALE, solicited ? MSG_F_ANSWER : 0);
+		neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, solicited ? NUD_REACHABLE : NUD_STALE,
+			   MSG_F_OVERRIDE | (solicited ? MSG_F_ANSWER : 0));
 }
 
 /* Another shard asks us to find out; we are the one that sends solicitations for this address. */
@@ -705,7 +725,8 @@ static void neigh_msg_solicit(struct stack *stack, struct net_device *dev, const
 	if (n->state == S_REACHABLE || n->list == L_PERMANENT || (nud_info[n->state].valid && !verify)) {
 		bool live = n->state == S_REACHABLE || n->list == L_PERMANENT;
 
-		neigh_tell(stack, msg->from, SHARD_NEIGH_UPDATE, dev->ifindex, &n->key, &n->ha, live ? NUD_REACHABLE : NUD_STALE, live ? MSG_F_ANSWER : 0);
+		neigh_tell(stack, msg->from, SHARD_NEIGH_UPDATE, dev->ifindex, &n->key, &n->ha, live ? NUD_REACHABLE : NUD_STALE,
+			   MSG_F_OVERRIDE | (live ? MSG_F_ANSWER : 0));
 		return;
 	}
 	n->used = stack->now;
@@ -732,10 +753,7 @@ void neigh_shard_msg(struct stack *stack, const struct shard_msg *msg)
 		return;
 	switch (msg->type) {
 	case SHARD_NEIGH_UPDATE:
-		if (msg->flags & MSG_F_RELAY)
-			neigh_learn(stack, dev, &msg->addr, &msg->lladdr, NEIGH_LEARN_SOLICITED);
-		else
-			neigh_judge(stack, n, &msg->lladdr, NEIGH_LEARN_OVERRIDE | (msg->flags & MSG_F_ANSWER ? NEIGH_LEARN_SOLICITED : 0));
+		neigh_judge(stack, n, &msg->lladdr, (msg->flags & MSG_F_OVERRIDE ? NEIGH_LEARN_OVERRIDE : 0) | (msg->flags & MSG_F_ANSWER ? NEIGH_LEARN_SOLICITED : 0));
 		break;
 	case SHARD_NEIGH_FAILED:
 		neigh_event(stack, n, E_GIVEN_UP, NULL);
