@@ -22,3 +22,5 @@ libnsctl_a_SOURCES += %reldir%/show_link.c
 libnsctl_a_SOURCES += %reldir%/show_misc.c
 libnsctl_a_SOURCES += %reldir%/show_route.c
 libnsctl_a_SOURCES += %reldir%/show_socket.c
+
+dist_bashcompletion_DATA += %reldir%/completion/nsctl

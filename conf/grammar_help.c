@@ -97,6 +97,8 @@ static void mdoc_args(FILE *out, const struct cmd_def *d)
 		char what[256] = "";
 
 		one_arg(what, sizeof(what), a, GRAMMAR_MDOC);
+		if (!(a->flags & ARG_F_POS) && a->alias && a->alias[0] == '-')
+			sprintf(what + strlen(what), " , Fl %s", a->alias + 1);
 		fprintf(out, ".It%s\n%c%s.\n", what, toupper((unsigned char)a->help[0]), a->help + 1);
 	}
 	fputs(".El\n", out);
@@ -104,16 +106,30 @@ static void mdoc_args(FILE *out, const struct cmd_def *d)
 
 void grammar_synopsis(FILE *out, enum grammar_form form)
 {
+	const char *group = "";
+
 	for (const struct cmd_def *d = grammar_table; d->id; d++) {
-		if (form == GRAMMAR_MDOC)
-			fputs(".It ", out);
-		one_synopsis(out, d, form, 0);
-		if (form != GRAMMAR_MDOC)
+		if (form != GRAMMAR_MDOC) {
+			one_synopsis(out, d, form, 0);
 			continue;
+		}
+		if (strcmp(group, d->group) != 0) { /* a section for each group of commands */
+			const struct path_word *g = grammar_groups;
+
+			fputs(*group ? ".El\n" : "", out);
+			group = d->group;
+			while (strcmp(g->word, group) != 0)
+				g++;
+			fprintf(out, ".Ss %s\n%c%s.\n.Bl -tag -width Ds\n", group, toupper((unsigned char)g->help[0]), g->help + 1);
+		}
+		fputs(".It ", out);
+		one_synopsis(out, d, form, 0);
 		fprintf(out, "%s%s.\n", d->help, d->flags & CMD_F_FILE_ONLY ? " (in the configuration file only)" : "");
 		if (d->example) /* the others repeat a command under a second name */
 			mdoc_args(out, d);
 	}
+	if (form == GRAMMAR_MDOC)
+		fputs(".El\n", out);
 }
 
 /* ---- help ----------------------------------------------------------------------------------------------------------- */

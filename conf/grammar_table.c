@@ -87,7 +87,7 @@ static const struct arg_def link_add_args[] = {
 	{ .key = "address", .alias = "lladdr", .type = ARG_LLADDR, .help = "MAC address (default: a locally administered one)" },
 	{ .key = "queues", .type = ARG_U16, .min = 1, .max = 64, .help = "queues, one for each worker (default: as many as workers)" },
 	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 0, .max = 1000000, .help = "frames that may wait to be sent (default: 1000)" },
-	{ .key = "offload", .type = ARG_ENUM, .words = on_off, .help = "checksum and segmentation offload of the device (default: on)" },
+	{ .key = "offload", .type = ARG_ENUM, .words = on_off, .help = "checksum and segmentation offload of the device (default: off)" },
 	END
 };
 

@@ -26,6 +26,10 @@ NETSTACKD_CONTROL=$tmp/sock
 export NETSTACKD_CONTROL
 cd "$tmp" || exit 99
 nsctl() { "$build/nsctl" "$@"; }
+# What bash would offer for a command line.
+offers() {
+	PATH=$build:$PATH bash --norc -c '. "$1"; COMP_LINE=$2 COMP_POINT=${#2}; _nsctl; printf "%s\n" "${COMPREPLY[@]}"' - "$src/cli/completion/nsctl" "$1"
+}
 
 # Commands of the transcript are lines that begin with "$ "; everything between is what they printed.
 grep '^\$ ' "$golden" | while IFS= read -r line; do
