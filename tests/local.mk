@@ -36,6 +36,7 @@ include %reldir%/drill/local.mk
 include %reldir%/sim/local.mk
 include %reldir%/fuzz/local.mk
 include %reldir%/netns/local.mk
+include %reldir%/thread/local.mk
 
 TESTS += %reldir%/purity/check-purity.sh
 EXTRA_DIST += %reldir%/purity/allowed.txt
