@@ -5,12 +5,9 @@ DAEMON_LIBS = $(LIBEVENT_LIBS) $(LIBNL_LIBS) $(LIBCAP_LIBS) $(LIBSYSTEMD_LIBS) $
 # For a program or test that uses parts of the daemon: prog_LDADD = $(DAEMON_LDADD)
 DAEMON_LDADD = libdaemon.a libgrammar.a libnetstack.la $(DAEMON_LIBS)
 
-# With daemon/main.c the two lines of the condition go away.
-if HAVE_DAEMON
 noinst_LIBRARIES += libdaemon.a
 sbin_PROGRAMS += netstackd
-endif
-netstackd_CPPFLAGS = $(NS_CPPFLAGS) -I$(srcdir)/daemon $(DAEMON_CFLAGS)
+netstackd_CPPFLAGS = $(NS_CPPFLAGS) -I$(srcdir)/daemon -DNETSTACKD_CONF='"$(sysconfdir)/netstackd/netstackd.conf"' $(DAEMON_CFLAGS)
 netstackd_CFLAGS = $(AM_CFLAGS) -pthread
 netstackd_LDFLAGS = $(AM_LDFLAGS) -pthread
 netstackd_LDADD = $(DAEMON_LDADD)
@@ -19,3 +16,43 @@ netstackd_SOURCES = %reldir%/main.c
 libdaemon_a_CPPFLAGS = $(netstackd_CPPFLAGS)
 libdaemon_a_CFLAGS = $(netstackd_CFLAGS)
 libdaemon_a_SOURCES =
+libdaemon_a_SOURCES += %reldir%/apply.c
+libdaemon_a_SOURCES += %reldir%/apply.h
+libdaemon_a_SOURCES += %reldir%/config.c
+libdaemon_a_SOURCES += %reldir%/config_file.h
+libdaemon_a_SOURCES += %reldir%/control.c
+libdaemon_a_SOURCES += %reldir%/control.h
+libdaemon_a_SOURCES += %reldir%/daemon.h
+libdaemon_a_SOURCES += %reldir%/diff.c
+libdaemon_a_SOURCES += %reldir%/gather.c
+libdaemon_a_SOURCES += %reldir%/gather.h
+libdaemon_a_SOURCES += %reldir%/host_link.c
+libdaemon_a_SOURCES += %reldir%/host_link.h
+libdaemon_a_SOURCES += %reldir%/log.c
+libdaemon_a_SOURCES += %reldir%/log.h
+libdaemon_a_SOURCES += %reldir%/mailbox.c
+libdaemon_a_SOURCES += %reldir%/mailbox.h
+libdaemon_a_SOURCES += %reldir%/monitor.c
+libdaemon_a_SOURCES += %reldir%/monitor.h
+libdaemon_a_SOURCES += %reldir%/notify.c
+libdaemon_a_SOURCES += %reldir%/notify.h
+libdaemon_a_SOURCES += %reldir%/priv.c
+libdaemon_a_SOURCES += %reldir%/priv.h
+libdaemon_a_SOURCES += %reldir%/save.c
+libdaemon_a_SOURCES += %reldir%/service.h
+libdaemon_a_SOURCES += %reldir%/service_absent.c
+libdaemon_a_SOURCES += %reldir%/show.c
+libdaemon_a_SOURCES += %reldir%/show.h
+libdaemon_a_SOURCES += %reldir%/show_route.c
+libdaemon_a_SOURCES += %reldir%/show_socket.c
+libdaemon_a_SOURCES += %reldir%/state.c
+libdaemon_a_SOURCES += %reldir%/state.h
+libdaemon_a_SOURCES += %reldir%/status.c
+libdaemon_a_SOURCES += %reldir%/status.h
+libdaemon_a_SOURCES += %reldir%/status_render.h
+libdaemon_a_SOURCES += %reldir%/tap.c
+libdaemon_a_SOURCES += %reldir%/tap.h
+libdaemon_a_SOURCES += %reldir%/vnet.c
+libdaemon_a_SOURCES += %reldir%/vnet.h
+libdaemon_a_SOURCES += %reldir%/worker.c
+libdaemon_a_SOURCES += %reldir%/worker.h

@@ -412,7 +412,7 @@ void skb_queue_splice_tail(struct sk_buff_head *from, struct sk_buff_head *to)
 	if (skb_queue_empty(from))
 		return;
 	first->prev = to->prev;
-	to->prev->next = first;
+	skb_link(to->prev)->next = first;
 	last->next = (struct sk_buff *)(void *)to;
 	to->prev = last;
 	to->qlen += from->qlen;

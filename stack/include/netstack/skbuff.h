@@ -264,7 +264,9 @@ struct __attribute__((may_alias)) sk_buff_head {
 	uint32_t        qlen;
 };
 
-/* The head stands in the ring as if it were an skb: next and prev are the first members of both. */
+/* The head stands in the ring as if it were an skb: next and prev are the first members of both. Neighbours, which may be the head, are
+ * reached as heads: the smaller of the two. */
+static inline struct sk_buff_head *skb_link(struct sk_buff *skb) { return (struct sk_buff_head *)(void *)skb; }
 static inline void skb_queue_init(struct sk_buff_head *q)
 {
 	q->next = q->prev = (struct sk_buff *)(void *)q;

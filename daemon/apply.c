@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * apply.c: making the world follow the configuration.
+ *
+ * Theory of operation. A change is a transaction: the state is changed within conf_begin, then the TAPs that it newly needs are opened and their host ends set
+ * up. If any of that fails, what was opened is closed and the state rolled back: nothing has happened. Then it is committed, and
+ * published: each worker gets one job that removes services and devices that are gone, applies the snapshot, and takes up new devices and services, in this
+ * order, so that it never has a device of which its stack knows nothing. When all have done so, the old devices' descriptors are closed,
+ * netcfg takes back what only older snapshots needed, and whoever asked gets his answer. One change at a time.
+ *
+ * A device is made before the one that it replaces is closed, so a change of the host's name cannot fail half way.
+ */
+#include "apply.h"
+
+#include "config_file.h"
+#include "control.h"
+#include "daemon.h"
+#include "gather.h"
+#include "log.h"
+#include "monitor.h"
+#include "priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#ifndef TUNSETCARRIER
+#define TUNSETCARRIER _IOW('T', 226, int)
+#endif
+
+struct link_mtu {
+	int      ifindex;
+	uint32_t mtu;
+};
+
+struct publish { /* owned by the gather; workers only read it */
+	const struct net_snapshot *snap;
+	struct tap        **attach, **detach;
+	unsigned            nattach, ndetach;
+	struct service_conf *add, *del;
+	unsigned            nadd, ndel;
+	struct link_mtu    *mtus;
+	unsigned            nmtus;
+	apply_done          done;
+	void               *arg;
+};
+
+enum worker_failure { FAILED_APPLY = 1, FAILED_DEVICE, FAILED_SERVICE };
+
+struct worker_result { /* in slot->data when slot->err */
+	enum worker_failure what;
+	unsigned            which;
+};
+
+/* ---- on the worker's thread -------------------------------------------------------------------------------------------- */
+
+static int attach_tap(struct worker *w, struct tap *tap, uint32_t mtu)
+{
+	if (tap->ifindex >= w->ntaps) {
+		int n = tap->ifindex + 8;
+		struct tapq **taps = realloc(w->taps, (size_t)n * sizeof(*taps));
+
+		if (!taps)
+			return -ENOMEM;
+		memset(taps + w->ntaps, 0, (size_t)(n - w->ntaps) * sizeof(*taps));
+		w->taps = taps;
+		w->ntaps = n;
+	}
+	return tapq_open(&w->taps[tap->ifindex], w, tap, mtu);
+}
+
+static void failed_on_worker(struct gather_slot *slot, int err, enum worker_failure what, unsigned which)
+{
+	struct worker_result *r = slot->data ? NULL : malloc(sizeof(*r));
+
+	if (slot->err)
+		return; /* the first is told */
+	slot->err = err;
+	if (r)
+		*r = (struct worker_result){ .what = what, .which = which };
+	slot->data = r;
+}
+
+static uint32_t mtu_of(const struct publish *p, int ifindex)
+{
+	for (unsigned i = 0; i < p->nmtus; i++)
+		if (p->mtus[i].ifindex == ifindex)
+			return p->mtus[i].mtu;
+	return 1500;
+}
+
+static void publish_collect(struct gather *g, struct gather_slot *slot, struct worker *w)
+{
+	const struct publish *p = g->arg;
+	int err;
+
+	for (unsigned i = 0; i < p->ndel; i++)
+		services_del(w->services, &p->del[i]);
+	for (unsigned i = 0; i < p->ndetach; i++) {
+		struct tapq *q = worker_tap(w, p->detach[i]->ifindex);
+
+		if (q && q->tap == p->detach[i]) {
+			tapq_close(q);
+			w->taps[p->detach[i]->ifindex] = NULL;
+		}
+	}
+	err = p->snap ? stack_apply(w->stack, p->snap, w->now) : 0;
+	if (err) {
+		failed_on_worker(slot, err, FAILED_APPLY, 0);
+		return;
+	}
+	for (unsigned i = 0; i < p->nmtus; i++)
+		if (worker_tap(w, p->mtus[i].ifindex))
+			tapq_set_mtu(worker_tap(w, p->mtus[i].ifindex), p->mtus[i].mtu);
+	for (unsigned i = 0; i < p->nattach; i++) {
+		err = attach_tap(w, p->attach[i], mtu_of(p, p->attach[i]->ifindex));
+		if (err)
+			failed_on_worker(slot, err, FAILED_DEVICE, i);
+	}
+	for (unsigned i = 0; i < p->nadd; i++) {
+		err = services_add(w->services, &p->add[i]);
+		if (err)
+			failed_on_worker(slot, err, FAILED_SERVICE, i);
+	}
+}
+
+/* ---- publishing ------------------------------------------------------------------------------------------------------------ */
+
+static void publish_free(struct publish *p)
+{
+	free(p->attach);
+	free(p->detach);
+	free(p->add);
+	free(p->del);
+	free(p->mtus);
+	free(p);
+}
+
+static void describe_failure(const struct publish *p, const struct gather_slot *slot, struct conf_error *e)
+{
+	const struct worker_result *r = slot->data;
+
+	if (r && r->what == FAILED_SERVICE)
+		conf_fail(e, slot->err, "service %s on port %u cannot start: %s", p->add[r->which].what, p->add[r->which].port, strerror(-slot->err));
+	else if (r && r->what == FAILED_DEVICE)
+		conf_fail(e, slot->err, "%s cannot be used: %s", p->attach[r->which]->link, strerror(-slot->err));
+	else
+		conf_fail(e, slot->err, "a worker could not take the new configuration: %s", strerror(-slot->err));
+}
+
+/* A service that could not be had on every shard is not there at all. */
+static void withdraw_services(struct daemon *d, const struct gather *g, const struct publish *p)
+{
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct worker_result *r = g->slot[i].err ? g->slot[i].data : NULL;
+		struct conf_error ignored;
+
+		if (r && r->what == FAILED_SERVICE)
+			conf_service_remove(&d->conf, p->add[r->which].proto, p->add[r->which].port, &p->add[r->which].addr, &ignored);
+	}
+}
+
+static int publish(struct daemon *d, struct publish *p);
+
+static void publish_done(struct gather *g)
+{
+	struct daemon *d = g->daemon;
+	struct publish *p = g->arg, *again = NULL;
+	struct conf_error e = { .err = 0 };
+	bool applied = true;
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct worker_result *r = g->slot[i].data;
+
+		if (!g->slot[i].err)
+			continue;
+		if (!e.err)
+			describe_failure(p, &g->slot[i], &e);
+		if (!r || r->what == FAILED_APPLY)
+			applied = false;
+		else if (r->what == FAILED_SERVICE && !again)
+			again = calloc(1, sizeof(*again));
+	}
+	if (applied && p->snap)
+		netcfg_reclaim(d->conf.cfg, net_snapshot_version(p->snap));
+	for (unsigned i = 0; i < p->ndetach; i++)
+		tap_free(p->detach[i]);
+	d->publishing--;
+	if (again) {
+		/* Take what was added back from the workers that could. */
+		withdraw_services(d, g, p);
+		again->del = p->add;
+		again->ndel = p->nadd;
+		p->add = NULL;
+		p->nadd = 0;
+		for (unsigned i = 0, kept = 0; i < again->ndel; i++) {
+			bool still = false;
+
+			for (unsigned k = 0; k < d->conf.nservices; k++)
+				still |= memcmp(&d->conf.services[k], &again->del[i], sizeof(again->del[i])) == 0;
+			if (!still)
+				again->del[kept++] = again->del[i];
+			if (i + 1 == again->ndel)
+				again->ndel = kept;
+		}
+		if (publish(d, again) < 0)
+			publish_free(again);
+	}
+	for (unsigned i = 0; i < g->n; i++)
+		free(g->slot[i].data);
+	if (p->done)
+		p->done(d, p->arg, e.err ? &e : NULL);
+	publish_free(p);
+	if (!apply_busy(d))
+		control_retry(d);
+}
+
+/* Takes p over on 0. */
+static int publish(struct daemon *d, struct publish *p)
+{
+	int err = gather_start(d, publish_collect, publish_done, p);
+
+	if (!err)
+		d->publishing++;
+	return err;
+}
+
+bool apply_busy(const struct daemon *d)
+{
+	return d->publishing != 0;
+}
+
+/* ---- devices ---------------------------------------------------------------------------------------------------------------- */
+
+static bool tap_kept(const struct conf_state *st, const struct tap *tap)
+{
+	for (unsigned i = 0; i < st->nlinks; i++)
+		if (st->links[i].tap == tap)
+			return true;
+	return false;
+}
+
+static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, struct conf_error *e)
+{
+	struct link_conf link = *netcfg_link_by_index(d->conf.cfg, cl->ifindex);
+	struct host_end end = { .mtu = link.mtu, .up = true, .addr = link.host_addr };
+	struct tap *tap = calloc(1, sizeof(*tap));
+	int err;
+
+	if (!tap)
+		return conf_fail(e, -ENOMEM, "no memory for a device");
+	tap->ifindex = cl->ifindex;
+	tap->offload = cl->offload;
+	memcpy(tap->link, cl->name, sizeof(tap->link));
+	memcpy(tap->host_name, link.host_name, sizeof(tap->host_name));
+	err = priv_tap_open(d->priv, cl->name, tap->host_name, link.queues, cl->offload, tap->fd, e);
+	if (err) {
+		free(tap);
+		return err;
+	}
+	tap->nqueues = link.queues;
+	memcpy(end.name, tap->host_name, sizeof(end.name));
+	err = priv_host_set(d->priv, &end, e);
+	if (!err && strcmp(link.host_name, tap->host_name) != 0) { /* the kernel chose one */
+		memcpy(link.host_name, tap->host_name, sizeof(link.host_name));
+		err = conf_link_change(&d->conf, &link, e);
+	}
+	if (!err) {
+		err = netcfg_link_set_carrier(d->conf.cfg, cl->ifindex, true);
+		if (err)
+			conf_fail(e, err, "%s", strerror(-err));
+	}
+	if (err) {
+		tap_free(tap);
+		return err;
+	}
+	*ret = tap;
+	return 0;
+}
+
+/* What the host sees of a link: the carrier of its end follows "link set DEV up|down". */
+static void tell_carrier(const struct tap *tap, const struct link_conf *link)
+{
+	int on = (link->flags & NS_IFF_UP) != 0;
+
+	if (tap->nqueues && ioctl(tap->fd[0], TUNSETCARRIER, &on) < 0 && errno != EINVAL && errno != ENOTTY)
+		log_link(LOG_WARNING, tap->link, "%s: cannot set the carrier of %s: %s", tap->link, tap->host_name, strerror(errno));
+}
+
+struct host_before { /* of a link whose TAP stays: what its host end was told */
+	int             ifindex;
+	uint32_t        mtu;
+	struct ipprefix addr;
+};
+
+static struct host_before *remember_hosts(const struct daemon *d)
+{
+	struct host_before *hosts = calloc(d->conf.nlinks + 1, sizeof(*hosts));
+
+	for (unsigned i = 0; hosts && i < d->conf.nlinks; i++) {
+		const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, d->conf.links[i].ifindex);
+
+		hosts[i] = (struct host_before){ .ifindex = link->ifindex, .mtu = link->mtu, .addr = link->host_addr };
+	}
+	return hosts;
+}
+
+/* Changes of MTU and address at host ends that stay. A host end that was moved to another namespace is not ours any more: a warning. */
+static int change_hosts(struct daemon *d, const struct host_before *hosts, unsigned nhosts, struct conf_error *e)
+{
+	for (unsigned i = 0; i < d->conf.nlinks; i++) {
+		const struct conf_link *cl = &d->conf.links[i];
+		const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, cl->ifindex);
+		const struct host_before *old = NULL;
+		struct host_end end = { .mtu = link->mtu, .addr = link->host_addr };
+		int err;
+
+		for (unsigned k = 0; k < nhosts; k++)
+			if (hosts[k].ifindex == cl->ifindex)
+				old = &hosts[k];
+		if (!old || !cl->tap || (old->mtu == link->mtu && ipaddr_equal(&old->addr.addr, &link->host_addr.addr) && old->addr.len == link->host_addr.len))
+			continue;
+		memcpy(end.name, cl->tap->host_name, sizeof(end.name));
+		end.old_addr = old->addr;
+		if (ipaddr_equal(&end.addr.addr, &end.old_addr.addr) && end.addr.len == end.old_addr.len)
+			end.old_addr = (struct ipprefix){ .len = 0 };
+		err = priv_host_set(d->priv, &end, e);
+		if (err == -ENODEV)
+			log_link(LOG_WARNING, cl->name, "%s: %s", cl->name, e->text);
+		else if (err)
+			return err;
+	}
+	return 0;
+}
+
+struct tap_list {
+	struct tap **tap;
+	unsigned     n;
+};
+
+static int list_add(struct tap_list *list, struct tap *tap)
+{
+	struct tap **p = realloc(list->tap, (list->n + 1) * sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	list->tap = p;
+	p[list->n++] = tap;
+	return 0;
+}
+
+static int open_new_taps(struct daemon *d, struct tap_list *opened, struct conf_error *e)
+{
+	for (unsigned i = 0; i < d->conf.nlinks; i++) {
+		struct conf_link *cl = &d->conf.links[i];
+		const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, cl->ifindex);
+		struct tap *tap;
+		int err;
+
+		if (cl->tap && strcmp(cl->tap->host_name, link->host_name) == 0)
+			continue;
+		err = open_tap(d, cl, &tap, e);
+		if (err) {
+			if (e->column == 0)
+				snprintf(e->word, sizeof(e->word), "%s", cl->name);
+			return err;
+		}
+		if (list_add(opened, tap) < 0) {
+			tap_free(tap);
+			return conf_fail(e, -ENOMEM, "no memory for a device");
+		}
+		cl->tap = tap;
+	}
+	return 0;
+}
+
+/* ---- transactions --------------------------------------------------------------------------------------------------------------- */
+
+/* a's services that b lacks. */
+static int missing_services(const struct service_conf *a, unsigned na, const struct service_conf *b, unsigned nb, struct service_conf **ret, unsigned *ret_n)
+{
+	struct service_conf *list = malloc(na * sizeof(*list) + 1);
+	unsigned n = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (unsigned i = 0; i < na; i++) {
+		bool found = false;
+
+		for (unsigned k = 0; k < nb && !found; k++)
+			found = memcmp(&a[i], &b[k], sizeof(a[i])) == 0;
+		if (!found)
+			list[n++] = a[i];
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+static int prepare(struct daemon *d, const struct conf_undo *undo, struct publish *p, struct tap_list *opened)
+{
+	const struct conf_state *st = &d->conf;
+	struct tap_list old = { .tap = NULL };
+
+	for (unsigned i = 0; i < undo->nlinks; i++)
+		if (undo->links[i].tap && !tap_kept(st, undo->links[i].tap) && list_add(&old, undo->links[i].tap) < 0)
+			goto nomem;
+	p->mtus = calloc(st->nlinks + 1, sizeof(*p->mtus));
+	if (!p->mtus || missing_services(st->services, st->nservices, undo->services, undo->nservices, &p->add, &p->nadd) < 0 ||
+	    missing_services(undo->services, undo->nservices, st->services, st->nservices, &p->del, &p->ndel) < 0)
+		goto nomem;
+	for (unsigned i = 0; i < st->nlinks; i++) {
+		const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
+
+		p->mtus[p->nmtus++] = (struct link_mtu){ .ifindex = link->ifindex, .mtu = link->mtu };
+	}
+	p->detach = old.tap;
+	p->ndetach = old.n;
+	p->attach = opened->tap;
+	p->nattach = opened->n;
+	return 0;
+
+nomem:
+	free(old.tap);
+	return -ENOMEM;
+}
+
+typedef int (*change_fn)(struct conf_state *st, const void *what, struct conf_error *e);
+
+static int transact(struct daemon *d, change_fn change, const void *what, apply_done done, void *arg, struct conf_error *e)
+{
+	struct publish *p = calloc(1, sizeof(*p));
+	struct host_before *hosts = remember_hosts(d);
+	unsigned nhosts = d->conf.nlinks;
+	struct tap_list opened = { .tap = NULL };
+	struct gather *gather = NULL;
+	struct conf_undo undo;
+	int err = -ENOMEM;
+
+	d->conf.track = atomic_load(&d->monitors) != 0;
+	if (!p || !hosts || conf_begin(&d->conf, &undo) < 0) {
+		free(p);
+		free(hosts);
+		return conf_fail(e, err, "no memory to change the configuration");
+	}
+	err = change(&d->conf, what, e);
+	if (!err)
+		err = open_new_taps(d, &opened, e);
+	if (!err)
+		err = change_hosts(d, hosts, nhosts, e);
+	free(hosts);
+	if (!err) {
+		p->done = done;
+		p->arg = arg;
+		gather = gather_new(d, publish_collect, publish_done, p);
+		err = gather ? prepare(d, &undo, p, &opened) : -ENOMEM;
+		if (!err) {
+			p->snap = netcfg_commit(d->conf.cfg); /* the last that can fail */
+			err = p->snap ? 0 : -ENOMEM;
+		}
+		if (err)
+			conf_fail(e, err, "no memory to change the configuration");
+	}
+	if (err) {
+		conf_rollback(&d->conf, &undo);
+		for (unsigned i = 0; i < opened.n; i++)
+			tap_free(opened.tap[i]);
+		p->attach = NULL;
+		free(opened.tap);
+		publish_free(p);
+		free(gather);
+		return err;
+	}
+	conf_end(&d->conf, &undo);
+	d->publishing++;
+	gather_post(gather);
+	for (unsigned i = 0; i < d->conf.nlinks; i++)
+		if (d->conf.links[i].tap)
+			tell_carrier(d->conf.links[i].tap, netcfg_link_by_index(d->conf.cfg, d->conf.links[i].ifindex));
+	monitor_changes(d);
+	conf_changes_reset(&d->conf);
+	return 0;
+}
+
+static int change_by_command(struct conf_state *st, const void *what, struct conf_error *e)
+{
+	const struct cmd *cmd = what;
+	int err = conf_command(st, cmd, e);
+
+	return err || cmd->id != CMD_SERVICE_ADD ? err : conf_check(st, e);
+}
+
+int apply_command(struct daemon *d, const struct cmd *cmd, apply_done done, void *arg, struct conf_error *e)
+{
+	memset(e, 0, sizeof(*e));
+	return transact(d, change_by_command, cmd, done, arg, e);
+}
+
+static int change_by_state(struct conf_state *st, const void *what, struct conf_error *e)
+{
+	return conf_follow(st, what, e);
+}
+
+int apply_state(struct daemon *d, const struct conf_state *want, apply_done done, void *arg, struct conf_error *e)
+{
+	memset(e, 0, sizeof(*e));
+	return transact(d, change_by_state, want, done, arg, e);
+}
+
+int apply_reload(struct daemon *d, apply_done done, void *arg, struct conf_error *e)
+{
+	struct conf_state want;
+	char *text = NULL;
+	size_t len = 0;
+	int fd, err;
+
+	memset(e, 0, sizeof(*e));
+	if (!d->config_path)
+		return conf_fail(e, -ENOENT, "netstackd was started without a configuration file");
+	fd = priv_config_open(d->priv);
+	err = fd < 0 ? fd : config_read(fd, &text, &len);
+	if (err)
+		return conf_fail(e, err, "%s: %s", d->config_path, strerror(-err));
+	err = conf_state_init(&want, d->conf.queues);
+	if (err) {
+		free(text);
+		return conf_fail(e, err, "no memory for the configuration");
+	}
+	err = config_parse(&want, text, len, e);
+	free(text);
+	if (!err)
+		err = apply_state(d, &want, done, arg, e);
+	conf_state_exit(&want);
+	return err;
+}
+
+/* ---- what happens by itself ------------------------------------------------------------------------------------------------------- */
+
+void apply_link_gone(struct daemon *d, int ifindex, int err)
+{
+	const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, ifindex);
+	struct publish *p;
+
+	if (!link || !link->carrier)
+		return;
+	log_link(LOG_ERR, link->name, "%s: its TAP %s is gone (%s): no carrier; \"link del %s\" and \"link add\" bring it back", link->name,
+		 link->host_name, strerror(-err), link->name);
+	if (netcfg_link_set_carrier(d->conf.cfg, ifindex, false) < 0)
+		return;
+	p = calloc(1, sizeof(*p));
+	if (p)
+		p->snap = netcfg_commit(d->conf.cfg);
+	if (!p || !p->snap || publish(d, p) < 0)
+		free(p);
+}
+
+void apply_close_all(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->conf.nlinks; i++) {
+		tap_free(d->conf.links[i].tap);
+		d->conf.links[i].tap = NULL;
+	}
+}

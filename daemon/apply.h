@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* apply.h: making the world follow the configuration. All on the control thread. */
+#ifndef DAEMON_APPLY_H
+#define DAEMON_APPLY_H
+
+#include "state.h"
+
+struct daemon;
+
+/* Called once, when every worker runs what was asked for (e NULL), or when that failed. */
+typedef void (*apply_done)(struct daemon *daemon, void *arg, const struct conf_error *e);
+
+/* Each: 0: done follows later; -errno with e filled: refused, everything is as before, done is not called. While another change is on its way
+ * (apply_busy) they may not be called. */
+int  apply_command(struct daemon *daemon, const struct cmd *cmd, apply_done done, void *arg, struct conf_error *e);
+int  apply_state(struct daemon *daemon, const struct conf_state *want, apply_done done, void *arg, struct conf_error *e);
+/* Reads the configuration file again and follows it. */
+int  apply_reload(struct daemon *daemon, apply_done done, void *arg, struct conf_error *e);
+bool apply_busy(const struct daemon *daemon);
+
+void apply_link_gone(struct daemon *daemon, int ifindex, int err); /* a worker's device failed */
+void apply_close_all(struct daemon *daemon); /* after the workers have ended: the TAPs go away */
+
+#endif

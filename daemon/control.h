@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* control.h: the control socket; the protocol is in conf/control_proto.h. All on the control thread. */
+#ifndef DAEMON_CONTROL_H
+#define DAEMON_CONTROL_H
+
+#include "state.h"
+
+#include <jansson.h>
+
+struct daemon;
+struct evbuffer;
+struct client;
+
+/* Binds and listens; while still privileged. path may be NULL with an inherited socket (systemd). group: may connect and change things; empty: none. Returns
+ * the descriptor, or -errno with e. *ret_inherited: systemd's, the file is not ours to remove. */
+int  control_listen(const char *path, const char *group, bool *ret_inherited, struct conf_error *e);
+int  control_start(struct daemon *daemon, int listen_fd, uid_t owner); /* takes listen_fd over; 0 or -errno */
+void control_stop(struct daemon *daemon); /* no more clients; the present ones are cut off */
+void control_retry(struct daemon *daemon); /* a change has finished: those who waited for it go on */
+unsigned control_clients(const struct daemon *daemon);
+
+/* What remains to be sent to a client. next adds at least one line to out, or says false: that was all. An answer is freed when it is through or the client
+ * has gone. Embedded at the start of each kind's own structure. */
+struct answer {
+	bool (*next)(struct answer *answer, struct evbuffer *out);
+	void (*free)(struct answer *answer);
+};
+
+/* A client waits for something that takes a while (a gather, a change). Its claim outlives it: */
+struct claim {
+	struct client *client; /* NULL: it has gone */
+	struct claim  *next;
+};
+struct claim *claim_new(struct client *client); /* NULL: no memory */
+/* Each of the two gives the claim back (frees it); nothing is sent when the client has gone. */
+void claim_answer(struct claim *claim, struct answer *answer); /* takes answer over */
+void claim_result(struct claim *claim, const struct conf_error *e /* NULL: done */);
+
+/* A list of records, sent one by one; takes records (a JSON array) over. NULL: no memory. */
+struct answer *answer_list(json_t *records);
+void record_add(struct evbuffer *out, json_t *record); /* one line; takes record over; NULL is ignored */
+
+/* To everyone who monitors what is in mask (MONITOR_*). Takes record over. */
+void control_event(struct daemon *daemon, unsigned mask, json_t *record);
+void control_events_lost(struct daemon *daemon, unsigned n);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * diff.c: a reload. The new file has become a state of its own (want); here the state that runs is made equal to it by the least changes, so that
+ * links, and with them connections, which are the same in both go on as if nothing had happened.
+ *
+ * Order: links that must go, links that come or change, addresses, routes, neighbours, sysctls, services. Removing a link takes what hangs on it along, and
+ * removing an address its connected route; so each list is read again before things are added to it. Links are matched by name: their
+ * numbers differ between the two. What the daemon chose itself (a MAC address, the host's name for a TAP, when the file gives none) is kept.
+ */
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct array {
+	void  *p;
+	size_t n, cap, size;
+	const struct conf_state *st; /* whose numbers of links are to be translated to those of "to"; NULL: none */
+	const struct conf_state *to;
+};
+
+static int array_add(struct array *a, const void *item)
+{
+	if (a->n == a->cap) {
+		size_t cap = a->cap ? 2 * a->cap : 64;
+		void *p = realloc(a->p, cap * a->size);
+
+		if (!p)
+			return -ENOMEM;
+		a->p = p;
+		a->cap = cap;
+	}
+	memcpy((char *)a->p + a->n++ * a->size, item, a->size);
+	return 0;
+}
+
+static int map_ifindex(const struct array *a, int ifindex)
+{
+	const struct link_conf *link;
+
+	if (!a->st || !ifindex)
+		return ifindex;
+	link = netcfg_link_by_index(a->st->cfg, ifindex);
+	link = link ? netcfg_link_by_name(a->to->cfg, link->name) : NULL;
+	return link ? link->ifindex : 0;
+}
+
+/* The collected structures are compared as bytes: each is copied field by field into a cleared one. */
+
+static int collect_addr(void *arg, const struct addr_conf *addr)
+{
+	struct addr_conf c;
+
+	memset(&c, 0, sizeof(c));
+	c.ifindex = map_ifindex(arg, addr->ifindex);
+	c.local.addr = addr->local.addr;
+	c.local.len = addr->local.len;
+	c.broadcast = addr->broadcast;
+	c.scope = addr->scope;
+	strncpy(c.label, addr->label, sizeof(c.label) - 1);
+	return array_add(arg, &c);
+}
+
+static int collect_route(void *arg, const struct route_conf *route)
+{
+	struct route_conf c;
+
+	if (route->protocol == RTPROT_KERNEL)
+		return 0; /* follows from the addresses */
+	memset(&c, 0, sizeof(c));
+	c.dst.addr = route->dst.addr;
+	c.dst.len = route->dst.len;
+	c.gateway = route->gateway;
+	c.prefsrc = route->prefsrc;
+	c.ifindex = map_ifindex(arg, route->ifindex);
+	c.metric = route->metric;
+	c.table = route->table;
+	c.mtu = route->mtu;
+	c.advmss = route->advmss;
+	c.type = route->type;
+	c.scope = route->scope;
+	c.protocol = route->protocol;
+	c.tos = route->tos;
+	c.flags = route->flags & RTNH_F_ONLINK;
+	return array_add(arg, &c);
+}
+
+static int collect_neigh(void *arg, const struct neigh_conf *neigh)
+{
+	struct neigh_conf c;
+
+	memset(&c, 0, sizeof(c));
+	c.ifindex = map_ifindex(arg, neigh->ifindex);
+	c.addr = neigh->addr;
+	c.lladdr = neigh->lladdr;
+	return array_add(arg, &c);
+}
+
+static int gather_addrs(const struct conf_state *st, struct array *a)
+{
+	a->size = sizeof(struct addr_conf);
+	return netcfg_addr_foreach(st->cfg, 0, collect_addr, a);
+}
+
+static int gather_routes(const struct conf_state *st, struct array *a)
+{
+	a->size = sizeof(struct route_conf);
+	return netcfg_route_foreach(st->cfg, 0, collect_route, a);
+}
+
+static int gather_neighs(const struct conf_state *st, struct array *a)
+{
+	a->size = sizeof(struct neigh_conf);
+	return netcfg_neigh_foreach(st->cfg, collect_neigh, a);
+}
+
+static int cmp_item(const void *a, const void *b, void *size)
+{
+	return memcmp(a, b, *(const size_t *)size);
+}
+
+/* Calls fn on each item of a, in a's order, that b lacks. */
+static int each_missing(struct conf_state *st, const struct array *a, const struct array *b,
+			int (*fn)(struct conf_state *st, const void *item, struct conf_error *e), struct conf_error *e)
+{
+	char *sorted = malloc(b->n * b->size + 1);
+	size_t size = a->size;
+	int err = 0;
+
+	if (!sorted)
+		return conf_fail(e, -ENOMEM, "no memory to compare configurations");
+	if (b->n)
+		memcpy(sorted, b->p, b->n * b->size);
+	qsort_r(sorted, b->n, b->size, cmp_item, &size);
+	for (size_t i = 0; i < a->n && !err; i++) {
+		const char *item = (const char *)a->p + i * size;
+		size_t lo = 0, hi = b->n;
+
+		while (lo < hi) {
+			size_t mid = (lo + hi) / 2;
+
+			if (memcmp(sorted + mid * size, item, size) < 0)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		if (lo == b->n || memcmp(sorted + lo * size, item, size) != 0)
+			err = fn(st, item, e);
+	}
+	free(sorted);
+	return err;
+}
+
+/* One list: what want lacks goes, then what st lacks comes. */
+static int follow_list(struct conf_state *st, const struct conf_state *want, int (*gather)(const struct conf_state *, struct array *),
+		       int (*del)(struct conf_state *, const void *, struct conf_error *), int (*add)(struct conf_state *, const void *, struct conf_error *),
+		       struct conf_error *e)
+{
+	struct array have = { .p = NULL }, after = { .p = NULL }, wanted = { .st = want, .to = st };
+	int err = -ENOMEM;
+
+	if (gather(st, &have) || gather(want, &wanted)) {
+		conf_fail(e, err, "no memory to compare configurations");
+		goto out;
+	}
+	err = each_missing(st, &have, &wanted, del, e);
+	if (err)
+		goto out;
+	if (gather(st, &after)) {
+		err = conf_fail(e, -ENOMEM, "no memory to compare configurations");
+		goto out;
+	}
+	err = each_missing(st, &wanted, &after, add, e);
+out:
+	free(have.p);
+	free(after.p);
+	free(wanted.p);
+	return err;
+}
+
+static int del_addr(struct conf_state *st, const void *item, struct conf_error *e)
+{
+	int err = conf_addr_change(st, item, CONF_DEL, e);
+
+	return err == -EADDRNOTAVAIL || err == -ENOENT || err == -ESRCH ? 0 : err; /* went with its primary address */
+}
+
+static int add_addr(struct conf_state *st, const void *item, struct conf_error *e)
+{
+	return conf_addr_change(st, item, CONF_ADD, e);
+}
+
+static int del_route(struct conf_state *st, const void *item, struct conf_error *e)
+{
+	int err = conf_route_change(st, item, CONF_DEL, e);
+
+	return err == -ESRCH || err == -ENOENT ? 0 : err; /* went with another */
+}
+
+static int add_route(struct conf_state *st, const void *item, struct conf_error *e)
+{
+	return conf_route_change(st, item, CONF_ADD, e);
+}
+
+static int del_neigh(struct conf_state *st, const void *item, struct conf_error *e)
+{
+	return conf_neigh_change(st, item, CONF_DEL, e);
+}
+
+static int add_neigh(struct conf_state *st, const void *item, struct conf_error *e)
+{
+	return conf_neigh_change(st, item, CONF_REPLACE, e);
+}
+
+/* ---- links ------------------------------------------------------------------------------------------------------------- */
+
+static bool must_be_new(const struct link_conf *have, const struct conf_link *hx, const struct link_conf *want, const struct conf_link *wx)
+{
+	return have->type != want->type || have->queues != want->queues || (hx && wx && hx->offload != wx->offload);
+}
+
+static int remove_links(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+{
+	for (unsigned i = 0; i < st->nlinks;) {
+		const struct conf_link *hx = &st->links[i];
+		const struct link_conf *have = netcfg_link_by_index(st->cfg, hx->ifindex);
+		const struct link_conf *new = netcfg_link_by_name(want->cfg, hx->name);
+		char name[NS_IFNAMSIZ];
+		int err;
+
+		if (have && new && !must_be_new(have, hx, new, conf_link_find(want, hx->name))) {
+			i++;
+			continue;
+		}
+		memcpy(name, hx->name, sizeof(name));
+		err = conf_link_remove(st, name, e);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+struct follow {
+	struct conf_state       *st;
+	const struct conf_state *want;
+	struct conf_error       *e;
+};
+
+static int follow_link(void *arg, const struct link_conf *want)
+{
+	struct follow *f = arg;
+	const struct conf_link *wx = conf_link_find(f->want, want->name);
+	const struct link_conf *have = netcfg_link_by_name(f->st->cfg, want->name);
+	struct conf_link *hx;
+	struct link_conf link;
+	int err;
+
+	if (!have) {
+		link = *want;
+		if (wx && !wx->addr_given)
+			memset(&link.addr, 0, sizeof(link.addr)); /* made anew: another MAC address for another daemon's life */
+		err = wx ? conf_link_add(f->st, &link, wx, f->e) : conf_fail(f->e, -EINVAL, "link %s cannot be made", want->name);
+		if (err)
+			return err;
+		have = netcfg_link_by_name(f->st->cfg, want->name);
+	}
+	hx = conf_link_find(f->st, want->name);
+	link = *have;
+	link.flags = want->flags;
+	link.mtu = want->mtu;
+	link.txqlen = want->txqlen;
+	link.features = want->features;
+	link.host_addr = want->host_addr;
+	if (wx && wx->addr_given)
+		link.addr = want->addr;
+	if (wx && wx->host_name_given)
+		memcpy(link.host_name, want->host_name, sizeof(link.host_name));
+	if (hx && wx) {
+		hx->addr_given = wx->addr_given;
+		hx->host_name_given = wx->host_name_given;
+		hx->queues_given = wx->queues_given;
+	}
+	if (link.flags == have->flags && link.mtu == have->mtu && link.txqlen == have->txqlen && link.features == have->features &&
+	    memcmp(&link.addr, &have->addr, sizeof(link.addr)) == 0 && strcmp(link.host_name, have->host_name) == 0 &&
+	    ipaddr_equal(&link.host_addr.addr, &have->host_addr.addr) && link.host_addr.len == have->host_addr.len)
+		return 0;
+	return conf_link_change(f->st, &link, f->e);
+}
+
+static int follow_sysctl(void *arg, const char *name, const char *value, bool changed, const char *help)
+{
+	struct follow *f = arg;
+	struct netcfg_err why = { "" };
+	char have[256];
+	int err;
+
+	(void)changed;
+	(void)help;
+	if (netcfg_sysctl_get(f->st->cfg, name, have, sizeof(have)) >= 0 && strcmp(have, value) == 0)
+		return 0;
+	err = netcfg_sysctl_set(f->st->cfg, name, value, &why);
+	/* A tunable of a link that only the other one has. */
+	return err == 0 || err == -ENOENT ? 0 : conf_fail(f->e, err, "%s", why.text);
+}
+
+static int follow_services(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+{
+	struct service_conf *services = malloc(want->nservices * sizeof(*services) + 1);
+
+	if (!services)
+		return conf_fail(e, -ENOMEM, "no memory for services");
+	if (want->nservices)
+		memcpy(services, want->services, want->nservices * sizeof(*services));
+	free(st->services);
+	st->services = services;
+	st->nservices = want->nservices;
+	return 0;
+}
+
+int conf_follow(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+{
+	struct follow f = { .st = st, .want = want, .e = e };
+	int err;
+
+	memset(e, 0, sizeof(*e));
+	err = remove_links(st, want, e);
+	if (!err)
+		err = netcfg_link_foreach(want->cfg, follow_link, &f);
+	if (!err)
+		err = follow_list(st, want, gather_addrs, del_addr, add_addr, e);
+	if (!err)
+		err = follow_list(st, want, gather_routes, del_route, add_route, e);
+	if (!err)
+		err = follow_list(st, want, gather_neighs, del_neigh, add_neigh, e);
+	if (!err)
+		err = netcfg_sysctl_foreach(want->cfg, follow_sysctl, &f);
+	if (!err)
+		err = follow_services(st, want, e);
+	if (!err)
+		memcpy(st->control_group, want->control_group, sizeof(st->control_group));
+	return err;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gather.c: one question to all workers; see gather.h.
+ */
+#include "gather.h"
+
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void gather_back(struct job *job, void *owner)
+{
+	struct gather *g = ((struct gather_slot *)job)->gather;
+
+	(void)owner;
+	if (--g->pending)
+		return;
+	if (g->done)
+		g->done(g);
+	free(g);
+}
+
+static void gather_collect(struct job *job, void *owner)
+{
+	struct gather_slot *slot = (struct gather_slot *)job;
+	struct gather *g = slot->gather;
+
+	g->collect(g, slot, owner);
+	job->run = gather_back;
+	mailbox_post(&g->daemon->mail, job);
+}
+
+struct gather *gather_new(struct daemon *d, void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *), void *arg)
+{
+	struct gather *g = calloc(1, sizeof(*g) + d->nworkers * sizeof(g->slot[0]));
+
+	if (!g)
+		return NULL;
+	g->daemon = d;
+	g->collect = collect;
+	g->done = done;
+	g->arg = arg;
+	g->n = g->pending = d->nworkers;
+	for (unsigned i = 0; i < g->n; i++) {
+		g->slot[i].job.run = gather_collect;
+		g->slot[i].gather = g;
+		g->slot[i].worker = &d->workers[i];
+	}
+	return g;
+}
+
+void gather_post(struct gather *g)
+{
+	unsigned n = g->n; /* g may be gone after the last */
+
+	for (unsigned i = 0; i < n; i++)
+		mailbox_post(&g->slot[i].worker->mail, &g->slot[i].job);
+}
+
+int gather_start(struct daemon *d, void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *), void *arg)
+{
+	struct gather *g = gather_new(d, collect, done, arg);
+
+	if (!g)
+		return -ENOMEM;
+	gather_post(g);
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* host_link.h: the host's end of a TAP, by rtnetlink (libnl-3). Called in the privileged helper. */
+#ifndef DAEMON_HOST_LINK_H
+#define DAEMON_HOST_LINK_H
+
+#include "priv.h"
+
+enum host_link_use { HOST_LINK_NONE /* no such interface */, HOST_LINK_FREE_TAP /* a persistent TAP that nobody uses */, HOST_LINK_BUSY_TAP, HOST_LINK_OTHER };
+
+/* What an interface of that name is now. */
+enum host_link_use host_link_use(const char *name);
+/* Brings MTU, address and state to what end says; changes only what differs. 0, -ENODEV (not in this network namespace any more), -EPERM, or another -errno. */
+int host_link_set(const struct host_end *end);
+
+#endif

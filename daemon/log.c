@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.c: messages. Under systemd (JOURNAL_STREAM names our stderr) they go to the journal with fields, else to stderr as one line each.
+ *
+ * Not done: rate limits. Nothing on the path of a packet logs.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION /* the place in the source is of no use to who reads it */
+#include <systemd/sd-journal.h>
+
+static bool to_journal; /* set once before there is a second thread */
+
+void log_init(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	uintmax_t dev, ino;
+	struct stat st;
+
+	if (stream && sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0)
+		to_journal = st.st_dev == dev && st.st_ino == ino;
+}
+
+static void log_text(int priority, const char *link, const char *fmt, va_list ap)
+{
+	char text[1024];
+	int saved = errno;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	/* A refused send (no journal any more) falls through to stderr. */
+	if (!to_journal || (link ? sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority, "NETSTACKD_LINK=%s", link, NULL)
+				 : sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority, NULL)) < 0)
+		dprintf(STDERR_FILENO, "netstackd: %s\n", text);
+	errno = saved;
+}
+
+void log_msg(int priority, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_text(priority, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void log_link(int priority, const char *link, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_text(priority, link, fmt, ap);
+	va_end(ap);
+}

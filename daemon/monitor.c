@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * monitor.c: events for "nsctl monitor".
+ *
+ * Changes of the configuration are known to the control thread, which makes them. What the stacks find out by themselves (neighbours) is sent by the workers as jobs, only
+ * while somebody monitors, and at most MAX_WAITING at a time from each: what is more is counted and reported as lost.
+ */
+#include "monitor.h"
+
+#include "daemon.h"
+#include "show.h"
+
+#include <linux/neighbour.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_WAITING 1024
+
+struct event_job {
+	struct job         job;
+	struct worker     *worker;
+	struct stack_event event;
+};
+
+static void event_run(struct job *job, void *owner)
+{
+	struct event_job *ej = (struct event_job *)job;
+	const struct stack_event *ev = &ej->event;
+	struct daemon *d = owner;
+	const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, ev->ifindex);
+	unsigned lost = atomic_exchange(&ej->worker->events_lost, 0);
+	json_t *r;
+
+	atomic_fetch_sub(&ej->worker->events_waiting, 1);
+	if (lost)
+		control_events_lost(d, lost);
+	r = record_neigh(link ? link->name : "", &ev->addr, &ev->lladdr, ev->nud);
+	json_object_set_new(r, "what", json_string("neigh"));
+	json_object_set_new(r, "deleted", json_boolean(ev->type == STACK_EV_NEIGH_DEL));
+	json_object_set_new(r, "cpu", json_integer(ej->worker->cpu));
+	control_event(d, MONITOR_NEIGH, r);
+	free(ej);
+}
+
+void monitor_from_worker(struct worker *w, const struct stack_event *ev)
+{
+	struct event_job *ej;
+
+	if (ev->type != STACK_EV_NEIGH && ev->type != STACK_EV_NEIGH_DEL)
+		return; /* the control thread has said so already */
+	ej = atomic_load(&w->events_waiting) < MAX_WAITING ? malloc(sizeof(*ej)) : NULL;
+	if (!ej) {
+		atomic_fetch_add(&w->events_lost, 1);
+		return;
+	}
+	atomic_fetch_add(&w->events_waiting, 1);
+	*ej = (struct event_job){ .job.run = event_run, .worker = w, .event = *ev };
+	mailbox_post(&w->daemon->mail, &ej->job);
+}
+
+static json_t *change_record(struct daemon *d, const struct conf_change *c, unsigned *mask, const char **what)
+{
+	const struct link_conf *link;
+	json_t *r;
+
+	switch (c->kind) {
+	case CHANGE_LINK:
+		*mask = MONITOR_LINK;
+		*what = "link";
+		link = netcfg_link_by_index(d->conf.cfg, c->ifindex);
+		if (link && !c->deleted)
+			return record_link(d, link);
+		r = json_object();
+		json_object_set_new(r, "ifindex", json_integer(c->ifindex));
+		json_object_set_new(r, "name", json_string(c->dev));
+		return r;
+	case CHANGE_ADDR:
+		*mask = MONITOR_ADDR;
+		*what = "addr";
+		return record_addr(c->dev, &c->addr);
+	case CHANGE_ROUTE:
+		*mask = MONITOR_ROUTE;
+		*what = "route";
+		return record_route(c->dev, &c->route, false);
+	case CHANGE_NEIGH:
+	default:
+		*mask = MONITOR_NEIGH;
+		*what = "neigh";
+		return record_neigh(c->dev, &c->neigh.addr, &c->neigh.lladdr, NUD_PERMANENT);
+	}
+}
+
+void monitor_changes(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->conf.nchanges; i++) {
+		const struct conf_change *c = &d->conf.changes[i];
+		const char *what;
+		unsigned mask;
+		json_t *r = change_record(d, c, &mask, &what);
+
+		json_object_set_new(r, "what", json_string(what));
+		json_object_set_new(r, "deleted", json_boolean(c->deleted));
+		control_event(d, mask, r);
+	}
+	if (d->conf.changes_lost)
+		control_events_lost(d, 1);
+}

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * priv.c: staged isolation.
+ *
+ * Theory of operation. The daemon parses hostile packets, so it keeps no privilege at all. What needs one is done by a helper: a child forked before
+ * anything else happens, which keeps CAP_NET_ADMIN alone and serves four fixed requests over a socket pair: open the queues of a TAP, set the host's end of
+ * a TAP that it opened, open the configuration file (the one path that it was told at the start), and, when the daemon is gone for whatever reason,
+ * remove the control socket. It never sees a packet, and of what the daemon could be made to ask, it does nothing to other interfaces or files.
+ *
+ * Why not ambient CAP_NET_ADMIN in the daemon: that capability alone could reroute, sniff and firewall the whole host; whoever got hold of a worker
+ * would own the network. With the helper he can add TAPs.
+ *
+ * The helper keeps the user id that the daemon was started with, so that a configuration that only root reads can be reloaded and the control
+ * socket's folder can be root's; both processes have no_new_privs and a seccomp filter. A system call that is not on the list fails with EPERM
+ * (and is logged by the kernel's audit) instead of killing the process: a C library that tries something newer first must not take the network down,
+ * and a call that fails gives an intruder nothing.
+ *
+ * Under the sanitizers there are no filters: their runtimes use system calls of their own.
+ */
+#include "priv.h"
+
+#include "host_link.h"
+#include "log.h"
+#include "vnet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TUN_PATH      "/dev/net/tun"
+#define MAX_QUEUES    64
+#define MAX_OWN       256 /* TAPs that the helper remembers having opened */
+#define REPLY_SECONDS 10
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAVE_FILTER 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define HAVE_FILTER 0
+#endif
+#endif
+#ifndef HAVE_FILTER
+#define HAVE_FILTER 1
+#endif
+
+enum priv_op { PRIV_TAP_OPEN = 1, PRIV_HOST_SET, PRIV_CONFIG_OPEN };
+
+struct priv_request {
+	uint32_t        op;
+	uint32_t        nqueues;
+	uint8_t         offload;
+	char            link[NS_IFNAMSIZ];
+	struct host_end end; /* name: also the TAP's to open */
+};
+
+struct priv_reply {
+	int  err;
+	char name[NS_IFNAMSIZ];
+	char text[256];
+};
+
+struct priv {
+	int   fd;
+	pid_t pid;
+};
+
+struct helper {
+	int         fd;
+	const char *config_path, *control_path;
+	char        own[MAX_OWN][NS_IFNAMSIZ];
+	unsigned    nown;
+};
+
+/* ---- the helper ------------------------------------------------------------------------------------------------------ */
+
+static int reply_fail(struct priv_reply *r, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int reply_fail(struct priv_reply *r, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->text, sizeof(r->text), fmt, ap);
+	va_end(ap);
+	r->err = err;
+	return err;
+}
+
+static bool is_own(const struct helper *h, const char *name)
+{
+	for (unsigned i = 0; i < h->nown && i < MAX_OWN; i++)
+		if (strcmp(h->own[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int tun_open(struct priv_reply *r)
+{
+	int fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	switch (errno) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return reply_fail(r, -ENODEV, TUN_PATH " is missing: load the kernel's module (modprobe tun); in a container, hand the device in");
+	case EACCES:
+	case EPERM:
+		return reply_fail(r, -EACCES, "no permission to open " TUN_PATH ": start netstackd as root or by its systemd unit, or let its user read and write " TUN_PATH);
+	case EMFILE:
+	case ENFILE:
+		return reply_fail(r, -errno, "out of file descriptors: raise the limit (ulimit -n, LimitNOFILE=) or use fewer queues");
+	default:
+		return reply_fail(r, -errno, "cannot open " TUN_PATH ": %s", strerror(errno));
+	}
+}
+
+static int tun_refused(struct priv_reply *r, const char *name, int err)
+{
+	switch (err) {
+	case -EPERM:
+		return reply_fail(r, err, "creating a TAP needs CAP_NET_ADMIN: start netstackd as root or by its systemd unit, or make %s for its user beforehand "
+				  "(ip tuntap add dev %s mode tap multi_queue vnet_hdr user NAME)", name[0] ? name : "it", name[0] ? name : "tap0");
+	case -EBUSY:
+		return reply_fail(r, err, "%s is in use by another program: choose another host-name, or end that program (ip -d link show %s)", name, name);
+	case -EINVAL:
+		return reply_fail(r, err, "%s cannot be opened as a TAP with several queues: remove it (ip link del %s), or choose another host-name", name, name);
+	default:
+		return reply_fail(r, err, "cannot open the TAP %s: %s", name, strerror(-err));
+	}
+}
+
+static int tap_attach(int fd, char name[NS_IFNAMSIZ], unsigned nqueues)
+{
+	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE) };
+
+	memcpy(ifr.ifr_name, name, NS_IFNAMSIZ);
+	if (!name[0])
+		strcpy(ifr.ifr_name, "tap%d");
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
+		if (errno != EINVAL || nqueues != 1)
+			return -errno;
+		/* One that was made beforehand, without several queues. */
+		ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
+		if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+			return -errno;
+	}
+	memcpy(name, ifr.ifr_name, NS_IFNAMSIZ);
+	return 0;
+}
+
+static int helper_tap_open(struct helper *h, const struct priv_request *q, struct priv_reply *r, int *fds, unsigned *nfds)
+{
+	int vnet_len = (int)VNET_LEN, err;
+
+	memcpy(r->name, q->end.name, NS_IFNAMSIZ);
+	if (q->nqueues < 1 || q->nqueues > MAX_QUEUES || strnlen(r->name, NS_IFNAMSIZ) == NS_IFNAMSIZ || strchr(r->name, '%') || strchr(r->name, '/'))
+		return reply_fail(r, -EINVAL, "\"%.15s\" cannot be the name of a TAP", r->name);
+	if (r->name[0] && !is_own(h, r->name)) {
+		enum host_link_use use = host_link_use(r->name);
+
+		if (use == HOST_LINK_OTHER)
+			return reply_fail(r, -EEXIST, "there is a network interface %s already, and it is not a TAP: choose another host-name", r->name);
+		if (use == HOST_LINK_BUSY_TAP)
+			return tun_refused(r, r->name, -EBUSY);
+	}
+	for (*nfds = 0; *nfds < q->nqueues; (*nfds)++) {
+		int fd = tun_open(r);
+
+		if (fd < 0)
+			return fd;
+		fds[*nfds] = fd;
+		err = tap_attach(fd, r->name, q->nqueues);
+		if (err) {
+			(*nfds)++;
+			return tun_refused(r, r->name, err);
+		}
+	}
+	if (ioctl(fds[0], TUNSETVNETHDRSZ, &vnet_len) < 0 ||
+	    ioctl(fds[0], TUNSETOFFLOAD, q->offload ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN : 0) < 0)
+		return reply_fail(r, -errno, "the kernel's tun driver lacks what %s needs: %s", r->name, strerror(errno));
+	if (!is_own(h, r->name))
+		memcpy(h->own[h->nown++ % MAX_OWN], r->name, NS_IFNAMSIZ);
+	return 0;
+}
+
+static int helper_host_set(struct helper *h, const struct priv_request *q, struct priv_reply *r)
+{
+	char text[ADDR_TEXT];
+	int err;
+
+	if (strnlen(q->end.name, NS_IFNAMSIZ) == NS_IFNAMSIZ || !is_own(h, q->end.name))
+		return reply_fail(r, -EPERM, "not a TAP of netstackd");
+	err = host_link_set(&q->end);
+	if (err == -ENODEV)
+		return reply_fail(r, err, "%s is no longer in this network namespace: its host end is left alone", q->end.name);
+	if (err == -EPERM)
+		return reply_fail(r, err, "setting up the host's end %s needs CAP_NET_ADMIN: start netstackd as root or by its systemd unit", q->end.name);
+	if (err)
+		return reply_fail(r, err, "cannot set up the host's end %s%s%s: %s", q->end.name, q->end.addr.addr.family ? " with " : "",
+				  q->end.addr.addr.family ? prefix_text(&q->end.addr, text) : "", strerror(-err));
+	return 0;
+}
+
+static void send_reply(int fd, const struct priv_reply *r, const int *fds, unsigned nfds)
+{
+	union { char buf[CMSG_SPACE(MAX_QUEUES * sizeof(int))]; struct cmsghdr align; } control;
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)r, .iov_len = sizeof(*r) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (nfds) {
+		struct cmsghdr *c;
+
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
+	}
+	while (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 && errno == EINTR)
+		;
+}
+
+static void helper_serve(struct helper *h, const struct priv_request *q)
+{
+	struct priv_reply r = { .err = 0 };
+	int fds[MAX_QUEUES];
+	unsigned nfds = 0;
+
+	switch (q->op) {
+	case PRIV_TAP_OPEN:
+		helper_tap_open(h, q, &r, fds, &nfds);
+		break;
+	case PRIV_HOST_SET:
+		helper_host_set(h, q, &r);
+		break;
+	case PRIV_CONFIG_OPEN:
+		fds[0] = h->config_path ? open(h->config_path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+		if (fds[0] < 0)
+			r.err = h->config_path ? -errno : -ENOENT;
+		else
+			nfds = 1;
+		break;
+	default:
+		r.err = -EINVAL;
+	}
+	send_reply(h->fd, &r, fds, r.err ? 0 : nfds);
+	for (unsigned i = 0; i < nfds; i++)
+		close(fds[i]);
+}
+
+static int allow(scmp_filter_ctx ctx, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+/* Nothing is created, and nothing but the known paths is worth opening. */
+static int allow_open(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, O_CREAT | O_TRUNC | O_APPEND, 0));
+}
+
+#define ALWAYS                                                                                                                                      \
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),        \
+	SCMP_SYS(mprotect), SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),                   \
+	SCMP_SYS(rt_sigaction), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill),                 \
+	SCMP_SYS(restart_syscall), SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(socket), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),      \
+	SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(ioctl), SCMP_SYS(poll),      \
+	SCMP_SYS(ppoll), SCMP_SYS(getrandom), SCMP_SYS(sched_yield)
+
+static int filter_load(const int *calls, size_t n, bool threads)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int err;
+
+	if (!ctx)
+		return -ENOMEM;
+	err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, threads);
+	if (!err)
+		err = allow(ctx, calls, n);
+	if (!err)
+		err = allow_open(ctx);
+	if (!err) {
+		seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1); /* an old kernel cannot: then nothing is logged */
+		err = seccomp_load(ctx);
+	}
+	seccomp_release(ctx);
+	return err;
+}
+
+static int keep_only(cap_value_t cap /* -1: none */)
+{
+	cap_t have = cap_get_proc(), want = cap_init();
+	cap_flag_value_t permitted = CAP_CLEAR;
+	int err = -ENOMEM;
+
+	if (have && want) {
+		if (cap >= 0)
+			cap_get_flag(have, cap, CAP_PERMITTED, &permitted);
+		if (permitted == CAP_SET) {
+			cap_set_flag(want, CAP_PERMITTED, 1, &cap, CAP_SET);
+			cap_set_flag(want, CAP_EFFECTIVE, 1, &cap, CAP_SET);
+		}
+		cap_reset_ambient();
+		err = cap_set_proc(want) < 0 ? -errno : 0;
+	}
+	cap_free(have);
+	cap_free(want);
+	return err;
+}
+
+static void helper_isolate(void)
+{
+	static const int calls[] = { ALWAYS, SCMP_SYS(bind), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(uname), SCMP_SYS(getuid), SCMP_SYS(fcntl) };
+
+	if (keep_only(CAP_NET_ADMIN) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		_exit(1);
+	if (HAVE_FILTER && filter_load(calls, sizeof(calls) / sizeof(calls[0]), false) < 0)
+		log_msg(LOG_WARNING, "this kernel takes no seccomp filter: the helper runs without one");
+}
+
+static void helper_main(struct helper *h)
+{
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
+	struct priv_request q;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN); /* it ends when the daemon has ended, not with it */
+	prctl(PR_SET_NAME, "netstackd-priv");
+	helper_isolate();
+	for (;;) {
+		ssize_t n = recv(h->fd, &q, sizeof(q), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != (ssize_t)sizeof(q))
+			break;
+		q.link[NS_IFNAMSIZ - 1] = '\0';
+		helper_serve(h, &q);
+	}
+	if (h->control_path)
+		unlink(h->control_path);
+	_exit(0);
+}
+
+/* ---- the daemon's side ------------------------------------------------------------------------------------------------ */
+
+int priv_start(struct priv **ret, const char *config_path, const char *control_path)
+{
+	struct priv *priv = malloc(sizeof(*priv));
+	struct timeval tv = { .tv_sec = REPLY_SECONDS };
+	int fd[2], err;
+
+	if (!priv)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) < 0) {
+		err = -errno;
+		free(priv);
+		return err;
+	}
+	priv->pid = fork();
+	if (priv->pid < 0) {
+		err = -errno;
+		close(fd[0]);
+		close(fd[1]);
+		free(priv);
+		return err;
+	}
+	if (priv->pid == 0) {
+		static struct helper helper;
+
+		close(fd[0]);
+		helper = (struct helper){ .fd = fd[1], .config_path = config_path, .control_path = control_path };
+		helper_main(&helper);
+	}
+	close(fd[1]);
+	priv->fd = fd[0];
+	setsockopt(priv->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	*ret = priv;
+	return 0;
+}
+
+void priv_stop(struct priv *priv)
+{
+	if (!priv)
+		return;
+	close(priv->fd);
+	while (waitpid(priv->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	free(priv);
+}
+
+int priv_fd(const struct priv *priv)
+{
+	return priv->fd;
+}
+
+static int call(struct priv *priv, const struct priv_request *q, struct priv_reply *r, int *fds, unsigned *nfds)
+{
+	union { char buf[CMSG_SPACE(MAX_QUEUES * sizeof(int))]; struct cmsghdr align; } control;
+	struct iovec iov = { .iov_base = r, .iov_len = sizeof(*r) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	memset(r, 0, sizeof(*r));
+	*nfds = 0;
+	if (send(priv->fd, q, sizeof(*q), MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
+		goto gone;
+	do
+		n = recvmsg(priv->fd, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(*r))
+		goto gone;
+	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		*nfds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), *nfds * sizeof(int));
+	}
+	if (msg.msg_flags & MSG_CTRUNC) {
+		snprintf(r->text, sizeof(r->text), "out of file descriptors: raise the limit (ulimit -n, LimitNOFILE=)");
+		return r->err = -EMFILE;
+	}
+	return r->err;
+
+gone:
+	snprintf(r->text, sizeof(r->text), "the privileged helper does not answer: restart netstackd to add or change links");
+	return r->err = -EPIPE;
+}
+
+static int failed(const struct priv_reply *r, struct conf_error *e)
+{
+	return conf_fail(e, r->err, "%s", r->text[0] ? r->text : strerror(-r->err));
+}
+
+int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ], unsigned nqueues, bool offload, int *fds, struct conf_error *e)
+{
+	struct priv_request q = { .op = PRIV_TAP_OPEN, .nqueues = nqueues, .offload = offload };
+	int got[MAX_QUEUES], err;
+	struct priv_reply r;
+	unsigned n;
+
+	snprintf(q.link, sizeof(q.link), "%s", link);
+	memcpy(q.end.name, host_name, NS_IFNAMSIZ);
+	err = call(priv, &q, &r, got, &n);
+	if (!err && n != nqueues) {
+		snprintf(r.text, sizeof(r.text), "out of file descriptors");
+		err = r.err = -EMFILE;
+	}
+	if (err) {
+		for (unsigned i = 0; i < n; i++)
+			close(got[i]);
+		return failed(&r, e);
+	}
+	memcpy(fds, got, n * sizeof(int));
+	memcpy(host_name, r.name, NS_IFNAMSIZ);
+	return 0;
+}
+
+int priv_host_set(struct priv *priv, const struct host_end *end, struct conf_error *e)
+{
+	struct priv_request q = { .op = PRIV_HOST_SET, .end = *end };
+	int fds[MAX_QUEUES];
+	struct priv_reply r;
+	unsigned n;
+
+	return call(priv, &q, &r, fds, &n) ? failed(&r, e) : 0;
+}
+
+int priv_config_open(struct priv *priv)
+{
+	struct priv_request q = { .op = PRIV_CONFIG_OPEN };
+	int fds[MAX_QUEUES], err;
+	struct priv_reply r;
+	unsigned n;
+
+	err = call(priv, &q, &r, fds, &n);
+	return err ? err : n == 1 ? fds[0] : -EMFILE;
+}
+
+int priv_drop(const char *user, gid_t group, struct conf_error *e)
+{
+	const struct passwd *pw;
+
+	if (geteuid() == 0 && !(user && strcmp(user, "root") == 0)) {
+		pw = getpwnam(user ? user : "netstackd");
+		if (!pw && !user)
+			pw = getpwnam("nobody");
+		if (!pw)
+			return conf_fail(e, -ENOENT, "there is no user %s to run as", user ? user : "netstackd, nor nobody,");
+		if (setgroups(group ? 1 : 0, &group) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+		    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+			return conf_fail(e, -errno, "cannot become user %s: %s", pw->pw_name, strerror(errno));
+	}
+	if (keep_only(-1) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return conf_fail(e, -errno, "cannot give up privileges: %s", strerror(errno));
+	return 0;
+}
+
+int priv_seccomp(void)
+{
+	static const int calls[] = {
+		ALWAYS, SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(fcntl), SCMP_SYS(accept4), SCMP_SYS(accept), SCMP_SYS(shutdown),
+		SCMP_SYS(connect), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl), SCMP_SYS(timerfd_settime),
+		SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(wait4), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
+		SCMP_SYS(prctl), SCMP_SYS(memfd_create), SCMP_SYS(sched_getaffinity), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sysinfo),
+		SCMP_SYS(sigaltstack),
+	};
+
+	return HAVE_FILTER ? filter_load(calls, sizeof(calls) / sizeof(calls[0]), true) : 0;
+}

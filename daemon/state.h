@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h: a configuration as the daemon knows it: netcfg's part and what only the daemon cares for (TAPs, services, the control group). Pure: no descriptor,
+ * no thread, so a file is checked by applying it to a state that nobody runs.
+ *
+ * The state that runs is one of these, too; apply.c makes the world follow it.
+ */
+#ifndef DAEMON_STATE_H
+#define DAEMON_STATE_H
+
+#include "../conf/grammar.h"
+#include "service.h"
+#include <netstack/netcfg.h>
+
+struct tap;
+
+struct conf_error {
+	int          err; /* -errno */
+	char         text[384]; /* a sentence */
+	unsigned     line, column; /* from 1; 0: not about a place */
+	char         word[64], expected[192], suggestion[32];
+};
+
+struct conf_link { /* beside its struct link_conf in netcfg */
+	int         ifindex;
+	char        name[NS_IFNAMSIZ];
+	bool        offload, queues_given, addr_given, host_name_given;
+	struct tap *tap; /* of the state that runs: the device that is open; NULL: none yet */
+};
+
+/* What a change did, for monitors. */
+enum conf_change_kind { CHANGE_LINK, CHANGE_ADDR, CHANGE_ROUTE, CHANGE_NEIGH };
+struct conf_change {
+	enum conf_change_kind kind;
+	bool                  deleted;
+	char                  dev[NS_IFNAMSIZ]; /* its name: the link may be gone by the time this is shown */
+	union {
+		int               ifindex;
+		struct addr_conf  addr;
+		struct route_conf route;
+		struct neigh_conf neigh;
+	};
+};
+#define CONF_MAX_CHANGES 1024 /* more in one go are summed up as lost */
+
+struct conf_state {
+	struct netcfg       *cfg;
+	struct conf_link    *links;
+	unsigned             nlinks;
+	struct service_conf *services;
+	unsigned             nservices;
+	char                 control_group[64]; /* empty: none */
+	unsigned             queues; /* of a TAP that does not say how many: the number of workers */
+	struct conf_change  *changes; /* since the last conf_changes_reset; NULL while not tracked */
+	unsigned             nchanges;
+	bool                 track, changes_lost;
+};
+
+int  conf_state_init(struct conf_state *st, unsigned queues); /* lo and defaults; 0 or -ENOMEM */
+void conf_state_exit(struct conf_state *st);
+struct conf_link *conf_link_find(const struct conf_state *st, const char *name); /* NULL: none */
+
+/* Carries out a command that changes the configuration (cmd_is_config). 0, or -errno with e filled (column and word of the culprit where there is one). */
+int  conf_command(struct conf_state *st, const struct cmd *cmd, struct conf_error *e);
+/* What can be judged only when all is there. 0 or -errno with e filled. */
+int  conf_check(const struct conf_state *st, struct conf_error *e);
+/* Makes st equal to want by the least changes: what is the same in both is not touched. Both in the same process, want unchanged. On failure st is
+ * anywhere in between: roll back. */
+int  conf_follow(struct conf_state *st, const struct conf_state *want, struct conf_error *e);
+
+/* All or nothing, around any number of the calls above. 0 or -ENOMEM. */
+struct conf_undo { struct conf_link *links; unsigned nlinks; struct service_conf *services; unsigned nservices; char control_group[64]; };
+int  conf_begin(struct conf_state *st, struct conf_undo *undo);
+void conf_rollback(struct conf_state *st, struct conf_undo *undo);
+void conf_end(struct conf_state *st, struct conf_undo *undo);
+void conf_changes_reset(struct conf_state *st);
+
+/* For diff.c and state.c: the primitive changes, which note what they did. 0 or -errno with e filled. */
+int  conf_link_add(struct conf_state *st, const struct link_conf *params, const struct conf_link *extra, struct conf_error *e);
+int  conf_link_remove(struct conf_state *st, const char *name, struct conf_error *e);
+int  conf_link_change(struct conf_state *st, const struct link_conf *link, struct conf_error *e);
+int  conf_addr_change(struct conf_state *st, const struct addr_conf *addr, int how /* enum conf_how */, struct conf_error *e);
+int  conf_route_change(struct conf_state *st, const struct route_conf *route, int how, struct conf_error *e);
+int  conf_neigh_change(struct conf_state *st, const struct neigh_conf *neigh, int how, struct conf_error *e);
+int  conf_service_add(struct conf_state *st, const struct service_conf *service, struct conf_error *e);
+int  conf_service_remove(struct conf_state *st, uint8_t proto, uint16_t port, const struct ipaddr *addr /* NULL: any */, struct conf_error *e);
+enum conf_how { CONF_ADD, CONF_REPLACE, CONF_DEL };
+int  conf_fail(struct conf_error *e, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4))); /* fills e; returns err */
+
+/* Text of an address, for messages and records; static buffers are not used. */
+#define ADDR_TEXT 64
+const char *addr_text(const struct ipaddr *addr, char buf[ADDR_TEXT]); /* "" for none */
+const char *prefix_text(const struct ipprefix *prefix, char buf[ADDR_TEXT]); /* "10.0.0.0/8" */
+const char *lladdr_text(const struct eth_addr *addr, char buf[ADDR_TEXT]);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.c: the loop of a worker thread.
+ *
+ * Theory of operation. One turn of the loop: wait for events (frames on a TAP, a kick, the timer); callbacks only note what happened (stack_irq); then
+ * jobs and steered frames are taken in, stack_run does what is due within its budget, and the other workers that got frames are kicked, once each.
+ * stack_run says when it wants to be called again: later sets the timer; at once means that work is left, and the loop then only
+ * looks for events without waiting. So a flood is served in rounds of one budget, with timers and jobs served between any two of them: that is what
+ * ksoftirqd's low priority is for, without a second thread.
+ *
+ * The clock is read once a wake-up, and again at the start of each poll of a device, whose frames it stamps.
+ *
+ * The timer is a timerfd, watched edge-triggered (no read). It is set only when the deadline comes closer; one that has moved away is found out by one
+ * early wake-up, which is cheaper than a system call each time a retransmission timer is pushed back. An idle stack has no deadline and no wake-ups.
+ *
+ * What the stack asks of its embedder (struct stack_ops) is at the end of the file.
+ */
+#include "worker.h"
+
+#include "daemon.h"
+#include "log.h"
+#include "monitor.h"
+#include "status.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netstack/socket.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_SIZE    4096 /* frames on the way from one worker to another */
+#define THREAD_STACK (512 * 1024) /* address space; touched pages alone are memory */
+
+ktime_t clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+ktime_t worker_refresh_now(struct worker *w)
+{
+	w->now = clock_now();
+	w->now_valid = true;
+	return w->now;
+}
+
+struct tapq *worker_tap(struct worker *w, int ifindex)
+{
+	return ifindex > 0 && ifindex < w->ntaps ? w->taps[ifindex] : NULL;
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+/* Frames from other workers: at most what a ring holds, so that a producer that never stops cannot keep us here. */
+static void take_steered(struct worker *w)
+{
+	for (unsigned i = 0; i < w->mail.nrings; i++) {
+		struct sk_buff *skb;
+
+		if (!w->mail.ring[i])
+			continue;
+		for (unsigned n = 0; n < RING_SIZE && (skb = ring_pop(w->mail.ring[i])); n++)
+			stack_steered(w->stack, skb, w->now);
+	}
+}
+
+static void kick_others(struct worker *w)
+{
+	while (w->kicks) {
+		unsigned cpu = (unsigned)__builtin_ctzll(w->kicks);
+
+		w->kicks &= w->kicks - 1;
+		mailbox_kick(&w->daemon->workers[cpu].mail);
+	}
+}
+
+static void set_timer(struct worker *w, ktime_t deadline)
+{
+	struct itimerspec its = { .it_value = { .tv_sec = deadline / NSEC_PER_SEC, .tv_nsec = deadline % NSEC_PER_SEC } };
+
+	if (deadline >= w->armed)
+		return;
+	if (timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &its, NULL) == 0)
+		w->armed = deadline;
+}
+
+static void worker_loop(struct worker *w)
+{
+	bool work_left = true;
+
+	while (!w->quit) {
+		ktime_t deadline, services;
+		bool wait = !work_left && mailbox_sleep(&w->mail);
+
+		w->now_valid = false;
+		event_base_loop(w->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+		if (wait)
+			mailbox_awake(&w->mail);
+		stack_set_now(w->stack, worker_now(w));
+		mailbox_run_jobs(&w->mail, w);
+		take_steered(w);
+		deadline = stack_run(w->stack, w->now, 0);
+		services = services_run(w->services, w->now);
+		if (services < deadline)
+			deadline = services;
+		kick_others(w);
+		work_left = deadline <= w->now;
+		if (!work_left && deadline != KTIME_MAX)
+			set_timer(w, deadline);
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	worker_loop(w);
+	return NULL;
+}
+
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg; /* waking up was all: the loop looks at the mailbox */
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	((struct worker *)arg)->armed = KTIME_MAX;
+}
+
+/* ---- what the stack asks for --------------------------------------------------------------------------------------- */
+
+static int op_xmit(void *priv, int ifindex, struct sk_buff *skb)
+{
+	struct tapq *q = worker_tap(priv, ifindex);
+
+	return q ? tapq_xmit(q, skb) : -ENETDOWN;
+}
+
+static int op_poll(void *priv, int ifindex, int budget, ktime_t *now)
+{
+	struct tapq *q = worker_tap(priv, ifindex);
+
+	return q && q->rx_fd >= 0 ? tapq_poll(q, budget, now) : 0;
+}
+
+static int op_steer(void *priv, unsigned cpu, struct sk_buff *skb)
+{
+	struct worker *w = priv;
+
+	/* Also when it is full: the owner may sleep on a kick that this very round still owes it. */
+	w->kicks |= UINT64_C(1) << cpu;
+	return ring_push(w->daemon->workers[cpu].mail.ring[w->cpu], skb) ? 0 : -ENOBUFS;
+}
+
+struct tell_job {
+	struct job       job;
+	struct shard_msg msg;
+};
+
+static void tell_run(struct job *job, void *owner)
+{
+	struct tell_job *t = (struct tell_job *)job;
+	struct worker *w = owner;
+
+	stack_msg(w->stack, &t->msg, w->now);
+	free(t);
+}
+
+static void op_tell(void *priv, unsigned cpu, const struct shard_msg *msg)
+{
+	struct worker *w = priv;
+
+	for (unsigned i = 0; i < w->daemon->nworkers; i++) {
+		struct tell_job *t;
+
+		if (i == w->cpu || (cpu != STACK_CPU_ALL && i != cpu))
+			continue;
+		t = malloc(sizeof(*t));
+		if (!t) {
+			log_msg(LOG_CRIT, "no memory for a message between workers; a neighbour or port may be known to one of them only");
+			return;
+		}
+		t->job.run = tell_run;
+		t->msg = *msg;
+		mailbox_post(&w->daemon->workers[i].mail, &t->job);
+	}
+}
+
+static void op_wake(void *priv, uint64_t cookie, uint32_t events)
+{
+	services_wake(((struct worker *)priv)->services, cookie, events);
+}
+
+static void op_notify(void *priv, const struct stack_event *ev)
+{
+	struct worker *w = priv;
+
+	if (atomic_load_explicit(&w->daemon->monitors, memory_order_relaxed))
+		monitor_from_worker(w, ev);
+}
+
+static const struct stack_ops worker_ops = {
+	.xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify,
+};
+
+struct gone_job {
+	struct job job;
+	struct daemon *daemon;
+	int        ifindex, err;
+};
+
+static void gone_run(struct job *job, void *owner)
+{
+	struct gone_job *g = (struct gone_job *)job;
+
+	apply_link_gone(owner, g->ifindex, g->err);
+	free(g);
+}
+
+void worker_link_gone(struct worker *w, int ifindex, int err)
+{
+	struct gone_job *g = malloc(sizeof(*g));
+
+	if (!g)
+		return; /* the queue stays dead; frames to it are counted as errors */
+	*g = (struct gone_job){ .job.run = gone_run, .daemon = w->daemon, .ifindex = ifindex, .err = err };
+	mailbox_post(&w->daemon->mail, &g->job);
+}
+
+/* ---- what the http service asks for ---------------------------------------------------------------------------------- */
+
+static int env_page(void *priv, enum service_page page, uint64_t token)
+{
+	return status_page_request(priv, page, token);
+}
+
+static int64_t env_wall_clock(void *priv)
+{
+	struct worker *w = priv;
+
+	return worker_now(w) + w->daemon->wall_offset;
+}
+
+/* ---- life, on the control thread --------------------------------------------------------------------------------------- */
+
+static int worker_init(struct worker *w, struct daemon *d, unsigned cpu)
+{
+	struct event_config *ec;
+	struct stack_params params = { .cpu = cpu, .ncpu = d->nworkers, .wall_offset_ns = (uint64_t)d->wall_offset, .mem_limit = d->mem_limit };
+	int err;
+
+	w->daemon = d;
+	w->cpu = cpu;
+	w->armed = KTIME_MAX;
+	w->timer_fd = -1;
+	w->mail.efd = -1;
+	w->service_env = (struct service_env){ .priv = w, .page = env_page, .wall_clock = env_wall_clock };
+	err = mailbox_init(&w->mail, d->nworkers, cpu, RING_SIZE);
+	if (err)
+		return err;
+	w->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (w->timer_fd < 0)
+		return -errno;
+	/* One thread uses the base: no locks; nothing here needs libevent's clock. */
+	ec = event_config_new();
+	if (!ec)
+		return -ENOMEM;
+	event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);
+	event_config_require_features(ec, EV_FEATURE_ET);
+	w->base = event_base_new_with_config(ec);
+	event_config_free(ec);
+	if (!w->base)
+		return -ENOMEM;
+	w->mail_event = event_new(w->base, w->mail.efd, EV_READ | EV_PERSIST | EV_ET, on_kick, w);
+	w->timer_event = event_new(w->base, w->timer_fd, EV_READ | EV_PERSIST | EV_ET, on_timer, w);
+	if (!w->mail_event || !w->timer_event || event_add(w->mail_event, NULL) < 0 || event_add(w->timer_event, NULL) < 0)
+		return -ENOMEM;
+	memcpy(params.seed, d->seed, sizeof(params.seed));
+	if (getrandom(&params.seed[2], 2 * sizeof(params.seed[0]), 0) < 0)
+		return -errno;
+	params.instance = (uint32_t)d->seed[2];
+	err = stack_new(&w->stack, &params, &worker_ops, w, clock_now());
+	if (err)
+		return err;
+	return services_new(&w->services, w->stack, &w->service_env);
+}
+
+/* First all stacks go: one that is freed may still tell the others something. */
+static void worker_exit_stack(struct worker *w)
+{
+	for (unsigned i = 0; w->stack && i < w->mail.nrings; i++) {
+		struct sk_buff *skb;
+
+		while (w->mail.ring[i] && (skb = ring_pop(w->mail.ring[i])))
+			stack_steered(w->stack, skb, clock_now());
+	}
+	for (int i = 0; i < w->ntaps; i++)
+		if (w->taps[i])
+			tapq_close(w->taps[i]);
+	free(w->taps);
+	services_free(w->services);
+	if (w->stack)
+		stack_free(w->stack);
+	w->stack = NULL;
+}
+
+static void worker_exit(struct worker *w)
+{
+	struct job *job;
+
+	/* Messages between workers that came after the end; questions of the control thread are answered before. */
+	while ((job = w->mail.first)) {
+		w->mail.first = job->next;
+		if (job->run == tell_run)
+			free(job);
+	}
+	if (w->mail_event)
+		event_free(w->mail_event);
+	if (w->timer_event)
+		event_free(w->timer_event);
+	if (w->base)
+		event_base_free(w->base);
+	if (w->timer_fd >= 0)
+		close(w->timer_fd);
+	if (w->mail.efd >= 0)
+		mailbox_exit(&w->mail);
+}
+
+static void workers_free(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->nworkers; i++)
+		worker_exit_stack(&d->workers[i]);
+	for (unsigned i = 0; i < d->nworkers; i++)
+		worker_exit(&d->workers[i]);
+	free(d->workers);
+	d->workers = NULL;
+	d->nworkers = 0;
+}
+
+int workers_new(struct daemon *d, unsigned n)
+{
+	int err;
+
+	d->workers = calloc(n, sizeof(d->workers[0]));
+	if (!d->workers)
+		return -ENOMEM;
+	d->nworkers = n;
+	for (unsigned i = 0; i < n; i++) {
+		err = worker_init(&d->workers[i], d, i);
+		if (err) {
+			d->nworkers = i + 1;
+			workers_free(d);
+			return err;
+		}
+	}
+	return 0;
+}
+
+struct quit_job {
+	struct job job;
+};
+
+static void quit_run(struct job *job, void *owner)
+{
+	((struct worker *)owner)->quit = true;
+	free(job);
+}
+
+static int worker_quit(struct worker *w)
+{
+	struct quit_job *q = malloc(sizeof(*q));
+
+	if (!q)
+		return -ENOMEM;
+	q->job.run = quit_run;
+	mailbox_post(&w->mail, &q->job);
+	return 0;
+}
+
+int workers_start(struct daemon *d)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int err = 0;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	sigfillset(&all); /* signals are the main thread's */
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	for (unsigned i = 0; i < d->nworkers && !err; i++) {
+		struct worker *w = &d->workers[i];
+		char name[16];
+
+		err = -pthread_create(&w->thread, &attr, worker_main, w);
+		if (err) {
+			for (unsigned k = 0; k < i; k++)
+				if (worker_quit(&d->workers[k]) == 0)
+					pthread_join(d->workers[k].thread, NULL);
+			break;
+		}
+		snprintf(name, sizeof(name), "worker/%u", i % STACK_MAX_CPUS);
+		pthread_setname_np(w->thread, name);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+void workers_stop(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->nworkers; i++)
+		while (worker_quit(&d->workers[i]) < 0)
+			usleep(1000);
+	for (unsigned i = 0; i < d->nworkers; i++)
+		pthread_join(d->workers[i].thread, NULL);
+	workers_free(d);
+}
