@@ -3,6 +3,7 @@
 FUZZ_TESTS =
 FUZZ_TESTS += %reldir%/fuzz_frame
 FUZZ_TESTS += %reldir%/fuzz_grammar
+FUZZ_TESTS += %reldir%/fuzz_sock
 FUZZ_LINK = $(AM_LDFLAGS) $(NS_FUZZ_LDFLAGS)
 if FUZZING
 FUZZ_MAIN =
@@ -15,6 +16,8 @@ check_PROGRAMS += $(FUZZ_TESTS)
 
 %canon_reldir%_fuzz_frame_LDADD = $(FUZZ_MAIN) libtest.a libnetstack.la
 %canon_reldir%_fuzz_frame_LDFLAGS = $(FUZZ_LINK)
+%canon_reldir%_fuzz_sock_LDADD = $(FUZZ_MAIN) libtest.a libnetstack.la
+%canon_reldir%_fuzz_sock_LDFLAGS = $(FUZZ_LINK)
 %canon_reldir%_fuzz_grammar_LDADD = $(FUZZ_MAIN) libgrammar.a libnetstack.la
 %canon_reldir%_fuzz_grammar_LDFLAGS = $(FUZZ_LINK)
 
@@ -24,3 +27,4 @@ endif
 EXTRA_DIST += %reldir%/check-fuzz.sh
 EXTRA_DIST += %reldir%/corpus-frame
 EXTRA_DIST += %reldir%/corpus-grammar
+EXTRA_DIST += %reldir%/corpus-sock
