@@ -2,17 +2,20 @@
 # what else it is linked with: %canon_reldir%_test_X_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS), or $(CLI_LDADD) $(CRITERION_LIBS).
 UNIT_TESTS =
 UNIT_TESTS += %reldir%/test_checksum
-UNIT_TESTS += %reldir%/test_grammar
-UNIT_TESTS += %reldir%/test_gso
 UNIT_TESTS += %reldir%/test_fib
 UNIT_TESTS += %reldir%/test_frame
+UNIT_TESTS += %reldir%/test_grammar
+UNIT_TESTS += %reldir%/test_gso
+UNIT_TESTS += %reldir%/test_ip_fragment
 UNIT_TESTS += %reldir%/test_list
+UNIT_TESTS += %reldir%/test_neigh
 UNIT_TESTS += %reldir%/test_netcfg
-UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_random
+UNIT_TESTS += %reldir%/test_route
 UNIT_TESTS += %reldir%/test_skbuff
 UNIT_TESTS += %reldir%/test_sock
 UNIT_TESTS += %reldir%/test_softnet
+UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_timer
 %canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 
