@@ -3,7 +3,7 @@ DAEMON_CFLAGS = $(LIBEVENT_CFLAGS) $(LIBNL_CFLAGS) $(LIBCAP_CFLAGS) $(LIBSYSTEMD
 	$(LIBURING_CFLAGS)
 DAEMON_LIBS = $(LIBEVENT_LIBS) $(LIBNL_LIBS) $(LIBCAP_LIBS) $(LIBSYSTEMD_LIBS) $(LIBSECCOMP_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(LIBURING_LIBS)
 # For a program or test that uses parts of the daemon: prog_LDADD = $(DAEMON_LDADD)
-DAEMON_LDADD = libdaemon.a libgrammar.a libnetstack.la $(DAEMON_LIBS)
+DAEMON_LDADD = libdaemon.a libservice.a libgrammar.a libnetstack.la $(DAEMON_LIBS)
 
 noinst_LIBRARIES += libdaemon.a
 sbin_PROGRAMS += netstackd
@@ -56,3 +56,18 @@ libdaemon_a_SOURCES += %reldir%/vnet.c
 libdaemon_a_SOURCES += %reldir%/vnet.h
 libdaemon_a_SOURCES += %reldir%/worker.c
 libdaemon_a_SOURCES += %reldir%/worker.h
+
+# The built-in services and their pages: on the stack's sockets only, so they are a library of their own that tests link without the daemon.
+noinst_LIBRARIES += libservice.a
+libservice_a_CPPFLAGS = $(NS_CPPFLAGS) -I$(srcdir)/daemon $(ZLIB_CFLAGS)
+libservice_a_SOURCES =
+libservice_a_SOURCES += %reldir%/http_parse.c
+libservice_a_SOURCES += %reldir%/http_parse.h
+libservice_a_SOURCES += %reldir%/service.c
+libservice_a_SOURCES += %reldir%/service.h
+libservice_a_SOURCES += %reldir%/service_echo.c
+libservice_a_SOURCES += %reldir%/service_http.c
+libservice_a_SOURCES += %reldir%/service_inetd.c
+libservice_a_SOURCES += %reldir%/service_priv.h
+libservice_a_SOURCES += %reldir%/status_render.c
+libservice_a_SOURCES += %reldir%/status_render.h

@@ -4,6 +4,7 @@ FUZZ_TESTS =
 FUZZ_TESTS += %reldir%/fuzz_frame
 FUZZ_TESTS += %reldir%/fuzz_grammar
 FUZZ_TESTS += %reldir%/fuzz_sock
+FUZZ_TESTS += %reldir%/fuzz_http
 FUZZ_LINK = $(AM_LDFLAGS) $(NS_FUZZ_LDFLAGS)
 if FUZZING
 FUZZ_MAIN =
@@ -20,6 +21,8 @@ check_PROGRAMS += $(FUZZ_TESTS)
 %canon_reldir%_fuzz_sock_LDFLAGS = $(FUZZ_LINK)
 %canon_reldir%_fuzz_grammar_LDADD = $(FUZZ_MAIN) libgrammar.a libnetstack.la
 %canon_reldir%_fuzz_grammar_LDFLAGS = $(FUZZ_LINK)
+%canon_reldir%_fuzz_http_LDADD = $(FUZZ_MAIN) libservice.a libnetstack.la
+%canon_reldir%_fuzz_http_LDFLAGS = $(FUZZ_LINK)
 
 if !FUZZING
 TESTS += %reldir%/check-fuzz.sh
@@ -28,3 +31,4 @@ EXTRA_DIST += %reldir%/check-fuzz.sh
 EXTRA_DIST += %reldir%/corpus-frame
 EXTRA_DIST += %reldir%/corpus-grammar
 EXTRA_DIST += %reldir%/corpus-sock
+EXTRA_DIST += %reldir%/corpus-http

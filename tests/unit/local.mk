@@ -7,9 +7,12 @@ UNIT_TESTS += %reldir%/test_frame
 UNIT_TESTS += %reldir%/test_grammar
 UNIT_TESTS += %reldir%/test_gso
 UNIT_TESTS += %reldir%/test_ip_fragment
+UNIT_TESTS += %reldir%/test_http_parse
 UNIT_TESTS += %reldir%/test_list
 UNIT_TESTS += %reldir%/test_neigh
 UNIT_TESTS += %reldir%/test_netcfg
+UNIT_TESTS += %reldir%/test_status
+UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_random
 UNIT_TESTS += %reldir%/test_route
 UNIT_TESTS += %reldir%/test_skbuff
@@ -17,6 +20,8 @@ UNIT_TESTS += %reldir%/test_sock
 UNIT_TESTS += %reldir%/test_softnet
 UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_timer
+%canon_reldir%_test_http_parse_LDADD = libservice.a $(CRITERION_LIBS)
+%canon_reldir%_test_status_LDADD = libservice.a libnetstack.la $(JANSSON_LIBS) $(CRITERION_LIBS)
 %canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 
 if HAVE_CRITERION
