@@ -189,6 +189,10 @@ void sock_shard_msg(struct stack *stack, const struct shard_msg *msg)
 	struct bind_bucket *b;
 	struct port_remote *r;
 
+	if (msg->flags & SHARD_PORT_F_RAW) {
+		raw_shard_msg(stack, msg);
+		return;
+	}
 	if (msg->type == SHARD_PORT_BIND) {
 		r = calloc(1, sizeof(*r));
 		b = r ? port_make(stack, msg->proto, msg->port) : NULL;

@@ -48,6 +48,10 @@ static void ip_protocol_deliver(struct stack *stack, struct sk_buff *skb)
 	skb_pull(skb, ip_hdrlen(ip_hdr_of(skb)));
 	skb_reset_transport_header(skb);
 	raw = raw_rcv(stack, skb);
+	if (unlikely(skb->to_raw)) {
+		kfree_skb(skb, raw ? SKB_CONSUMED : SKB_DROP_NO_SOCKET);
+		return;
+	}
 	if (likely(p)) {
 		STACK_MIB_INC(stack, Ip_InDelivers);
 		p->handler(stack, skb);

@@ -5,8 +5,8 @@
  * A received packet is cloned for every socket of its protocol that its addresses match; the transport gets it all the same. What is sent gets an IP header, unless
  * IP_HDRINCL says that the application wrote it: then its source, identification, length and checksum are completed as raw(7) says. IPPROTO_RAW sends only.
  *
- * A raw socket sees what arrives on its own shard. On several shards whoever wants to see all opens one on each: a copy that is handed over would be processed by the
- * transport twice.
+ * Shards. A raw socket belongs to one; the others are told of it (SHARD_PORT_BIND with SHARD_PORT_F_RAW) and hand over a copy of what it wants, marked to_raw, so that it
+ * ends at the raw sockets there and no transport sees a packet twice. ICMP errors are told on the shard where they arrive.
  *
  * Not done: IP_NODEFRAG (what is seen has been reassembled), IPV6_CHECKSUM and the like.
  */
@@ -17,6 +17,7 @@
 #include "wire/wire.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define ICMP_FILTER 1 /* level SOL_RAW: a bit for each ICMP type that is not wanted */
 
@@ -31,13 +32,75 @@ static inline struct raw_sock *raw_sk(struct sock *sk)
 	return (struct raw_sock *)(void *)sk;
 }
 
+struct raw_remote { /* a raw socket of another shard; owner: sock_state.raw_remotes */
+	struct hlist_node node;
+	uint64_t          id; /* its inode number */
+	uint32_t          cpu;
+	uint8_t           protocol;
+};
+
+static void raw_tell(const struct sock *sk, enum shard_msg_type type)
+{
+	struct stack *stack = sk->stack;
+	struct shard_msg msg = { .type = type, .from = stack->params.cpu, .proto = (uint8_t)sk->protocol, .flags = SHARD_PORT_F_RAW, .when = stack->now, .id = sk->ino };
+
+	if (stack->ops->tell)
+		stack->ops->tell(stack->priv, STACK_CPU_ALL, &msg);
+}
+
 void raw_hash(struct sock *sk, uint8_t protocol)
 {
 	sk->protocol = protocol;
-	if (protocol == IPPROTO_RAW)
+	if (protocol == IPPROTO_RAW) {
 		raw_sk(sk)->hdrincl = true;
-	else
-		hlist_add_head(&sk->hash_node, &sk->stack->socks->raw[protocol % RAW_HASH]);
+		return;
+	}
+	hlist_add_head(&sk->hash_node, &sk->stack->socks->raw[protocol % RAW_HASH]);
+	if (stack_multi(sk->stack)) {
+		sk->announced = true;
+		raw_tell(sk, SHARD_PORT_BIND);
+	}
+}
+
+static void raw_unhash(struct sock *sk)
+{
+	hlist_del(&sk->hash_node);
+	if (sk->announced)
+		raw_tell(sk, SHARD_PORT_UNBIND);
+	sk->announced = false;
+}
+
+void raw_shard_msg(struct stack *stack, const struct shard_msg *msg)
+{
+	struct hlist_head *head = &stack->socks->raw_remotes;
+	struct raw_remote *r;
+
+	if (msg->type == SHARD_PORT_BIND) {
+		r = calloc(1, sizeof(*r));
+		if (!r) /* that socket does not see what arrives here; nothing worse */
+			return;
+		r->id = msg->id;
+		r->cpu = msg->from;
+		r->protocol = msg->proto;
+		hlist_add_head(&r->node, head);
+		return;
+	}
+	hlist_for_each(r, head, struct raw_remote, node) {
+		if (r->id != msg->id || r->cpu != msg->from)
+			continue;
+		hlist_del(&r->node);
+		free(r);
+		return;
+	}
+}
+
+void raw_exit(struct stack *stack)
+{
+	struct raw_remote *r, *tmp;
+
+	hlist_for_each_safe(r, tmp, &stack->socks->raw_remotes, struct raw_remote, node)
+		free(r);
+	stack->socks->raw_remotes.first = NULL;
 }
 
 /* ---- receiving ---------------------------------------------------------------------------------------------------------------------------------------- */
@@ -84,6 +147,29 @@ static void raw_queue_rcv(struct sock *sk, const struct sk_buff *skb)
 	sock_queue_rcv_skb(sk, clone);
 }
 
+/* One copy to each other shard that has a raw socket of this protocol. True: there was one. */
+static bool raw_steer(struct stack *stack, const struct sk_buff *skb, uint8_t protocol)
+{
+	struct raw_remote *r;
+	uint64_t done = 0;
+
+	hlist_for_each(r, &stack->socks->raw_remotes, struct raw_remote, node) {
+		struct sk_buff *copy;
+
+		if (r->protocol != protocol || (done & UINT64_C(1) << r->cpu))
+			continue;
+		done |= UINT64_C(1) << r->cpu;
+		copy = skb_copy(skb, SKB_HEADROOM);
+		if (!copy)
+			continue;
+		skb_push(copy, (uint32_t)(copy->data - skb_network_header(copy)));
+		copy->to_raw = 1;
+		if (!steer_skb(stack, copy, r->cpu))
+			kfree_skb(copy, SKB_DROP_NO_SOCKET);
+	}
+	return done != 0;
+}
+
 bool raw_rcv(struct stack *stack, struct sk_buff *skb)
 {
 	const struct ip_hdr *iph = (const struct ip_hdr *)(const void *)skb_network_header(skb);
@@ -93,8 +179,10 @@ bool raw_rcv(struct stack *stack, struct sk_buff *skb)
 	bool wanted = false;
 	struct sock *sk;
 
+	if (unlikely(stack->socks->raw_remotes.first) && !skb->to_raw)
+		wanted = raw_steer(stack, skb, protocol);
 	if (likely(!head->first))
-		return false;
+		return wanted;
 	saddr = ipaddr_v4(iph->saddr);
 	daddr = ipaddr_v4(iph->daddr);
 	hlist_for_each(sk, head, struct sock, hash_node) {
@@ -290,12 +378,12 @@ static int raw_disconnect(struct sock *sk)
 
 static void raw_destroy(struct sock *sk)
 {
-	hlist_del(&sk->hash_node);
+	raw_unhash(sk);
 }
 
 static void raw_close(struct sock *sk)
 {
-	hlist_del(&sk->hash_node);
+	raw_unhash(sk);
 	sock_put(sk);
 }
 

@@ -57,6 +57,7 @@ void sock_exit(struct stack *stack)
 		sk->refcnt = 1;
 		sock_put(sk);
 	}
+	raw_exit(stack);
 	epoll_exit(stack);
 	list_for_each_safe(sk, tmp, &st->zombies, struct sock, node) {
 		list_del(&sk->node);

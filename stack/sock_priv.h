@@ -16,6 +16,7 @@ struct sock_state { /* stack->socks; sock.c */
 	struct list_head  wakes; /* struct sock.wake_node */
 	struct list_head  ep_wakes; /* struct ns_epoll.wake_node */
 	struct hlist_head raw[RAW_HASH]; /* struct sock.hash_node by protocol; raw.c */
+	struct hlist_head raw_remotes; /* raw sockets of other shards, struct raw_remote.node */
 	unsigned          count;
 	uint64_t          next_ino;
 	size_t            mem_tcp, mem_other; /* bytes charged */
@@ -76,5 +77,8 @@ bool     ip_sk_df(const struct sock *sk, const struct skb_route *rt, uint32_t to
 
 /* raw.c */
 void raw_hash(struct sock *sk, uint8_t protocol);
+void raw_shard_msg(struct stack *stack, const struct shard_msg *msg); /* another shard has, or no longer has, a raw socket */
+void raw_exit(struct stack *stack);
+#define SHARD_PORT_F_RAW 0x8000u /* in shard_msg.flags of SHARD_PORT_*: proto is what a raw socket wants, port means nothing */
 
 #endif

@@ -402,8 +402,7 @@ DRILL(udp, replicas_serve_their_own,
 /* ---- raw sockets ---------------------------------------------------------------------------------------------------------------------------- */
 
 DRILL(raw, sees_icmp_with_its_ip_header,
-      "set shards 1", /* a raw socket sees what its own shard receives */
-      "socket r raw 1",
+      "socket r raw 1", "+0 wait",
       "+0   < icmp echo id 7 seq 1 (8)",
       "+0   > icmp reply id 7 seq 1 (8)",
       "poll r = IN OUT",
@@ -411,16 +410,15 @@ DRILL(raw, sees_icmp_with_its_ip_header,
       "recv r 36 = EAGAIN")
 
 DRILL(raw, an_unknown_protocol_is_known_to_it,
-      "set shards 1", /* a raw socket sees what its own shard receives */
-      "socket r raw 99",
+      "socket r raw 99", "+0 wait",
       "+0   < ip 99 (20)",
-      "wait", "recv r 40",
-      "close r",
+      "wait", "recv r 40", "recv r 40 = EAGAIN",
+      "close r", "+0 wait",
       "+0   < ip 99 (20)",
       "+0   > icmp unreach/proto quote last")
 
 DRILL(raw, sends_with_a_header_made_for_it,
-      "set shards 1", /* a raw socket sees what its own shard receives */
+      "set shards 1", /* another shard does not know whom a raw socket is connected to */
       "socket r raw 99", "setsockopt r TTL 5",
       "send r 4 = EDESTADDRREQ",
       "+0   send r 20 to 192.0.2.2",
@@ -431,3 +429,15 @@ DRILL(raw, sends_with_a_header_made_for_it,
       "neigh add 192.0.2.9 02:00:00:00:00:09 dev eth0",
       "+0   < ip 99 192.0.2.9>192.0.2.1 (20)",
       "+0   > dmac=02:00:00:00:00:09 icmp 192.0.2.1>192.0.2.9 unreach/proto quote last")
+
+DRILL(raw, every_shard_hands_over_once,
+      "set shards 4",
+      "socket a raw 1 cpu 3", "socket b raw 1 cpu 1", "socket c raw 1 cpu 1", "+0 wait",
+      "+0   < icmp echo id 7 seq 1 (8)",
+      "+0   > icmp reply id 7 seq 1 (8)",
+      "+0   < icmp 192.0.2.9>192.0.2.1 reply id 7 seq 1 (9)",
+      "wait",
+      "recv a 36", "recv a 37", "recv a 36 = EAGAIN",
+      "recv b 36", "recv b 37", "recv b 36 = EAGAIN",
+      "recv c 36", "recv c 37", "recv c 36 = EAGAIN",
+      "mib IcmpInEchos = 1")

@@ -112,6 +112,7 @@ struct sk_buff {
 	uint8_t  cloned : 1; /* may share its area */
 	uint8_t  steered : 1; /* already handed over between shards once: is not steered again before reassembly */
 	uint8_t  reassembled : 1; /* from fragments: max_frag holds the largest */
+	uint8_t  to_raw : 1; /* a copy for this shard's raw sockets; the transport has had its own on another shard */
 	uint8_t  nohdr : 1; /* skb_header_release was called */
 	uint8_t  nr_frags;
 	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
