@@ -83,6 +83,10 @@ static int verdict(const char *line, const json_t *final)
 	if (rec_bool(final, "done"))
 		return NSCTL_DONE;
 	fputs("nsctl: ", stderr);
+	if (rec_has(final, "file")) { /* of a configuration that was read */
+		put_text(stderr, rec_str(final, "file"));
+		fprintf(stderr, ":%s:%s%s", rec_str(final, "line"), rec_str(final, "column"), column ? ": " : " ");
+	}
 	put_text(stderr, *text ? text : rec_has(final, "errno") ? rec_str(final, "errno") : "refused");
 	if (*suggestion && !strstr(text, suggestion)) {
 		fputs("; did you mean \"", stderr);
@@ -90,8 +94,8 @@ static int verdict(const char *line, const json_t *final)
 		fputs("\"?", stderr);
 	}
 	fputc('\n', stderr);
-	/* A column may also be one of a file (reload): mark only what stands there. */
-	if (*word && column && column <= strlen(line) && strncmp(line + column - 1, word, strlen(word)) == 0)
+	/* A column may also be one of a file: mark only what stands there. */
+	if (!rec_has(final, "file") && *word && column && column <= strlen(line) && strncmp(line + column - 1, word, strlen(word)) == 0)
 		mark(line, column, word);
 	return NSCTL_REFUSED;
 }

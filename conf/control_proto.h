@@ -8,6 +8,7 @@
  * A record is one JSON object in a line; keys that have nothing to say are left out. The final line is
  *   {"done":true}
  *   {"done":false,"errno":"ENOENT","error":"sentence","column":N,"word":"...","expected":"...","suggestion":"..."}  (what is known of the last four)
+ * with "file" and "line" where the column is one of the configuration file and not of the request
  *
  * Records, by command. Numbers are JSON numbers; addresses, MAC addresses and prefixes are text ("10.0.0.1", "02:00:00:00:00:01", "10.0.0.0/8").
  *   link     ifindex name type("tap","loopback") flags["UP","BROADCAST","LOOPBACK","NOARP","PROMISC","ALLMULTI","MULTICAST","LOWER_UP","NO-CARRIER"]

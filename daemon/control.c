@@ -65,6 +65,7 @@ struct control {
 	struct daemon *daemon;
 	int            fd, spare_fd;
 	uid_t          owner;
+	bool           inherited;
 	struct event  *accept_event, *resume_event;
 	LIST_HEAD(, client) clients;
 	unsigned       nclients;
@@ -88,7 +89,7 @@ void record_add(struct evbuffer *out, json_t *record)
 	json_decref(record);
 }
 
-static json_t *final_record(const struct conf_error *e)
+static json_t *final_record(const struct conf_error *e, const char *config_path)
 {
 	json_t *r = json_object();
 
@@ -97,6 +98,8 @@ static json_t *final_record(const struct conf_error *e)
 		return r;
 	json_object_set_new(r, "errno", json_string(strerrorname_np(-e->err) ? strerrorname_np(-e->err) : "EIO"));
 	json_object_set_new(r, "error", json_string(e->text));
+	if (e->line && config_path)
+		json_object_set_new(r, "file", json_string(config_path));
 	if (e->line)
 		json_object_set_new(r, "line", json_integer(e->line));
 	if (e->column)
@@ -180,7 +183,7 @@ static bool client_busy(const struct client *client)
 
 static void client_result(struct client *client, const struct conf_error *e)
 {
-	record_add(bufferevent_get_output(client->bev), final_record(e));
+	record_add(bufferevent_get_output(client->bev), final_record(e, client->control->daemon->config_path));
 }
 
 /* Sends on with the answer until enough waits. True: it is complete. */
@@ -523,6 +526,8 @@ static bool may_control(const struct control *c, int fd)
 		return false;
 	if (cred.uid == 0 || cred.uid == c->owner || cred.uid == geteuid())
 		return true;
+	if (c->inherited) /* its unit says whose it is, and the kernel has let this one in */
+		return true;
 	gr = c->daemon->conf.control_group[0] ? getgrnam(c->daemon->conf.control_group) : NULL;
 	return gr && in_group(fd, cred.gid, gr->gr_gid);
 }
@@ -534,7 +539,7 @@ static void turn_away(int fd, int err, const char *why)
 	char *text;
 
 	conf_fail(&e, err, "%s", why);
-	r = final_record(&e);
+	r = final_record(&e, NULL);
 	text = r ? json_dumps(r, JSON_COMPACT) : NULL;
 	json_decref(r);
 	if (text) {
@@ -696,7 +701,7 @@ int control_listen(const char *path, const char *group, bool *ret_inherited, str
 	return fd;
 }
 
-int control_start(struct daemon *d, int listen_fd, uid_t owner)
+int control_start(struct daemon *d, int listen_fd, bool inherited, uid_t owner)
 {
 	struct control *c = calloc(1, sizeof(*c));
 
@@ -707,6 +712,7 @@ int control_start(struct daemon *d, int listen_fd, uid_t owner)
 	c->daemon = d;
 	c->fd = listen_fd;
 	c->owner = owner;
+	c->inherited = inherited;
 	LIST_INIT(&c->clients);
 	c->spare_fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
 	c->accept_event = event_new(d->base, listen_fd, EV_READ | EV_PERSIST, on_accept, c);

@@ -14,7 +14,7 @@ struct client;
 /* Binds and listens; while still privileged. path may be NULL with an inherited socket (systemd). group: may connect and change things; empty: none. Returns
  * the descriptor, or -errno with e. *ret_inherited: systemd's, the file is not ours to remove. */
 int  control_listen(const char *path, const char *group, bool *ret_inherited, struct conf_error *e);
-int  control_start(struct daemon *daemon, int listen_fd, uid_t owner); /* takes listen_fd over; 0 or -errno */
+int  control_start(struct daemon *daemon, int listen_fd, bool inherited, uid_t owner); /* takes listen_fd over; 0 or -errno */
 void control_stop(struct daemon *daemon); /* no more clients; the present ones are cut off */
 void control_retry(struct daemon *daemon); /* a change has finished: those who waited for it go on */
 unsigned control_clients(const struct daemon *daemon);

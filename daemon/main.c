@@ -481,7 +481,7 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 		close(fd);
 		goto failed;
 	}
-	err = control_start(d, fd, owner);
+	err = control_start(d, fd, inherited, owner);
 	if (!err)
 		err = workers_start(d);
 	if (err)
