@@ -221,6 +221,7 @@ ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget)
 	for (int round = 0;; round++) {
 		frames -= do_softirq(stack, frames);
 		woken = sock_run_wakes(stack);
+		tcp_run_acks(stack);
 		next = timer_wheel_next(stack->wheel);
 		if (!stack->softirq_pending && !woken && next > stack->now)
 			break;

@@ -80,6 +80,7 @@ void arp_exit(struct stack *stack);
 int  udp_init(struct stack *stack);
 void udp_exit(struct stack *stack);
 int  tcp_init(struct stack *stack);
+void tcp_run_acks(struct stack *stack); /* acknowledgements owed for the batch: after softirqs and wake-ups, at the end of stack_run */
 void tcp_exit(struct stack *stack); /* aborts every connection silently */
 
 /* Called from stack_run after softirqs: delivers pending wake-ups (sock.c). Returns true when there was one. */

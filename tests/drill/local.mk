@@ -8,6 +8,7 @@ DRILL_TESTS += %reldir%/test_ip_fragment
 DRILL_TESTS += %reldir%/test_ip_input
 DRILL_TESTS += %reldir%/test_ip_options
 DRILL_TESTS += %reldir%/test_neigh
+DRILL_TESTS += %reldir%/test_tcp
 DRILL_TESTS += %reldir%/test_udp
 
 if HAVE_CRITERION

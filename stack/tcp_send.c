@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp_send.c: the byte stream from the application into the send queue.
+ *
+ * Bytes are copied once, into the area they are sent from, and summed while they are copied when the device does not sum. A write first fills up the last
+ * segment that has not been sent. Buffers have the size of a segment (or of a GSO frame), so a stream of small writes becomes full segments.
+ *
+ * Not done here: MSG_ZEROCOPY, automatic corking, sendfile.
+ */
+#include "tcp.h"
+#include "checksum.h"
+#include <errno.h>
+#include <sys/uio.h>
+
+bool tcp_stream_memory_free(const struct tcp_sock *tp)
+{
+	uint32_t low = tp->notsent_lowat ? tp->notsent_lowat : tcp_stack(tp)->sysctl->tcp_notsent_lowat;
+
+	return tp->sk.wmem < tp->sk.sndbuf && tp->write_seq - tp->snd_nxt < low;
+}
+
+/* Whoever may send: 0 or -errno. */
+static int send_check(struct sock *sk)
+{
+	if (sk->err)
+		return sk_take_error(sk);
+	if (sk->shutdown & SHUTDOWN_SND)
+		return -EPIPE;
+	switch (sk->state) {
+	case SS_ESTABLISHED:
+	case SS_CLOSE_WAIT:
+		return 0;
+	case SS_SYN_SENT:
+	case SS_SYN_RECV:
+		return -EAGAIN;
+	default:
+		return -EPIPE;
+	}
+}
+
+static bool wants_csum(const struct tcp_sock *tp)
+{
+	return !tp->sk.rt.dev || !(tp->sk.rt.dev->conf->features & LINK_F_TX_CSUM);
+}
+
+/* The segment to write into, with room in it; NULL: none to be had. */
+static struct sk_buff *send_room(struct tcp_sock *tp, size_t left, uint32_t goal, uint32_t *room)
+{
+	struct sk_buff *skb = tp->send_head ? skb_peek_tail(&tp->wq) : NULL;
+
+	if (skb && skb->len < goal && skb_tailroom(skb) && skb->area->refcnt == 1 && !(TCP_SKB_CB(skb)->flags & TCPHDR_FIN)) {
+		*room = u32_min(goal - skb->len, skb_tailroom(skb));
+		return skb;
+	}
+	if (!tcp_stream_memory_free(tp) || (tcp_mem_over(tcp_stack(tp)) && tp->wq.qlen))
+		return NULL;
+	/* A GSO frame only as large as what is written now; a plain segment always whole. */
+	uint32_t size = goal;
+
+	if (left < goal)
+		size = u32_max((uint32_t)left, u32_min(goal, SKB_SMALL - SKB_HEADROOM - 128));
+	skb = tcp_alloc_tx(tp, size);
+	if (!skb)
+		return NULL;
+	if (!tp->send_head && !tcp_out(tp))
+		tcp_cwnd_after_idle(tp);
+	tcp_queue_tail(tp, skb);
+	*room = u32_min(size, skb_tailroom(skb));
+	return skb;
+}
+
+static void wrote(struct tcp_sock *tp, struct sk_buff *skb, uint32_t n)
+{
+	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+
+	tp->write_seq += n;
+	cb->end_seq += n;
+	cb->flags &= (uint8_t)~TCPHDR_PSH;
+}
+
+/* A full segment stands there: let it go, so that the wire works while the rest is copied. */
+static void filled(struct tcp_sock *tp, struct sk_buff *skb)
+{
+	if (tp->write_seq - tp->pushed_seq > tp->max_window >> 1) {
+		TCP_SKB_CB(skb)->flags |= TCPHDR_PSH;
+		tp->pushed_seq = tp->write_seq;
+		(void)tcp_push_pending(tp);
+	} else if (skb == tp->send_head) {
+		tcp_push_one(tp);
+	}
+}
+
+struct iov_pos { size_t i, off; };
+
+static void copy_in(struct sk_buff *skb, const struct msghdr *msg, struct iov_pos *pos, uint32_t n, bool csum)
+{
+	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+
+	while (n) {
+		const struct iovec *v = &msg->msg_iov[pos->i];
+		size_t k = v->iov_len - pos->off;
+
+		if (k == 0) {
+			pos->i++;
+			pos->off = 0;
+			continue;
+		}
+		if (k > n)
+			k = n;
+		uint32_t at = skb->len;
+		void *dst = skb_put(skb, (uint32_t)k);
+		const char *src = (const char *)v->iov_base + pos->off;
+
+		if (csum && cb->csum_valid) {
+			uint32_t s = csum_partial_copy(dst, src, k, 0);
+
+			cb->tx.csum = csum_add(cb->tx.csum, csum_shift(s, at));
+		} else {
+			memcpy(dst, src, k);
+			cb->csum_valid = false;
+		}
+		pos->off += k;
+		n -= (uint32_t)k;
+	}
+}
+
+static ssize_t finish(struct tcp_sock *tp, size_t copied, size_t wanted, int flags)
+{
+	if (copied < wanted)
+		tcp_chrono(tp, 3);
+	if (copied) {
+		if ((flags & MSG_OOB) && copied == wanted)
+			tp->urg_mode = true;
+		else
+			flags &= ~MSG_OOB;
+		/* MSG_MORE with a full buffer would wait for what cannot come. */
+		tcp_push(tp, copied < wanted ? flags & ~MSG_MORE : flags, tcp_current_mss(tp), tp->nagle);
+		if (copied == wanted)
+			tcp_rate_app_limited(tp);
+		return (ssize_t)copied;
+	}
+	return -EAGAIN;
+}
+
+ssize_t tcp_sendmsg(struct sock *sk, const struct msghdr *msg, int flags)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	size_t total = msghdr_len(msg), copied = 0;
+	struct iov_pos pos = { 0, 0 };
+	int err = send_check(sk);
+
+	if (err)
+		return err;
+	(void)tcp_current_mss(tp);
+	bool csum = wants_csum(tp);
+
+	while (copied < total) {
+		uint32_t goal = u32_max(tp->gso_bytes, tp->mss), room;
+		struct sk_buff *skb = send_room(tp, total - copied, goal, &room);
+
+		if (!skb)
+			break;
+		uint32_t n = total - copied < room ? (uint32_t)(total - copied) : room;
+
+		copy_in(skb, msg, &pos, n, csum);
+		wrote(tp, skb, n);
+		copied += n;
+		if (skb->len >= goal && copied < total && !(flags & MSG_OOB))
+			filled(tp, skb);
+		if (sk->state == SS_CLOSE) /* over the loopback device anything may have happened */
+			return (ssize_t)copied;
+	}
+	return total ? finish(tp, copied, total, flags) : 0;
+}
+
+ssize_t tcp_send_fill(struct sock *sk, size_t max, void (*fn)(void *, void *, size_t), void *arg)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	size_t done = 0;
+	int err = send_check(sk);
+
+	if (err)
+		return err;
+	(void)tcp_current_mss(tp);
+	bool csum = wants_csum(tp);
+
+	while (done < max) {
+		uint32_t goal = u32_max(tp->gso_bytes, tp->mss), room;
+		struct sk_buff *skb = send_room(tp, max - done, goal, &room);
+
+		if (!skb)
+			break;
+		uint32_t n = max - done < room ? (uint32_t)(max - done) : room, at = skb->len;
+		void *dst = skb_put(skb, n);
+
+		fn(arg, dst, n);
+		if (csum && TCP_SKB_CB(skb)->csum_valid)
+			TCP_SKB_CB(skb)->tx.csum = csum_add(TCP_SKB_CB(skb)->tx.csum, csum_shift(csum_partial(dst, n, 0), at));
+		else
+			TCP_SKB_CB(skb)->csum_valid = false;
+		wrote(tp, skb, n);
+		done += n;
+		if (skb->len >= goal && done < max)
+			filled(tp, skb);
+		if (sk->state == SS_CLOSE)
+			return (ssize_t)done;
+	}
+	return max ? finish(tp, done, max, 0) : 0;
+}
