@@ -98,13 +98,13 @@ built_tests() { # all of the tests are built, none is run
 gcc_werror() { build gcc --enable-werror CC=gcc && check_in gcc; }
 clang_werror() { built_tests clang --enable-werror --disable-shared CC=clang; }
 sanitized() {
-	configured asan --with-sanitizer=address,undefined --disable-shared CC=gcc CFLAGS='-O1 -g' && FUZZ_SECONDS=20 SIM_CONNECTIONS=200 check_in asan
+	configured asan --with-sanitizer=address,undefined --disable-shared CC=gcc CFLAGS='-O1 -g' && FUZZ_SECONDS=20 SIM_CONNECTIONS=300 check_in asan
 }
 threads() {
 	configured tsan --with-sanitizer=thread --disable-shared CC=gcc CFLAGS='-O1 -g' && make -C "$T/tsan" -s -j "$JOBS" check-threads
 }
 sim_long() {
-	top_builddir=$T/gcc top_srcdir=$SRC SIM_CONNECTIONS=10000 SIM_ONLY=1 sh tests/sim/check-sim.sh
+	top_builddir=$T/gcc top_srcdir=$SRC SIM_CONNECTIONS=10000 sh tests/sim/check-sim.sh
 }
 installed() {
 	make -C "$T/gcc" -s install DESTDIR="$T/inst" && top_builddir=$T/gcc top_srcdir=$SRC EXAMPLE_DESTDIR=$T/inst sh examples/check-example.sh

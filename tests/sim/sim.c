@@ -27,6 +27,7 @@ struct options {
 	bool              router, trace, verbose;
 	uint32_t          mtu;
 	double            limit; /* simulated seconds for one connection */
+	ktime_t           pace; /* between two that begin: uniform in [0, 2 * pace) */
 	struct link_model model;
 };
 
@@ -394,7 +395,7 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 	struct socket        *l[HOST_MAX_CPUS] = { NULL };
 	struct link_stats_sim st = { 0 };
 	struct timespec       t0, t1;
-	ktime_t               finished, check = 0;
+	ktime_t               finished, check = 0, next_start;
 	uint64_t              bad, steered = 0;
 	bool                  ok;
 
@@ -408,10 +409,19 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 		abort();
 	topology(&s);
 	listeners(&s, l);
+	next_start = s.net.now;
 	while (!*s.error && s.done < opt->connections) {
-		while (s.started < opt->connections && s.running < opt->parallel && !*s.error)
+		bool    more = s.started < opt->connections && s.running < opt->parallel;
+		ktime_t until = s.net.now + 3600 * NSEC_PER_SEC;
+
+		if (more && next_start <= s.net.now) {
 			start_one(&s);
-		if (!net_step(&s.net, s.net.now + 3600 * NSEC_PER_SEC) || s.net.now > check) {
+			next_start = s.net.now + (opt->pace ? (ktime_t)(test_random(&s.net.rng) % (uint64_t)(2 * opt->pace)) : 0);
+			continue;
+		}
+		if (more)
+			until = next_start;
+		if ((!net_step(&s.net, until) && !more) || s.net.now > check) {
 			stalled(&s);
 			check = s.net.now + 10 * NSEC_PER_SEC;
 		}
@@ -472,7 +482,7 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 
 static void usage(void)
 {
-	puts("sim [--seed N] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P]\n"
+	puts("sim [--seed N] [--pace MS] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P]\n"
 	     "    [--delay MS] [--jitter MS] [--rate MBIT] [--queue FRAMES] [--max-bytes N] [--limit SECONDS] [--trace] [--verbose]\n"
 	     "P is a probability in percent, of each frame on each link. One client without --router, up to eight behind one.");
 }
@@ -483,10 +493,10 @@ int main(int argc, char **argv)
 		{ "seed", 1, NULL, 's' }, { "shards", 1, NULL, 'n' }, { "connections", 1, NULL, 'c' }, { "parallel", 1, NULL, 'p' }, { "clients", 1, NULL, 'C' },
 		{ "router", 0, NULL, 'R' }, { "mtu", 1, NULL, 'm' }, { "loss", 1, NULL, 'l' }, { "reorder", 1, NULL, 'r' }, { "dup", 1, NULL, 'd' },
 		{ "corrupt", 1, NULL, 'x' }, { "delay", 1, NULL, 'D' }, { "jitter", 1, NULL, 'J' }, { "rate", 1, NULL, 'b' }, { "queue", 1, NULL, 'q' },
-		{ "max-bytes", 1, NULL, 'M' }, { "limit", 1, NULL, 'L' }, { "trace", 0, NULL, 'T' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
+		{ "max-bytes", 1, NULL, 'M' }, { "limit", 1, NULL, 'L' }, { "pace", 1, NULL, 'P' }, { "trace", 0, NULL, 'T' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options opt = { .connections = 1000, .parallel = 200, .clients = 1, .max_bytes = 300000, .mtu = 1500, .limit = 900,
+	struct options opt = { .connections = 1000, .parallel = 200, .clients = 1, .max_bytes = 300000, .mtu = 1500, .limit = 900, .pace = 2 * NSEC_PER_MSEC,
 			       .model = { .delay = 10 * NSEC_PER_MSEC, .jitter = 2 * NSEC_PER_MSEC, .loss = 0.02, .reorder = 0.05, .dup = 0.01, .corrupt = 0.01,
 					  .bits_per_sec = 1000000000, .queue = 2000 } };
 	const char    *shards = "1,2,8";
@@ -513,6 +523,7 @@ int main(int argc, char **argv)
 		case 'q': opt.model.queue = (unsigned)atoi(optarg); break;
 		case 'M': opt.max_bytes = (unsigned)atoi(optarg); break;
 		case 'L': opt.limit = atof(optarg); break;
+		case 'P': opt.pace = (ktime_t)(atof(optarg) * 1e6); break;
 		case 'T': opt.trace = true; break;
 		case 'v': opt.verbose = true; break;
 		default: usage(); return o == 'h' ? 0 : 2;
