@@ -110,6 +110,7 @@ static int set_mcast_if(struct sock *sk, const void *val, socklen_t len)
 		return -EADDRNOTAVAIL;
 	}
 	sk->mcast_if = m.imr_ifindex;
+	sk->rt_genid = 0;
 	sk->mcast_addr = m.imr_address.s_addr ? ipaddr_v4(m.imr_address.s_addr) : IPADDR_NONE;
 	return 0;
 }
@@ -197,6 +198,7 @@ int ip_setsockopt(struct sock *sk, int name, const void *val, socklen_t len)
 		if (v && (!sk->stack->snap || !snapshot_link(sk->stack->snap, v)))
 			return -EADDRNOTAVAIL;
 		sk->ucast_if = v;
+		sk->rt_genid = 0;
 		return 0;
 	}
 }
@@ -501,15 +503,23 @@ ssize_t ip_recv_error(struct sock *sk, struct msghdr *msg)
 /* The way for one packet: from the socket's cache when the packet is for its peer and asks for nothing special. */
 int datagram_route(struct sock *sk, const struct ipcm *ipc, const struct ipaddr *daddr, uint16_t dport, bool connected, struct skb_route *rt, struct ipaddr *saddr)
 {
+	bool plain = !ipc->saddr.family && ipc->oif == sk->bound_dev_if && ipc->tos < 0 && !ipc->mark_set && !sk->localroute;
+	bool last = plain && sk->state != SS_ESTABLISHED; /* the cache is for the last destination */
+	uint32_t genid = route_genid(sk->stack);
 	struct flowi fl;
 	int err;
 
-	if (connected && !ipc->saddr.family && ipc->oif == sk->bound_dev_if && ipc->tos < 0 && !ipc->mark_set) {
+	if (connected && plain) {
 		err = sk_route(sk);
 		if (err)
 			return err;
 		*rt = sk->rt;
 		*saddr = sk->saddr;
+		return 0;
+	}
+	if (last && sk->rt_genid == genid && sk->rt.dev && ipaddr_equal(&sk->last_daddr, daddr)) {
+		*rt = sk->rt;
+		*saddr = sk->last_saddr;
 		return 0;
 	}
 	fl = (struct flowi){
@@ -530,6 +540,12 @@ int datagram_route(struct sock *sk, const struct ipcm *ipc, const struct ipaddr 
 	if (sk->localroute && (rt->flags & RT_F_GATEWAY))
 		return -ENETUNREACH;
 	*saddr = fl.saddr;
+	if (last) {
+		sk->rt = *rt;
+		sk->rt_genid = genid;
+		sk->last_daddr = *daddr;
+		sk->last_saddr = fl.saddr;
+	}
 	return 0;
 }
 

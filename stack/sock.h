@@ -95,7 +95,8 @@ struct sock {
 
 	uint32_t            wake_events; /* gathered for the next ops->wake */
 
-	struct skb_route    rt; /* cached way to the peer */
+	struct skb_route    rt; /* cached way to the peer, or of an unconnected datagram socket to last_daddr, from last_saddr */
+	struct ipaddr       last_daddr, last_saddr;
 	uint32_t            rt_genid; /* route_genid() when it was looked up; 0: never */
 	char                owner[32];
 };
