@@ -379,7 +379,8 @@ static struct icmp_hdr *icmp_turn(struct sk_buff *skb, uint8_t type)
 	memcpy(&new, icmph, 2);
 	check = icmph->checksum;
 	csum_replace2(&check, old, new);
-	icmph->checksum = check;
+	/* the two zeros of ones' complement are the same, but for a message of zero bytes alone, where only this one is right */
+	icmph->checksum = check ? check : 0xffff;
 	return icmph;
 }
 

@@ -61,3 +61,8 @@ DRILL(icmp, arp_is_answered,
       "+0   > arp reply 192.0.2.1 is-at 02:00:00:00:00:10 to 192.0.2.2",
       "+0   < arp request 192.0.2.77 tell 192.0.2.2",
       "+1   wait")
+
+/* The checksum of a reply that is otherwise all zero is 0xffff: corrected by the difference it would come out as 0, which no receiver accepts. */
+DRILL(icmp, reply_of_zeros,
+      "+0   < icmp echo id 0 seq 0 hex=00000000",
+      "+0   > icmp reply id 0 seq 0 hex=00000000")
