@@ -103,6 +103,12 @@ static void launch(struct net *net, struct sim_link *l, unsigned from, const str
 		}
 		flip_bits(net, f->data, skb->len);
 	}
+	if (chance(net, l->model.swap) && skb->len > 200) { /* two words of the payload change places: no sum sees it */
+		uint8_t *a = f->data + skb->len - 100, *b = a + 50, w[2] = { a[0], a[1] };
+
+		memcpy(a, b, 2);
+		memcpy(b, w, 2);
+	}
 	heap_push(net, f);
 }
 

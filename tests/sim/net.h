@@ -6,6 +6,7 @@
  * ones'-complement sum (its bits weigh 2^j times a number between -32767 and 32767 that is not 0, and 65535 divides no such product), so IP header, TCP, UDP
  * and ICMP checksums find all of it and "every byte right" can be asked for. What no 16-bit sum can promise to find (swapped words, longer bursts) is not
  * tried here; the Ethernet FCS is there for that on a real wire. ARP has no checksum: a damaged ARP frame is lost, as the FCS would have it.
+ * "swap" is such damage on purpose: it shows that the simulator notices a wrong byte when the checksums cannot.
  */
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H
@@ -18,7 +19,7 @@
 
 struct link_model { /* one direction of a link */
 	ktime_t  delay, jitter; /* jitter: uniform in [0, jitter), without reordering */
-	double   loss, reorder, dup, corrupt; /* probabilities of a frame */
+	double   loss, reorder, dup, corrupt, swap; /* probabilities of a frame */
 	uint64_t bits_per_sec; /* 0: no limit */
 	unsigned queue; /* frames that wait for the rate; 0: no limit */
 };

@@ -436,6 +436,8 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 	bad = sum(&s, MIB_Tcp_InCsumErrors) + sum(&s, MIB_IpExt_InCsumErrors) + sum(&s, MIB_Icmp_InCsumErrors) + sum(&s, MIB_Ip_InHdrErrors);
 	if (!*s.error && st.corrupted > 100 && bad < st.corrupted / 4)
 		snprintf(s.error, sizeof(s.error), "%llu frames were damaged, but checksums found only %llu", (unsigned long long)st.corrupted, (unsigned long long)bad);
+	if (!*s.error && st.lost + st.queue_full + st.dup + st.reordered + st.corrupted == 0 && sum(&s, MIB_Tcp_RetransSegs))
+		snprintf(s.error, sizeof(s.error), "on a perfect wire %llu segments were sent again", (unsigned long long)sum(&s, MIB_Tcp_RetransSegs));
 	for (unsigned i = 0; i < s.net.nhosts; i++)
 		steered += s.net.host[i].host->steered;
 	if (!*s.error && ncpu > 1 && steered == 0)
@@ -482,7 +484,7 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 
 static void usage(void)
 {
-	puts("sim [--seed N] [--pace MS] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P]\n"
+	puts("sim [--seed N] [--pace MS] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P] [--swap P]\n"
 	     "    [--delay MS] [--jitter MS] [--rate MBIT] [--queue FRAMES] [--max-bytes N] [--limit SECONDS] [--trace] [--verbose]\n"
 	     "P is a probability in percent, of each frame on each link. One client without --router, up to eight behind one.");
 }
@@ -492,7 +494,7 @@ int main(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "seed", 1, NULL, 's' }, { "shards", 1, NULL, 'n' }, { "connections", 1, NULL, 'c' }, { "parallel", 1, NULL, 'p' }, { "clients", 1, NULL, 'C' },
 		{ "router", 0, NULL, 'R' }, { "mtu", 1, NULL, 'm' }, { "loss", 1, NULL, 'l' }, { "reorder", 1, NULL, 'r' }, { "dup", 1, NULL, 'd' },
-		{ "corrupt", 1, NULL, 'x' }, { "delay", 1, NULL, 'D' }, { "jitter", 1, NULL, 'J' }, { "rate", 1, NULL, 'b' }, { "queue", 1, NULL, 'q' },
+		{ "corrupt", 1, NULL, 'x' }, { "swap", 1, NULL, 'w' }, { "delay", 1, NULL, 'D' }, { "jitter", 1, NULL, 'J' }, { "rate", 1, NULL, 'b' }, { "queue", 1, NULL, 'q' },
 		{ "max-bytes", 1, NULL, 'M' }, { "limit", 1, NULL, 'L' }, { "pace", 1, NULL, 'P' }, { "trace", 0, NULL, 'T' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -517,6 +519,7 @@ int main(int argc, char **argv)
 		case 'r': opt.model.reorder = atof(optarg) / 100; break;
 		case 'd': opt.model.dup = atof(optarg) / 100; break;
 		case 'x': opt.model.corrupt = atof(optarg) / 100; break;
+		case 'w': opt.model.swap = atof(optarg) / 100; break;
 		case 'D': opt.model.delay = (ktime_t)(atof(optarg) * 1e6); break;
 		case 'J': opt.model.jitter = (ktime_t)(atof(optarg) * 1e6); break;
 		case 'b': opt.model.bits_per_sec = (uint64_t)(atof(optarg) * 1e6); break;
