@@ -263,6 +263,8 @@ void tcp_init_xfer(struct tcp_sock *tp)
 	tp->ssthresh = TCP_INFINITE_SSTHRESH;
 	if (tp->srtt_us)
 		tcp_set_rto(tp);
+	else if (tp->total_retrans)
+		tp->rto = 3 * NSEC_PER_SEC; /* RFC 6298 (5.7) */
 	if (sk->keepopen)
 		tcp_keep_timer_set(tp, tcp_keep_time(tp));
 }

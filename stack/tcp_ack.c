@@ -81,7 +81,8 @@ static int64_t update_rtt(struct tcp_sock *tp, const struct tcp_ack_result *res)
 		rtt = (now - res->first_sent) / NSEC_PER_USEC;
 	else if (!res->first_sent && res->sack_sent && !(res->flag & FLAG_RETRANS_ACKED))
 		rtt = (now - res->sack_sent) / NSEC_PER_USEC;
-	if (rtt < 0 && tp->tstamp_ok && tp->rcv_saw_ts && tp->rcv_tsecr && (res->flag & FLAG_ACKED)) {
+	/* A SYN-ACK may echo the first of several SYNs: no sample from that. */
+	if (rtt < 0 && tp->tstamp_ok && tp->rcv_saw_ts && tp->rcv_tsecr && (res->flag & FLAG_ACKED) && !(res->flag & FLAG_SYN_ACKED)) {
 		uint32_t d = tcp_ts_now(tcp_stack(tp)) + tp->ts_off - tp->rcv_tsecr;
 
 		if (d < UINT32_C(0x7fffffff) / 1000)

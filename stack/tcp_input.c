@@ -277,7 +277,9 @@ static void rcv_syn_sent(struct tcp_sock *tp, struct sk_buff *skb, const struct 
 			kfree_skb(skb, SKB_DROP_TCP_INVALID_ACK);
 			return;
 		}
-		if (opt->saw_ts && opt->tsecr && !seq_between(opt->tsecr, tp->retrans_stamp, tcp_ts_now(stack) + tp->ts_off)) {
+		uint32_t first = (uint32_t)(tp->snt_synack / NSEC_PER_MSEC) + tp->ts_off; /* the first SYN's */
+
+		if (opt->saw_ts && opt->tsecr && !seq_between(opt->tsecr, first, tcp_ts_now(stack) + tp->ts_off)) {
 			STACK_MIB_INC(stack, TcpExt_PAWSActive); /* not an echo of ours */
 			if (!(fl & TCPHDR_RST))
 				tcp_v4_send_reset(stack, skb);

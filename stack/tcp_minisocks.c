@@ -358,6 +358,8 @@ struct tcp_sock *tcp_check_req(struct tcp_req *req, struct sk_buff *skb)
 	}
 	paws = opt.saw_ts && req->tstamp_ok && tcp_paws_reject(stack, req->ts_recent, req->snt_synack, opt.tsval, cb->flags & TCPHDR_RST);
 	if (cb->seq == req->rcv_isn && (cb->flags & (TCPHDR_RST | TCPHDR_SYN | TCPHDR_ACK)) == TCPHDR_SYN && !paws) { /* the SYN again */
+		if (opt.saw_ts && req->tstamp_ok)
+			req->ts_recent = opt.tsval;
 		if (tcp_oow_limited(stack, &req->last_oow_ack))
 			STACK_MIB_INC(stack, TcpExt_TCPACKSkippedSynRecv);
 		else
