@@ -15,12 +15,14 @@ UNIT_TESTS += %reldir%/test_status
 UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_random
 UNIT_TESTS += %reldir%/test_route
+UNIT_TESTS += %reldir%/test_service
 UNIT_TESTS += %reldir%/test_skbuff
 UNIT_TESTS += %reldir%/test_sock
 UNIT_TESTS += %reldir%/test_softnet
 UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_timer
 %canon_reldir%_test_http_parse_LDADD = libservice.a $(CRITERION_LIBS)
+%canon_reldir%_test_service_LDADD = libservice.a libtest.a libnetstack.la $(ZLIB_LIBS) $(CRITERION_LIBS)
 %canon_reldir%_test_status_LDADD = libservice.a libnetstack.la $(JANSSON_LIBS) $(CRITERION_LIBS)
 %canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 
