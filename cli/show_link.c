@@ -10,7 +10,9 @@ void show_link_line(const struct show *s, const json_t *link)
 {
 	fprintf(s->out, "%s: ", rec_str(link, "ifindex"));
 	put_text(s->out, rec_str(link, "name"));
-	put_flags(s->out, json_object_get(link, "flags"), ": <", ">");
+	fputc(':', s->out);
+	if (json_is_array(json_object_get(link, "flags"))) /* of one that is gone nothing else is known */
+		put_flags(s->out, json_object_get(link, "flags"), " <", ">");
 	put_opt(s->out, link, "mtu", "mtu");
 	put_opt(s->out, link, "state", "operstate");
 	put_opt(s->out, link, "qlen", "qlen");

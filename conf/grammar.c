@@ -46,13 +46,13 @@ void grammar_fail(struct grammar_err *err, unsigned column, const char *word, co
 	va_end(ap);
 }
 
-/* Damerau-Levenshtein (adjacent transpositions) between two words of at most 31 bytes; longer ones are far away. */
-static unsigned distance(const char *a, const char *b)
+/* Damerau-Levenshtein with adjacent transpositions. */
+unsigned grammar_distance(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);
-	unsigned char d[33][33];
+	unsigned char d[64][64];
 
-	if (n > 31 || m > 31)
+	if (n > 63 || m > 63)
 		return UINT32_MAX;
 	for (size_t i = 0; i <= n; i++)
 		d[i][0] = (unsigned char)i;
@@ -70,7 +70,8 @@ static unsigned distance(const char *a, const char *b)
 				best = d[i - 2][j - 2] + 1u;
 			d[i][j] = (unsigned char)best;
 		}
-	return d[n][m];
+	/* A slip or two of the hand, not another word. */
+	return d[n][m] <= (m < 8 ? 1 + m / 4 : 3) && d[n][m] < m ? d[n][m] : UINT32_MAX;
 }
 
 struct collect {
@@ -91,10 +92,9 @@ static void collect_one(void *arg, const char *word, const struct arg_def *value
 
 	(void)help;
 	if (!value) {
-		unsigned d = distance(c->word, word);
+		unsigned d = grammar_distance(c->word, word);
 
-		/* A slip or two of the hand, not another word. */
-		if (d < c->best_distance && d <= 1 + strlen(word) / 4 && d < strlen(word)) {
+		if (d < c->best_distance) {
 			c->best = word;
 			c->best_distance = d;
 		}

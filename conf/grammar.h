@@ -45,7 +45,7 @@ struct grammar_err {
 	unsigned column; /* from 1; 0: the line as a whole */
 	char     word[64]; /* what stood there, shortened */
 	char     expected[192]; /* what could have stood there */
-	char     suggestion[32]; /* nearest right word, or empty */
+	char     suggestion[64]; /* nearest right word, or empty */
 	char     text[384]; /* all of it as a sentence */
 };
 
@@ -58,6 +58,8 @@ int  cmd_format(const struct cmd *cmd, char *buf, size_t size);
 bool cmd_is_config(const struct cmd *cmd); /* may stand in a configuration file */
 bool cmd_is_readonly(const struct cmd *cmd); /* changes nothing: allowed to every client that may connect */
 
+/* How many slips of the hand lie between what was typed and the word right; UINT32_MAX when too many for right to have been meant. For suggestions. */
+unsigned grammar_distance(const char *typed, const char *right);
 /* The next candidates for the last word of line (empty after a blank), for completion. value: "" or the key of a value that only the daemon knows
  * ("dev"), or "FILE"; then word is empty. fn may be called several times; len is at most GRAMMAR_LINE_MAX. */
 void grammar_complete(const char *line, size_t len, void (*fn)(void *arg, const char *word, const char *value, const char *help), void *arg);

@@ -592,6 +592,28 @@ static int do_neigh(struct conf_state *st, const struct cmd *cmd, int how, struc
 	return err ? blame(e, cmd, "addr") : 0;
 }
 
+struct nearest {
+	const char *typed;
+	unsigned    distance;
+	char       *buf;
+	size_t      size;
+};
+
+static int nearest_sysctl(void *arg, const char *name, const char *value, bool changed, const char *help)
+{
+	struct nearest *n = arg;
+	unsigned d = grammar_distance(n->typed, name);
+
+	(void)value;
+	(void)changed;
+	(void)help;
+	if (d < n->distance && strlen(name) < n->size) {
+		n->distance = d;
+		strcpy(n->buf, name);
+	}
+	return 0;
+}
+
 static int do_sysctl(struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
 {
 	const struct cmd_arg *name = cmd_arg(cmd, "name"), *value = cmd_arg(cmd, "value");
@@ -601,6 +623,11 @@ static int do_sysctl(struct conf_state *st, const struct cmd *cmd, struct conf_e
 	if (!err)
 		return 0;
 	refused(e, err, &why);
+	if (err == -ENOENT) {
+		struct nearest n = { name->str, UINT32_MAX, e->suggestion, sizeof(e->suggestion) };
+
+		netcfg_sysctl_foreach(st->cfg, nearest_sysctl, &n);
+	}
 	return blame(e, cmd, err == -ENOENT ? "name" : "value");
 }
 

@@ -18,7 +18,7 @@ struct conf_error {
 	int          err; /* -errno */
 	char         text[384]; /* a sentence */
 	unsigned     line, column; /* from 1; 0: not about a place */
-	char         word[64], expected[192], suggestion[32];
+	char         word[64], expected[192], suggestion[64];
 };
 
 struct conf_link { /* beside its struct link_conf in netcfg */

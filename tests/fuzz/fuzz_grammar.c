@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
  * fuzz_grammar.c: any bytes as one line, as a whole file and as something to complete. What parses must come out of cmd_format and parse to the same again.
- *
- * With libFuzzer: clang -fsanitize=fuzzer. Without it (-DFUZZ_MAIN) main() runs the files named, or standard input, once.
  */
 #include "grammar.h"
 #include <stdio.h>
@@ -80,24 +78,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	grammar_complete((const char *)data, size, count, &n);
 	return 0;
 }
-
-#ifdef FUZZ_MAIN
-int main(int argc, char **argv)
-{
-	static uint8_t buf[1 << 20];
-
-	for (int i = 1; i < argc; i++) {
-		FILE *f = fopen(argv[i], "rb");
-		size_t n;
-
-		if (!f) {
-			perror(argv[i]);
-			return 1;
-		}
-		n = fread(buf, 1, sizeof(buf), f);
-		fclose(f);
-		LLVMFuzzerTestOneInput(buf, n);
-	}
-	return 0;
-}
-#endif
