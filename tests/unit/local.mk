@@ -10,6 +10,7 @@ UNIT_TESTS += %reldir%/test_grammar
 UNIT_TESTS += %reldir%/test_gso
 UNIT_TESTS += %reldir%/test_ip_fragment
 UNIT_TESTS += %reldir%/test_http_parse
+UNIT_TESTS += %reldir%/test_inet_hash
 UNIT_TESTS += %reldir%/test_list
 UNIT_TESTS += %reldir%/test_neigh
 UNIT_TESTS += %reldir%/test_netcfg
