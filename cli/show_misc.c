@@ -38,14 +38,22 @@ void show_drops(const struct show *s, const json_t *records)
 	free(sorted);
 }
 
-/* A table whose cells are simply the values of keys; heads are the keys' titles. */
-static void plain_table(const struct show *s, const json_t *records, const char *align, const char *const *heads, const char *const *keys)
+/* A table whose cells are simply the values of keys; heads are the keys' titles. Columns at the end that no record has are left out. */
+static void plain_table(const struct show *s, const json_t *records, const char *columns, const char *const *heads, const char *const *keys)
 {
-	unsigned n = (unsigned)strlen(align);
+	unsigned n = (unsigned)strlen(columns);
+	bool used = false;
+	char align[17];
 	struct table t;
 	json_t *rec;
 	size_t i;
 
+	while (json_array_size(records) && n > 1 && !used) {
+		json_array_foreach(records, i, rec)
+			used |= rec_has(rec, keys[n - 1]);
+		n -= !used;
+	}
+	snprintf(align, sizeof(align), "%.*s", (int)n, columns);
 	table_init(&t, align);
 	table_row(&t, heads);
 	json_array_foreach(records, i, rec) {

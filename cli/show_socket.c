@@ -95,6 +95,8 @@ static void tcp_inside(const struct show *s, const json_t *sock)
 	       { "bytes_received", "bytes_received" }, { "segs_out", "segs_out" }, { "segs_in", "segs_in" }, { "data_segs_out", "data_segs_out" },
 	       { "data_segs_in", "data_segs_in" });
 	tcp_rates(s, i);
+	if (strcmp(rec_str(sock, "state"), "LISTEN") == 0)
+		return; /* the two that follow are the accept queue there, which stands in Recv-Q and Send-Q */
 	COUNTS(s, i, { "unacked", "unacked" });
 	if (rec_num(i, "retrans") || rec_num(i, "total_retrans"))
 		item(s, "retrans:%u/%u", (unsigned)rec_num(i, "retrans"), (unsigned)rec_num(i, "total_retrans"));

@@ -107,9 +107,9 @@ const char *link_operstate(const struct link_conf *link)
 json_t *record_link(const struct daemon *d, const struct link_conf *link)
 {
 	static const struct { uint32_t bit; const char *name; } bits[] = {
-		{ NS_IFF_UP, "UP" }, { NS_IFF_BROADCAST, "BROADCAST" }, { NS_IFF_LOOPBACK, "LOOPBACK" }, { NS_IFF_NOARP, "NOARP" },
-		{ NS_IFF_PROMISC, "PROMISC" }, { NS_IFF_ALLMULTI, "ALLMULTI" }, { NS_IFF_MULTICAST, "MULTICAST" },
-	};
+		{ NS_IFF_LOOPBACK, "LOOPBACK" }, { NS_IFF_BROADCAST, "BROADCAST" }, { NS_IFF_MULTICAST, "MULTICAST" }, { NS_IFF_NOARP, "NOARP" },
+		{ NS_IFF_ALLMULTI, "ALLMULTI" }, { NS_IFF_PROMISC, "PROMISC" }, { NS_IFF_UP, "UP" },
+	}; /* in ip(8)'s order */
 	static const char *const types[] = { [LINK_LOOPBACK] = "loopback", [LINK_TAP] = "tap", [LINK_VIRTUAL] = "virtual" };
 	const struct conf_link *extra = conf_link_find(&d->conf, link->name);
 	json_t *r = json_object(), *flags = json_array();
@@ -118,11 +118,13 @@ json_t *record_link(const struct daemon *d, const struct link_conf *link)
 	set_num(r, "ifindex", (uint64_t)link->ifindex);
 	set_text(r, "name", link->name);
 	set_text(r, "type", types[link->type]);
+	if ((link->flags & NS_IFF_UP) && !link->carrier)
+		json_array_append_new(flags, json_string("NO-CARRIER"));
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 		if (link->flags & bits[i].bit)
 			json_array_append_new(flags, json_string(bits[i].name));
-	if (link->flags & NS_IFF_UP)
-		json_array_append_new(flags, json_string(link->carrier ? "LOWER_UP" : "NO-CARRIER"));
+	if ((link->flags & NS_IFF_UP) && link->carrier)
+		json_array_append_new(flags, json_string("LOWER_UP"));
 	json_object_set_new(r, "flags", flags);
 	set_num(r, "mtu", link->mtu);
 	set_num(r, "qlen", link->txqlen);
@@ -633,6 +635,7 @@ static json_t *sysctl_records(struct daemon *d, const struct cmd *cmd, struct co
 	if (l.found || !l.name)
 		return l.list;
 	conf_fail(e, -ENOENT, "there is no sysctl %s", l.name);
+	conf_suggest_sysctl(e, d->conf.cfg, l.name);
 	e->column = name->column;
 	snprintf(e->word, sizeof(e->word), "%s", l.name);
 	json_decref(l.list);
@@ -703,7 +706,7 @@ static int take_dev(struct daemon *d, const struct cmd *cmd, struct show *show, 
 		show->ifindex = link->ifindex;
 		return 0;
 	}
-	conf_fail(e, -ENODEV, "there is no link %s", dev->str);
+	conf_no_link(e, d->conf.cfg, dev->str);
 	e->column = dev->column;
 	snprintf(e->word, sizeof(e->word), "%s", dev->str);
 	return e->err;

@@ -112,7 +112,7 @@ static int take_dev(struct daemon *d, const struct cmd *cmd, const char *key, in
 	const struct link_conf *link = dev ? netcfg_link_by_name(d->conf.cfg, dev->str) : NULL;
 
 	if (dev && !link) {
-		conf_fail(e, -ENODEV, "there is no link %s", dev->str);
+		conf_no_link(e, d->conf.cfg, dev->str);
 		e->column = dev->column;
 		snprintf(e->word, sizeof(e->word), "%s", dev->str);
 		return e->err;

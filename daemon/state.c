@@ -51,6 +51,52 @@ int conf_fail(struct conf_error *e, int err, const char *fmt, ...)
 	return err;
 }
 
+struct nearest {
+	const char        *typed;
+	unsigned           distance;
+	struct conf_error *e;
+};
+
+static int nearer(struct nearest *n, const char *name)
+{
+	unsigned d = grammar_distance(n->typed, name);
+
+	if (d < n->distance && strlen(name) < sizeof(n->e->suggestion)) {
+		n->distance = d;
+		strcpy(n->e->suggestion, name);
+	}
+	return 0;
+}
+
+static int nearer_link(void *arg, const struct link_conf *link)
+{
+	return nearer(arg, link->name);
+}
+
+static int nearer_sysctl(void *arg, const char *name, const char *value, bool changed, const char *help)
+{
+	(void)value;
+	(void)changed;
+	(void)help;
+	return nearer(arg, name);
+}
+
+int conf_no_link(struct conf_error *e, const struct netcfg *cfg, const char *name)
+{
+	struct nearest n = { name, UINT32_MAX, e };
+
+	conf_fail(e, -ENODEV, "there is no link %s", name);
+	netcfg_link_foreach(cfg, nearer_link, &n);
+	return e->err;
+}
+
+void conf_suggest_sysctl(struct conf_error *e, const struct netcfg *cfg, const char *name)
+{
+	struct nearest n = { name, UINT32_MAX, e };
+
+	netcfg_sysctl_foreach(cfg, nearer_sysctl, &n);
+}
+
 /* netcfg's reason, or errno's text when it gave none. */
 static int refused(struct conf_error *e, int err, const struct netcfg_err *why)
 {
@@ -246,7 +292,7 @@ int conf_link_remove(struct conf_state *st, const char *name, struct conf_error 
 	int ifindex, err;
 
 	if (!link)
-		return conf_fail(e, -ENODEV, "there is no link %s", name);
+		return conf_no_link(e, st->cfg, name);
 	ifindex = link->ifindex;
 	note(st, CHANGE_LINK, true, ifindex, &ifindex, sizeof(ifindex));
 	err = netcfg_link_del(st->cfg, ifindex, &why);
@@ -358,7 +404,7 @@ static const struct link_conf *link_of(const struct conf_state *st, const struct
 	const struct link_conf *link = arg ? netcfg_link_by_name(st->cfg, arg->str) : NULL;
 
 	if (arg && !link) {
-		conf_fail(e, -ENODEV, "there is no link %s", arg->str);
+		conf_no_link(e, st->cfg, arg->str);
 		blame(e, cmd, key);
 	}
 	return link;
@@ -592,28 +638,6 @@ static int do_neigh(struct conf_state *st, const struct cmd *cmd, int how, struc
 	return err ? blame(e, cmd, "addr") : 0;
 }
 
-struct nearest {
-	const char *typed;
-	unsigned    distance;
-	char       *buf;
-	size_t      size;
-};
-
-static int nearest_sysctl(void *arg, const char *name, const char *value, bool changed, const char *help)
-{
-	struct nearest *n = arg;
-	unsigned d = grammar_distance(n->typed, name);
-
-	(void)value;
-	(void)changed;
-	(void)help;
-	if (d < n->distance && strlen(name) < n->size) {
-		n->distance = d;
-		strcpy(n->buf, name);
-	}
-	return 0;
-}
-
 static int do_sysctl(struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
 {
 	const struct cmd_arg *name = cmd_arg(cmd, "name"), *value = cmd_arg(cmd, "value");
@@ -623,11 +647,8 @@ static int do_sysctl(struct conf_state *st, const struct cmd *cmd, struct conf_e
 	if (!err)
 		return 0;
 	refused(e, err, &why);
-	if (err == -ENOENT) {
-		struct nearest n = { name->str, UINT32_MAX, e->suggestion, sizeof(e->suggestion) };
-
-		netcfg_sysctl_foreach(st->cfg, nearest_sysctl, &n);
-	}
+	if (err == -ENOENT)
+		conf_suggest_sysctl(e, st->cfg, name->str);
 	return blame(e, cmd, err == -ENOENT ? "name" : "value");
 }
 

@@ -85,6 +85,9 @@ int  conf_neigh_change(struct conf_state *st, const struct neigh_conf *neigh, in
 int  conf_service_add(struct conf_state *st, const struct service_conf *service, struct conf_error *e);
 int  conf_service_remove(struct conf_state *st, uint8_t proto, uint16_t port, const struct ipaddr *addr /* NULL: any */, struct conf_error *e);
 enum conf_how { CONF_ADD, CONF_REPLACE, CONF_DEL };
+/* Fills e about a name that is unknown, with the nearest one that is not. conf_no_link returns -ENODEV. */
+int  conf_no_link(struct conf_error *e, const struct netcfg *cfg, const char *name);
+void conf_suggest_sysctl(struct conf_error *e, const struct netcfg *cfg, const char *name);
 int  conf_fail(struct conf_error *e, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4))); /* fills e; returns err */
 
 /* Text of an address, for messages and records; static buffers are not used. */
