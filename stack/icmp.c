@@ -11,7 +11,8 @@
  * Receiving: one table by type. An echo request becomes its own reply: type, checksum and IP header change, the data stays where it is. Errors are
  * checked to quote a packet that we can have sent, then given to raw sockets and to the transport.
  * Path MTU: an MTU of 0 comes from a router older than RFC 1191 and is replaced by the next lower plateau of its section 7.1. TCP accepts a new
- * path MTU in its err function, where the sequence number tells whether the quote is of a live connection; for other protocols it is accepted here.
+ * path MTU in its err function, where the sequence number tells whether the quote is of a live connection, UDP where it has found the socket; for other
+ * protocols it is accepted here.
  *
  * RFC 792, RFC 1122 3.2.2, RFC 1812 4.3, RFC 1191, RFC 6633 (source quench is ignored), RFC 6918 (information, mask and other old messages are not answered).
  * Not done here: extended errors (RFC 4884), options in errors, router discovery.
@@ -457,7 +458,7 @@ static void icmp_deliver_error(struct stack *stack, struct sk_buff *skb, uint8_t
 	const struct ip_hdr *inner = (const struct ip_hdr *)(const void *)skb->data;
 	const struct ip_proto *p = ip_proto_get(inner->protocol);
 
-	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED && inner->protocol != NS_IPPROTO_TCP) {
+	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED && !(p && p->err)) {
 		struct ipaddr daddr = ipaddr_v4(inner->daddr);
 
 		ip_rt_update_pmtu(stack, &daddr, info);

@@ -9,7 +9,7 @@
  * A GSO packet passes if its segments fit; it is never larger on the wire than what came in.
  *
  * RFC 1812 5.2.4, 5.2.6, 5.2.7.2 (redirects), 5.3.1, 5.3.4 (link-layer broadcasts are not forwarded), RFC 3927 2.7 (link scope), RFC 1141/1624.
- * Not done here: filters; multicast; directed broadcasts (FORWARD_BROADCAST).
+ * Not done here: filters; multicast. Directed broadcasts pass only where route.c let them (bc_forwarding, RFC 2644).
  */
 #include "ip.h"
 #include "bug.h"
@@ -41,7 +41,7 @@ void ip_forward(struct stack *stack, struct sk_buff *skb)
 	enum skb_drop_reason reason;
 	uint16_t old, new, check;
 
-	if (unlikely(skb->pkt_type != SKB_PKT_HOST || skb->rt.type != RTN_UNICAST)) {
+	if (unlikely(skb->pkt_type != SKB_PKT_HOST || (skb->rt.type != RTN_UNICAST && skb->rt.type != RTN_BROADCAST))) {
 		reason = SKB_DROP_FORWARD_BROADCAST;
 		goto drop;
 	}

@@ -120,7 +120,7 @@ static void ip_rcv_finish(struct stack *stack, struct sk_buff *skb, const struct
 	reason = ip_route_input(stack, skb, iph->daddr, iph->saddr, iph->tos, skb->dev);
 	if (unlikely(reason != SKB_CONSUMED))
 		goto drop;
-	if (unlikely(skb->rt.type == RTN_BROADCAST || skb->rt.type == RTN_MULTICAST)) {
+	if (unlikely(skb->rt.flags & (RT_F_BROADCAST | RT_F_MULTICAST))) {
 		ip_rcv_group(stack, skb);
 	} else if (unlikely(skb->pkt_type == SKB_PKT_BROADCAST || skb->pkt_type == SKB_PKT_MULTICAST)) {
 		reason = SKB_DROP_UNICAST_IN_L2_MULTICAST;

@@ -35,7 +35,7 @@ static void ip_hear_own(struct stack *stack, const struct sk_buff *skb)
 		kfree_skb(copy, SKB_DROP_NOMEM);
 		return;
 	}
-	netif_rx(stack, copy);
+	dev_queue_xmit(copy);
 }
 
 /* The length on the wire of each segment that a GSO packet becomes, IP header included. */

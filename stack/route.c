@@ -422,6 +422,12 @@ static enum skb_drop_reason route_input_slow(struct stack *stack, struct sk_buff
 		input_local(&skb->rt, dev, daddr, RTN_LOCAL);
 		return SKB_CONSUMED;
 	case RTN_BROADCAST:
+		/* a directed broadcast of another link (RFC 2644: only where that was asked for) */
+		if (dev->conf->v4.bc_forwarding && dev->conf->v4.forwarding && !lo && res.nh->ifindex != dev->ifindex) {
+			r = input_forward(stack, skb, res.nh, daddr, saddr, tos, dev);
+			skb->rt.type = RTN_BROADCAST;
+			return r;
+		}
 		return input_broadcast(stack, &skb->rt, daddr, saddr, tos, dev);
 	case RTN_UNICAST:
 		if (!dev->conf->v4.forwarding || lo)

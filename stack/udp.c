@@ -590,7 +590,7 @@ int datagram_icmp_errno(const struct sock *sk, uint8_t type, uint8_t code, bool 
 	*hard = false;
 	switch (type) {
 	case ICMP_DEST_UNREACH:
-		if (code == ICMP_FRAG_NEEDED) { /* the MTU itself is noted by IP */
+		if (code == ICMP_FRAG_NEEDED) { /* the MTU itself is noted for the route */
 			*hard = sk->pmtudisc != IP_PMTUDISC_DONT;
 			return *hard ? EMSGSIZE : 0;
 		}
@@ -625,6 +625,8 @@ void udp_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t co
 			STACK_MIB_INC(stack, Icmp_InErrors);
 		return;
 	}
+	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED) /* believed only because the quote is of a socket of ours */
+		ip_rt_update_pmtu(stack, &peer, info);
 	err = datagram_icmp_errno(sk, type, code, &hard);
 	if (!err || (!sk->recverr && (!hard || sk->state != SS_ESTABLISHED)))
 		return;

@@ -115,6 +115,12 @@ DRILL(icmp_error, path_mtu_is_told_to_all_shards,
       "+0   send a 1400", "+0 > df udp 5000>9 (1400)",
       "+0   < icmp unreach/frag mtu 1000 quote last",
       "+0.01 wait", "getsockopt a MTU = 1000", "getsockopt b MTU = 1000")
+/* A stranger who guesses addresses alone cannot lower it: the quote must be of a socket of ours. */
+DRILL(icmp_error, path_mtu_needs_a_socket,
+      "socket s udp", "bind s :5000", "connect s 192.0.2.2:9",
+      "+0   < icmp unreach/frag mtu 600 quote {udp 192.0.2.1:5001>192.0.2.2:9 (1000)}",
+      "+0   < icmp unreach/frag mtu 600 quote {tcp 192.0.2.1:5000>192.0.2.2:9 . 1:1001(1000) ack 1 abs=1}",
+      "getsockopt s MTU = 1500")
 /* 7.1: a router that does not say: the plateau below the packet's length. */
 DRILL(icmp_error, path_mtu_plateau,
       "socket s udp", "bind s :5000", "connect s 192.0.2.2:9",

@@ -80,6 +80,12 @@ DRILL(ip_forward, broadcasts_stay,
       "+0   < dmac=ff:ff:ff:ff:ff:ff udp 192.0.2.2:1000>198.51.100.2:2000 (8)", "drops unicast_in_l2_multicast = 1",
       "+0   < udp 192.0.2.2:1000>198.51.100.255:2000 (8)", "mib IpForwDatagrams = 0",
       "+0   < dmac=ff:ff:ff:ff:ff:ff ttl=1 udp 192.0.2.2:1000>198.51.100.2:2000 (8)", "mib IcmpOutMsgs = 0")
+/* RFC 2644: a directed broadcast passes only where that was asked for. */
+DRILL(ip_forward, directed_broadcast_where_asked_for,
+      ROUTER, "sysctl net.ipv4.conf.all.bc_forwarding=1", "sysctl net.ipv4.conf.eth0.bc_forwarding=1",
+      "+0   < ttl=64 udp 192.0.2.2:1000>198.51.100.255:2000 (8)",
+      "+0   >1 dmac=ff:ff:ff:ff:ff:ff ttl=63 udp 192.0.2.2:1000>198.51.100.255:2000 (8)",
+      "+0   < dmac=ff:ff:ff:ff:ff:ff udp 192.0.2.2:1000>192.0.2.255:2000 (8)", "mib IpForwDatagrams = 1")
 /* RFC 3927 2.7 */
 DRILL(ip_forward, link_scope_stays,
       ROUTER,

@@ -105,3 +105,12 @@ DRILL(ip_input, to_ourselves,
       "+0   send b 4 to 192.0.2.1:5000", "+0.01 recv a 4",
       "+0   send b 5 to 127.0.0.1:5000", "+0.01 recv a 5",
       "+0   send b 6 to 127.9.9.9:5000", "+0.01 recv a 6")
+/* RFC 1122 3.3.6: our own broadcasts are heard by ourselves as by all others. */
+DRILL(ip_input, own_broadcast_is_heard,
+      "socket a udp", "bind a :5000", "socket b udp", "bind b :5001", "setsockopt b BROADCAST 1",
+      "+0   send b 4 to 192.0.2.255:5000",
+      "+0   > dmac=ff:ff:ff:ff:ff:ff udp 192.0.2.1:5001>192.0.2.255:5000 (4)",
+      "+0.01 recv a 4")
+DRILL(ip_input, refused_by_ourselves,
+      "socket a udp", "connect a 127.0.0.1:9",
+      "+0   send a 4", "+0.01 wait", "getsockopt a ERROR = ECONNREFUSED")
