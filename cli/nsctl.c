@@ -77,7 +77,7 @@ static int wrong_words(const char *line, const struct grammar_err *err)
 /* What the daemon's last line says. */
 static int verdict(const char *line, const json_t *final)
 {
-	const char *text = rec_str(final, "error"), *word = rec_str(final, "word"), *suggestion = rec_str(final, "suggestion");
+	const char *text = rec_str(final, "error"), *word = rec_str(final, "word"), *suggestion = rec_str(final, "suggestion"), *expected = rec_str(final, "expected");
 	unsigned column = (unsigned)rec_num(final, "column");
 
 	if (rec_bool(final, "done"))
@@ -97,6 +97,11 @@ static int verdict(const char *line, const json_t *final)
 	/* A column may also be one of a file: mark only what stands there. */
 	if (!rec_has(final, "file") && *word && column && column <= strlen(line) && strncmp(line + column - 1, word, strlen(word)) == 0)
 		mark(line, column, word);
+	if (*expected && !strstr(text, expected)) {
+		fputs("  expected: ", stderr);
+		put_text(stderr, expected);
+		fputc('\n', stderr);
+	}
 	return NSCTL_REFUSED;
 }
 

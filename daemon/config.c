@@ -111,10 +111,18 @@ int config_parse(struct conf_state *want, const char *text, size_t len, struct c
 
 void config_error_text(const struct conf_error *e, const char *file, char *buf, size_t size)
 {
+	size_t n;
+
 	if (e->line && e->column)
 		snprintf(buf, size, "%s:%u:%u: %s", file, e->line, e->column, e->text);
 	else if (e->line)
 		snprintf(buf, size, "%s:%u: %s", file, e->line, e->text);
 	else
 		snprintf(buf, size, "%s: %s", file, e->text);
+	n = strlen(buf);
+	if (e->suggestion[0] && !strstr(e->text, e->suggestion))
+		snprintf(buf + n, size - n, "; did you mean \"%s\"?", e->suggestion);
+	n = strlen(buf);
+	if (e->expected[0] && !strstr(e->text, e->expected))
+		snprintf(buf + n, size - n, " (expected: %s)", e->expected);
 }
