@@ -357,7 +357,7 @@ static int open_new_taps(struct daemon *d, struct tap_list *opened, struct conf_
 	for (unsigned i = 0; i < d->conf.nlinks; i++) {
 		struct conf_link *cl = &d->conf.links[i];
 		const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, cl->ifindex);
-		struct tap *tap;
+		struct tap *tap = NULL;
 		int err;
 
 		if (cl->tap && strcmp(cl->tap->host_name, link->host_name) == 0)

@@ -58,7 +58,7 @@ static int collect_addr(void *arg, const struct addr_conf *addr)
 	c.local.len = addr->local.len;
 	c.broadcast = addr->broadcast;
 	c.scope = addr->scope;
-	strncpy(c.label, addr->label, sizeof(c.label) - 1);
+	memcpy(c.label, addr->label, strnlen(addr->label, sizeof(c.label)));
 	return array_add(arg, &c);
 }
 

@@ -48,6 +48,8 @@ void monitor_from_worker(struct worker *w, const struct stack_event *ev)
 
 	if (ev->type != STACK_EV_NEIGH && ev->type != STACK_EV_NEIGH_DEL)
 		return; /* the control thread has said so already */
+	if (ev->nud & NUD_PERMANENT)
+		return; /* likewise */
 	ej = atomic_load(&w->events_waiting) < MAX_WAITING ? malloc(sizeof(*ej)) : NULL;
 	if (!ej) {
 		atomic_fetch_add(&w->events_lost, 1);

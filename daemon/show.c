@@ -161,7 +161,7 @@ json_t *record_route(const char *dev, const struct route_conf *route, bool linkd
 	json_t *r = json_object();
 	char text[ADDR_TEXT];
 
-	set_text(r, "type", route_type_name(route->type));
+	set_text(r, "type", route_type_name(route->type ? route->type : RTN_UNICAST));
 	if (route->dst.len == 0)
 		set_text(r, "dst", "default");
 	else if (route->dst.len == (route->dst.addr.family == AF_INET6 ? 128 : 32))

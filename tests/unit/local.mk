@@ -16,6 +16,11 @@ UNIT_TESTS += %reldir%/test_neigh
 UNIT_TESTS += %reldir%/test_netcfg
 UNIT_TESTS += %reldir%/test_status
 UNIT_TESTS += %reldir%/test_sysctl
+UNIT_TESTS += %reldir%/test_grammar
+UNIT_TESTS += %reldir%/test_gso
+UNIT_TESTS += %reldir%/test_list
+UNIT_TESTS += %reldir%/test_mailbox
+UNIT_TESTS += %reldir%/test_netcfg
 UNIT_TESTS += %reldir%/test_random
 UNIT_TESTS += %reldir%/test_route
 UNIT_TESTS += %reldir%/test_service
@@ -27,6 +32,13 @@ UNIT_TESTS += %reldir%/test_timer
 %canon_reldir%_test_http_parse_LDADD = libservice.a $(CRITERION_LIBS)
 %canon_reldir%_test_service_LDADD = libservice.a libtest.a libnetstack.la $(ZLIB_LIBS) $(CRITERION_LIBS)
 %canon_reldir%_test_status_LDADD = libservice.a libnetstack.la $(JANSSON_LIBS) $(CRITERION_LIBS)
+UNIT_TESTS += %reldir%/test_state
+UNIT_TESTS += %reldir%/test_sysctl
+UNIT_TESTS += %reldir%/test_timer
+UNIT_TESTS += %reldir%/test_vnet
+%canon_reldir%_test_mailbox_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
+%canon_reldir%_test_state_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
+%canon_reldir%_test_vnet_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
 %canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 
 if HAVE_CRITERION
