@@ -698,5 +698,5 @@ const struct proto tcp_prot = {
 	.init = tcp_sock_init, .destroy = tcp_destroy, .close = tcp_close, .connect = tcp_connect, .disconnect = tcp_disconnect,
 	.listen = tcp_listen, .accept = tcp_accept, .shutdown = tcp_shutdown, .sendmsg = tcp_sendmsg, .recvmsg = tcp_recvmsg,
 	.recv_inplace = tcp_recv_inplace, .send_fill = tcp_send_fill, .setsockopt = tcp_setsockopt, .getsockopt = tcp_getsockopt,
-	.keepalive = tcp_keepalive_set, .ioctl = tcp_ioctl, .poll = tcp_poll, .info = tcp_info_fill, .route_changed = tcp_route_changed,
+	.keepalive = tcp_keepalive_set, .ioctl = tcp_ioctl, .poll = tcp_poll, .info = tcp_info_fill, .mini_info = tcp_mini_info, .route_changed = tcp_route_changed,
 };

@@ -556,5 +556,6 @@ int tcp_ioctl(struct sock *sk, unsigned long cmd, int *val);
 int tcp_setsockopt(struct sock *sk, int level, int name, const void *val, socklen_t len);
 int tcp_getsockopt(struct sock *sk, int level, int name, void *val, socklen_t *len);
 void tcp_info_fill(struct sock *sk, struct sock_info *info);
+void tcp_mini_info(struct stack *stack, const struct ehash_entry *e, struct sock_info *info);
 
 #endif

@@ -131,3 +131,19 @@ void tcp_info_fill(struct sock *sk, struct sock_info *info)
 	tcp_info_get(tp, &in);
 	memcpy(info->tcp_info, &in, sizeof(in) < sizeof(info->tcp_info) ? sizeof(in) : sizeof(info->tcp_info));
 }
+
+/* What the dump of sockets shows of half-open connections and of TIME-WAIT. */
+void tcp_mini_info(struct stack *stack, const struct ehash_entry *e, struct sock_info *info)
+{
+	if (e->kind == EHASH_REQ) {
+		const struct tcp_req *req = container_of(e, const struct tcp_req, eh);
+
+		info->retrans = req->retrans;
+		info->expires = timer_pending(&req->timer) ? req->timer.expires - stack->now : 0;
+	} else if (e->kind == EHASH_TW) {
+		const struct tcp_tw *tw = container_of(e, const struct tcp_tw, eh);
+
+		info->state = tw->substate;
+		info->expires = timer_pending(&tw->timer) ? tw->timer.expires - stack->now : 0;
+	}
+}

@@ -7,6 +7,7 @@ DRILL_TESTS += %reldir%/test_ip_forward
 DRILL_TESTS += %reldir%/test_ip_fragment
 DRILL_TESTS += %reldir%/test_ip_input
 DRILL_TESTS += %reldir%/test_ip_options
+DRILL_TESTS += %reldir%/test_loopback
 DRILL_TESTS += %reldir%/test_neigh
 DRILL_TESTS += %reldir%/test_tcp
 DRILL_TESTS += %reldir%/test_udp
