@@ -13,7 +13,6 @@
  * Not done: anything that needs to know what exists.
  */
 #include "grammar_priv.h"
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -108,7 +107,7 @@ static void collect_one(void *arg, const char *word, const struct arg_def *value
 }
 
 /* An error about a word that cannot stand here: adds what could, and the nearest right word. */
-static int fail_expected(struct parse *p, unsigned column, const char *word, const char *what)
+int parse_fail(struct parse *p, unsigned column, const char *word, const char *what)
 {
 	struct grammar_err *err = p->err;
 	struct collect c = { .err = err, .word = word, .best_distance = UINT32_MAX };
@@ -225,15 +224,6 @@ bool grammar_has_verb(const char *group, const char *verb)
 	return false;
 }
 
-const struct path_word *path_verb(const char *verb)
-{
-	const struct path_word *w = grammar_verbs;
-
-	while (w->word && strcmp(w->word, verb) != 0)
-		w++;
-	return w;
-}
-
 const struct path_word *path_find(const char *group, const char *word)
 {
 	const struct path_word *list = group ? grammar_verbs : grammar_groups, *found = NULL;
@@ -260,234 +250,6 @@ static const struct cmd_def *group_default(const char *group)
 	return found;
 }
 
-/* ---- values ----------------------------------------------------------------------------------------------------- */
-
-static bool parse_number(const char *s, uint64_t max, uint64_t *ret)
-{
-	uint64_t v = 0;
-
-	if (!*s)
-		return false;
-	for (; *s; s++) {
-		if (*s < '0' || *s > '9')
-			return false;
-		v = v * 10 + (uint64_t)(*s - '0');
-		if (v > max)
-			return false;
-	}
-	*ret = v;
-	return true;
-}
-
-static bool parse_addr(const char *s, struct ipaddr *ret)
-{
-	struct ipaddr a = IPADDR_NONE;
-
-	a.family = strchr(s, ':') ? AF_INET6 : AF_INET;
-	if (inet_pton(a.family, s, a.b) != 1)
-		return false;
-	*ret = a;
-	return true;
-}
-
-static bool parse_prefix(const char *s, struct cmd_arg *a)
-{
-	char buf[INET6_ADDRSTRLEN];
-	const char *slash = strchr(s, '/');
-	size_t n = slash ? (size_t)(slash - s) : strlen(s);
-	uint64_t len;
-
-	if (strcmp(s, "default") == 0) {
-		a->prefix.addr = ipaddr_v4(0);
-		a->prefix.len = 0;
-		a->has_len = true;
-		return true;
-	}
-	if (n >= sizeof(buf))
-		return false;
-	memcpy(buf, s, n);
-	buf[n] = 0;
-	if (!parse_addr(buf, &a->prefix.addr))
-		return false;
-	len = a->prefix.addr.family == AF_INET ? 32 : 128;
-	if (slash && !parse_number(slash + 1, len, &len))
-		return false;
-	a->prefix.len = (uint8_t)len;
-	a->has_len = slash != NULL;
-	return true;
-}
-
-static bool parse_lladdr(const char *s, struct eth_addr *ret)
-{
-	for (int i = 0; i < ETH_ADDR_LEN; i++) {
-		unsigned v = 0, digits = 0;
-
-		for (; digits < 2 && isxdigit((unsigned char)*s); s++, digits++)
-			v = v * 16 + (unsigned)(isdigit((unsigned char)*s) ? *s - '0' : tolower((unsigned char)*s) - 'a' + 10);
-		if (!digits || *s != (i == ETH_ADDR_LEN - 1 ? 0 : ':'))
-			return false;
-		ret->b[i] = (uint8_t)v;
-		s++;
-	}
-	return true;
-}
-
-/* What the kernel takes as a device's name, and printable. */
-static bool name_ok(const char *s)
-{
-	if (!*s || strlen(s) >= NS_IFNAMSIZ || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
-		return false;
-	for (; *s; s++)
-		if (*s <= ' ' || *s > '~' || *s == '/' || *s == ':')
-			return false;
-	return true;
-}
-
-/* The word of list that s is, or begins if it is the only one; *ret_many when several begin so. */
-static const struct arg_word *find_word(const struct arg_word *list, const char *s, bool *ret_many)
-{
-	const struct arg_word *found = NULL;
-	size_t n = strlen(s);
-
-	*ret_many = false;
-	for (const struct arg_word *w = list; n && w && w->word; w++) {
-		if (strcmp(w->word, s) == 0) {
-			*ret_many = false;
-			return w;
-		}
-		if (strncmp(w->word, s, n) == 0) {
-			*ret_many = found != NULL;
-			found = w;
-		}
-	}
-	return *ret_many ? NULL : found;
-}
-
-static int bad_value(struct parse *p, const struct word *w, const struct arg_def *a, const char *what)
-{
-	p->value_of = a;
-	fail_expected(p, w->column, w->str, "");
-	snprintf(p->err->text, sizeof(p->err->text), "\"%s\" is not %s", p->err->word, what);
-	if (p->err->suggestion[0]) {
-		size_t n = strlen(p->err->text);
-
-		snprintf(p->err->text + n, sizeof(p->err->text) - n, "; did you mean \"%s\"?", p->err->suggestion);
-	} else if (a->words && a->type == ARG_ENUM) {
-		size_t n = strlen(p->err->text);
-
-		snprintf(p->err->text + n, sizeof(p->err->text) - n, "; expected one of: %s", p->err->expected);
-	}
-	return -EINVAL;
-}
-
-static int bad_number(struct parse *p, const struct word *w, const struct arg_def *a, uint32_t min, uint32_t max)
-{
-	char what[96];
-	int err;
-
-	snprintf(what, sizeof(what), "a number from %u to %u%s", min, max, a->words ? " nor a known word" : "");
-	err = bad_value(p, w, a, what);
-	snprintf(p->err->expected, sizeof(p->err->expected), "%s", what);
-	return err;
-}
-
-static struct cmd_arg *new_arg(struct parse *p, const char *key, enum arg_type type, const struct word *w)
-{
-	struct cmd_arg *a = &p->cmd->args[p->cmd->nargs++];
-
-	memset(a, 0, sizeof(*a));
-	a->key = key;
-	a->type = type;
-	a->str = w->str;
-	a->column = w->column;
-	return a;
-}
-
-/* NAME=VALUE, as sysctl(8) takes it: two arguments. */
-static int parse_assign(struct parse *p, const struct word *w, const struct arg_def *def)
-{
-	char *eq = strchr(w->str, '=');
-	struct word value = *w;
-	const char *s = w->str;
-
-	while (*s && *s != '=' && (isalnum((unsigned char)*s) || strchr("._-/", *s)))
-		s++;
-	if (!eq || eq == w->str || s != eq)
-		return bad_value(p, w, def, "NAME=VALUE");
-	*eq = 0;
-	value.str = eq + 1;
-	value.column += (unsigned)(eq + 1 - w->str);
-	new_arg(p, "name", ARG_WORD, w);
-	new_arg(p, "value", ARG_WORD, &value);
-	return 0;
-}
-
-/* Reads the value w of the argument def into a new cmd_arg. */
-static int parse_value(struct parse *p, const struct arg_def *def, const struct word *w)
-{
-	struct cmd_arg *a;
-	const struct arg_word *word;
-	uint32_t min = def->min, max = def->max;
-	uint64_t v = 0;
-	bool many, ok = true;
-	char what[64];
-
-	if (p->cmd->nargs + 2 > CMD_MAX_ARGS) {
-		grammar_fail(p->err, w->column, w->str, "too many arguments");
-		return -EINVAL;
-	}
-	if (def->type == ARG_ASSIGN)
-		return parse_assign(p, w, def);
-	a = new_arg(p, def->key, def->type, w);
-	word = find_word(def->words, w->str, &many);
-	if (word && (def->type == ARG_ENUM || !isdigit((unsigned char)w->str[0]))) {
-		a->str = word->word;
-		a->num = word->num;
-		if (def->type == ARG_PREFIX)
-			parse_prefix(word->word, a);
-		return 0;
-	}
-	switch (def->type) {
-	case ARG_FLAG:
-		a->str = def->key;
-		return 0;
-	case ARG_ENUM:
-		return bad_value(p, w, def, many ? "clear: several words begin so" : "known here");
-	case ARG_U16:
-	case ARG_U32:
-		if (!min && !max)
-			max = def->type == ARG_U16 ? UINT16_MAX : UINT32_MAX;
-		if (!parse_number(w->str, max, &v) || v < min)
-			return bad_number(p, w, def, min, max);
-		a->num = (uint32_t)v;
-		return 0;
-	case ARG_ADDR:
-		ok = parse_addr(w->str, &a->prefix.addr);
-		a->prefix.len = a->prefix.addr.family == AF_INET6 ? 128 : 32;
-		snprintf(what, sizeof(what), "an address%s", def->words ? " nor a known word" : "");
-		break;
-	case ARG_PREFIX:
-		ok = parse_prefix(w->str, a);
-		snprintf(what, sizeof(what), "an address with its prefix length (10.0.0.0/8)");
-		break;
-	case ARG_LLADDR:
-		ok = parse_lladdr(w->str, &a->lladdr);
-		snprintf(what, sizeof(what), "a MAC address (02:00:00:00:00:01)");
-		break;
-	case ARG_NAME:
-		ok = name_ok(w->str);
-		snprintf(what, sizeof(what), "a name (1 to %d printable bytes without '/' and ':')", NS_IFNAMSIZ - 1);
-		break;
-	case ARG_WORD:
-	case ARG_REST:
-	case ARG_ASSIGN:
-		ok = *w->str != 0;
-		snprintf(what, sizeof(what), "a value");
-		break;
-	}
-	return ok ? 0 : bad_value(p, w, def, what);
-}
-
 /* ---- the arguments of a command ----------------------------------------------------------------------------------- */
 
 /* The positional value that is due, or NULL. */
@@ -509,7 +271,7 @@ static bool excluded(const struct parse *p, const struct arg_def *a)
 	return false;
 }
 
-static bool is_keyword_of(const struct arg_def *a, const char *word)
+bool arg_is_keyword(const struct arg_def *a, const char *word)
 {
 	if (a->flags & ARG_F_POS)
 		return a->alias && in_list(a->alias, word);
@@ -520,7 +282,7 @@ static bool is_keyword_of(const struct arg_def *a, const char *word)
 static const struct arg_def *keyword_exact(const struct parse *p, const char *word)
 {
 	for (const struct arg_def *a = p->def->args; a->key; a++)
-		if (is_keyword_of(a, word))
+		if (arg_is_keyword(a, word))
 			return a;
 	return NULL;
 }
@@ -591,7 +353,7 @@ static int take_cluster(struct parse *p, const struct word *w)
 		one[1] = *s;
 		a = keyword_exact(p, one);
 		if (!a || a->type != ARG_FLAG)
-			return s == w->str + 1 ? 0 : fail_expected(p, w->column, w->str, "unknown option in");
+			return s == w->str + 1 ? 0 : parse_fail(p, w->column, w->str, "unknown option in");
 		if (take_keyword(p, a, w, p->pos))
 			return -EINVAL;
 	}
@@ -613,7 +375,7 @@ static int parse_arg(struct parse *p, unsigned limit)
 			return r < 0 ? r : 0;
 	}
 	pos = pending(p);
-	if (pos && pos->type == ARG_ENUM && !(pos->flags & ARG_F_REQ) && !w->quoted && find_word(pos->words, w->str, &many))
+	if (pos && pos->type == ARG_ENUM && !(pos->flags & ARG_F_REQ) && !w->quoted && arg_find_word(pos->words, w->str, &many))
 		return take(p, pos, w);
 	if (pos && pos->type == ARG_ENUM && !(pos->flags & ARG_F_REQ) && pos[1].key && (pos[1].flags & ARG_F_POS)) {
 		p->next_pos++; /* not given: the next place is meant */
@@ -624,7 +386,7 @@ static int parse_arg(struct parse *p, unsigned limit)
 	if (!w->quoted && (a = keyword_begun(p, w->str, &many)))
 		return take_keyword(p, a, w, limit);
 	if (many)
-		return fail_expected(p, w->column, w->str, "several words begin with");
+		return parse_fail(p, w->column, w->str, "several words begin with");
 	if (pos && !excluded(p, pos)) {
 		bool other = false; /* then a word that is no value may be a misspelt keyword */
 
@@ -637,7 +399,7 @@ static int parse_arg(struct parse *p, unsigned limit)
 		p->value_of = NULL;
 		p->cmd->nargs--;
 	}
-	return fail_expected(p, w->column, w->str, "unexpected word");
+	return parse_fail(p, w->column, w->str, "unexpected word");
 }
 
 /* All that must be there is there. */
@@ -648,7 +410,7 @@ static int check_complete(struct parse *p)
 	if (p->value_of) {
 		snprintf(p->err->expected, sizeof(p->err->expected), "%s", "");
 		snprintf(name, sizeof(name), "%s", p->value_of->key);
-		fail_expected(p, p->end, "", "");
+		parse_fail(p, p->end, "", "");
 		snprintf(p->err->text, sizeof(p->err->text), "the value of \"%s\" is missing; expected %s%s", name,
 			 strchr(p->err->expected, ',') ? "one of: " : "", p->err->expected);
 		return -EINVAL;
@@ -665,7 +427,7 @@ static int check_complete(struct parse *p)
 		return -EINVAL;
 	}
 	if ((p->def->flags & CMD_F_SOME) && p->used == 1)
-		return fail_expected(p, p->end, "", "nothing to change is given");
+		return parse_fail(p, p->end, "", "nothing to change is given");
 	return 0;
 }
 
@@ -711,7 +473,7 @@ static int parse_path(struct parse *p, unsigned limit)
 	}
 	w = path_find(NULL, p->words[p->pos].str);
 	if (!w)
-		return fail_expected(p, p->words[p->pos].column, p->words[p->pos].str, "unknown command");
+		return parse_fail(p, p->words[p->pos].column, p->words[p->pos].str, "unknown command");
 	p->group = w->word;
 	p->pos++;
 	if (!grammar_has_verb(p->group, NULL)) {
@@ -736,7 +498,7 @@ static int parse_path(struct parse *p, unsigned limit)
 	}
 	w = path_find(p->group, p->words[p->pos].str);
 	if (!w)
-		return fail_expected(p, p->words[p->pos].column, p->words[p->pos].str, "unknown word after the command,");
+		return parse_fail(p, p->words[p->pos].column, p->words[p->pos].str, "unknown word after the command,");
 	p->pos++;
 	for (const struct cmd_def *d = grammar_table; d->id; d++)
 		if (strcmp(d->group, p->group) == 0 && d->verb && strcmp(d->verb, w->word) == 0)
@@ -784,7 +546,7 @@ int grammar_parse(const char *line, size_t len, struct cmd *ret, struct grammar_
 	if (!r && cmd.id != CMD_HELP) {
 		if (!p.def)
 			p.def = group_default(p.group);
-		r = p.def ? check_complete(&p) : fail_expected(&p, p.end, "", "a word is missing");
+		r = p.def ? check_complete(&p) : parse_fail(&p, p.end, "", "a word is missing");
 		if (!r) {
 			cmd.def = p.def;
 			cmd.id = p.def->id;
@@ -821,111 +583,6 @@ bool cmd_is_config(const struct cmd *cmd)
 bool cmd_is_readonly(const struct cmd *cmd)
 {
 	return cmd->id == CMD_HELP || (cmd->def && (cmd->def->flags & CMD_F_READONLY));
-}
-
-/* ---- a command into a line ---------------------------------------------------------------------------------------- */
-
-struct out {
-	char  *buf;
-	size_t size, len;
-};
-
-static void put(struct out *o, char c)
-{
-	if (o->len + 1 < o->size)
-		o->buf[o->len] = c;
-	o->len++;
-}
-
-static void put_str(struct out *o, const char *s)
-{
-	while (*s)
-		put(o, *s++);
-}
-
-/* Whether a value would be read as something else, were it not quoted. */
-static bool needs_quotes(const struct cmd *cmd, const char *s)
-{
-	size_t n = strlen(s);
-
-	if (!n || s[0] == '#' || s[0] == '-' || strpbrk(s, " \t\"'\\") || strcmp(s, "help") == 0)
-		return true;
-	for (const struct arg_def *a = cmd->def->args; a->key; a++) {
-		const char *kw = a->flags & ARG_F_POS ? a->alias : a->key;
-
-		if ((kw && strncmp(kw, s, n) == 0) || is_keyword_of(a, s))
-			return true;
-	}
-	return false;
-}
-
-static void put_value(struct out *o, const struct cmd *cmd, const char *s, bool word)
-{
-	if (word || !needs_quotes(cmd, s)) {
-		put_str(o, s);
-		return;
-	}
-	put(o, '"');
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			put(o, '\\');
-		put(o, *s);
-	}
-	put(o, '"');
-}
-
-int cmd_format(const struct cmd *cmd, char *buf, size_t size)
-{
-	struct out o = { buf, size, 0 };
-
-	if (cmd->id == CMD_HELP) {
-		put_str(&o, "help");
-		if (cmd->args[0].str[0]) {
-			put(&o, ' ');
-			put_str(&o, cmd->args[0].str);
-		}
-	} else {
-		put_str(&o, cmd->def->group);
-		if (cmd->def->verb) {
-			put(&o, ' ');
-			put_str(&o, cmd->def->verb);
-		}
-	}
-	for (unsigned i = 0; cmd->id != CMD_HELP && i < cmd->nargs; i++) {
-		const struct cmd_arg *a = &cmd->args[i];
-		const struct arg_def *d = cmd->def->args;
-
-		put(&o, ' ');
-		if (d->type == ARG_ASSIGN) { /* one word, quoted as a whole */
-			const char *value = cmd->args[i + 1].str;
-			bool quote = strpbrk(value, " \t\"'\\") != NULL;
-
-			if (quote)
-				put(&o, '"');
-			put_str(&o, a->str);
-			put(&o, '=');
-			for (; *value; value++) {
-				if (*value == '"' || *value == '\\')
-					put(&o, '\\');
-				put(&o, *value);
-			}
-			if (quote)
-				put(&o, '"');
-			break;
-		}
-		while (d->key && strcmp(d->key, a->key) != 0)
-			d++;
-		if (!(d->flags & ARG_F_POS)) {
-			put_str(&o, a->key);
-			if (a->type == ARG_FLAG)
-				continue;
-			put(&o, ' ');
-		}
-		put_value(&o, cmd, a->str, a->type == ARG_ENUM);
-	}
-	if (size)
-		buf[o.len < size ? o.len : size - 1] = 0;
-	return (int)o.len;
 }
 
 /* ---- what may come next ------------------------------------------------------------------------------------------ */

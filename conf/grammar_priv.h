@@ -94,11 +94,17 @@ void parse_expected(const struct parse *p, void (*fn)(void *arg, const char *wor
 int  parse_split(struct parse *p, const char *line, size_t len, char *buf);
 /* Reads words up to limit; 0, or -EINVAL with err. Ends early, with cmd->id CMD_HELP, at the word help. */
 int  parse_words(struct parse *p, unsigned limit);
+/* Fills the parse's error about a word that cannot stand where the parse is: what (a phrase), what could stand there, the nearest of it. -EINVAL. */
+int  parse_fail(struct parse *p, unsigned column, const char *word, const char *what);
+/* Reads w as a value of def into a new argument of the command. 0, or -EINVAL with err. */
+int  parse_value(struct parse *p, const struct arg_def *def, const struct word *w);
+/* The word of list that s is, or alone begins with s; *ret_many: several begin so. */
+const struct arg_word *arg_find_word(const struct arg_word *list, const char *s, bool *ret_many);
+bool arg_is_keyword(const struct arg_def *a, const char *word); /* in full, or one of its other spellings */
 /* The name of an argument's value in a synopsis, into buf; returns buf. */
 const char *arg_meta(const struct arg_def *a, char *buf, size_t size);
 /* Finds word, a full spelling or an abbreviation, among the groups, or among the verbs of group. NULL: none. */
 const struct path_word *path_find(const char *group, const char *word);
-const struct path_word *path_verb(const char *verb);
 bool grammar_has_verb(const char *group, const char *verb);
 void grammar_fail(struct grammar_err *err, unsigned column, const char *word, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * grammar_format.c: a command as the line that parses to it again: full words, the order in which they were given, quotes where a value would be read as
+ * something else.
+ */
+#include "grammar_priv.h"
+
+struct out {
+	char  *buf;
+	size_t size, len;
+};
+
+static void put(struct out *o, char c)
+{
+	if (o->len + 1 < o->size)
+		o->buf[o->len] = c;
+	o->len++;
+}
+
+static void put_str(struct out *o, const char *s)
+{
+	while (*s)
+		put(o, *s++);
+}
+
+/* Whether a value would be read as something else, were it not quoted. */
+static bool needs_quotes(const struct cmd *cmd, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (!n || s[0] == '#' || s[0] == '-' || strpbrk(s, " \t\"'\\") || strcmp(s, "help") == 0)
+		return true;
+	for (const struct arg_def *a = cmd->def->args; a->key; a++) {
+		const char *kw = a->flags & ARG_F_POS ? a->alias : a->key;
+
+		if ((kw && strncmp(kw, s, n) == 0) || arg_is_keyword(a, s))
+			return true;
+	}
+	return false;
+}
+
+static void put_value(struct out *o, const struct cmd *cmd, const char *s, bool word)
+{
+	if (word || !needs_quotes(cmd, s)) {
+		put_str(o, s);
+		return;
+	}
+	put(o, '"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			put(o, '\\');
+		put(o, *s);
+	}
+	put(o, '"');
+}
+
+int cmd_format(const struct cmd *cmd, char *buf, size_t size)
+{
+	struct out o = { buf, size, 0 };
+
+	if (cmd->id == CMD_HELP) {
+		put_str(&o, "help");
+		if (cmd->args[0].str[0]) {
+			put(&o, ' ');
+			put_str(&o, cmd->args[0].str);
+		}
+	} else {
+		put_str(&o, cmd->def->group);
+		if (cmd->def->verb) {
+			put(&o, ' ');
+			put_str(&o, cmd->def->verb);
+		}
+	}
+	for (unsigned i = 0; cmd->id != CMD_HELP && i < cmd->nargs; i++) {
+		const struct cmd_arg *a = &cmd->args[i];
+		const struct arg_def *d = cmd->def->args;
+
+		put(&o, ' ');
+		if (d->type == ARG_ASSIGN) { /* one word, quoted as a whole */
+			const char *value = cmd->args[i + 1].str;
+			bool quote = strpbrk(value, " \t\"'\\") != NULL;
+
+			if (quote)
+				put(&o, '"');
+			put_str(&o, a->str);
+			put(&o, '=');
+			for (; *value; value++) {
+				if (*value == '"' || *value == '\\')
+					put(&o, '\\');
+				put(&o, *value);
+			}
+			if (quote)
+				put(&o, '"');
+			break;
+		}
+		while (d->key && strcmp(d->key, a->key) != 0)
+			d++;
+		if (!(d->flags & ARG_F_POS)) {
+			put_str(&o, a->key);
+			if (a->type == ARG_FLAG)
+				continue;
+			put(&o, ' ');
+		}
+		put_value(&o, cmd, a->str, a->type == ARG_ENUM);
+	}
+	if (size)
+		buf[o.len < size ? o.len : size - 1] = 0;
+	return (int)o.len;
+}
