@@ -55,6 +55,8 @@ void cmd_free(struct cmd *cmd);
 const struct cmd_arg *cmd_arg(const struct cmd *cmd, const char *key); /* NULL: not given */
 /* The canonical line (full words, quoted where needed) into buf; length as snprintf. */
 int  cmd_format(const struct cmd *cmd, char *buf, size_t size);
+/* word as a value in a line: quoted if it would be read as something else. Into buf, which is returned; 2 * strlen(word) + 3 bytes always suffice. */
+const char *grammar_quote(const char *word, char *buf, size_t size);
 bool cmd_is_config(const struct cmd *cmd); /* may stand in a configuration file */
 bool cmd_is_readonly(const struct cmd *cmd); /* changes nothing: allowed to every client that may connect */
 

@@ -54,6 +54,38 @@ static void put_value(struct out *o, const struct cmd *cmd, const char *s, bool 
 	put(o, '"');
 }
 
+/* Whether word is, or begins, a keyword of any command. */
+static bool is_any_keyword(const char *word)
+{
+	for (const struct cmd_def *d = grammar_table; d->id; d++)
+		for (const struct arg_def *a = d->args; a->key; a++) {
+			const char *kw = a->flags & ARG_F_POS ? a->alias : a->key;
+
+			if (arg_is_keyword(a, word) || (kw && strncmp(kw, word, strlen(word)) == 0))
+				return true;
+		}
+	return strcmp(word, "help") == 0;
+}
+
+const char *grammar_quote(const char *word, char *buf, size_t size)
+{
+	struct out o = { buf, size, 0 };
+	bool quote = !*word || word[0] == '#' || word[0] == '-' || strpbrk(word, " \t\"'\\") || is_any_keyword(word);
+
+	if (quote)
+		put(&o, '"');
+	for (; *word; word++) {
+		if (*word == '"' || *word == '\\')
+			put(&o, '\\');
+		put(&o, *word);
+	}
+	if (quote)
+		put(&o, '"');
+	if (size)
+		buf[o.len < size ? o.len : size - 1] = 0;
+	return buf;
+}
+
 int cmd_format(const struct cmd *cmd, char *buf, size_t size)
 {
 	struct out o = { buf, size, 0 };

@@ -44,6 +44,8 @@ static const struct arg_word scopes[] = {
 };
 
 static const struct arg_word route_protos[] = {
+	{ "unspec", RTPROT_UNSPEC, "nobody says" },
+	{ "redirect", RTPROT_REDIRECT, "made by an ICMP redirect" },
 	{ "kernel", RTPROT_KERNEL, "made by the stack itself" },
 	{ "boot", RTPROT_BOOT, "made by hand" },
 	{ "static", RTPROT_STATIC, "made by an administrator" },
@@ -159,7 +161,7 @@ static const struct arg_def route_add_args[] = {
 	{ .key = "advmss", .type = ARG_U32, .min = 48, .max = 65535, .help = "MSS that TCP announces (default: from the MTU)" },
 	{ .key = "scope", .type = ARG_ENUM, .words = scopes, .help = "how far the destinations are (default: link without a gateway, else global)" },
 	{ .key = "onlink", .type = ARG_FLAG, .help = "the router is on the link although no route says so" },
-	{ .key = "proto", .alias = "protocol", .meta = "PROTO", .type = ARG_U32, .words = route_protos, .min = 0, .max = 255, .help = "who made the route (default: boot)" },
+	{ .key = "proto", .alias = "protocol", .meta = "PROTO", .type = ARG_U32, .words = route_protos, .min = 0, .max = 255, .help = "who made the route (default: static)" },
 	END
 };
 

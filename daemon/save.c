@@ -61,11 +61,14 @@ static void end_line(struct save_answer *a, struct line *l)
 	l->text[0] = '\0';
 }
 
-static const char *dev_name(const struct daemon *d, int ifindex)
+#define NAME_TEXT (2 * NS_IFNAMSIZ + 3)
+
+/* Names may look like keywords, so they are quoted where that matters. */
+static const char *dev_name(const struct daemon *d, int ifindex, char buf[NAME_TEXT])
 {
 	const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, ifindex);
 
-	return link ? link->name : "";
+	return grammar_quote(link ? link->name : "", buf, NAME_TEXT);
 }
 
 static int save_sysctl(void *arg, const char *name, const char *value, bool changed, const char *help)
@@ -85,10 +88,11 @@ static int save_link(void *arg, const struct link_conf *link)
 	struct save_answer *a = arg;
 	const struct conf_link *extra = conf_link_find(&a->daemon->conf, link->name);
 	struct line l = { .len = 0 };
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT], name[NAME_TEXT], host[NAME_TEXT];
 
+	grammar_quote(link->name, name, sizeof(name));
 	if (link->type == LINK_TAP) {
-		put(&l, "link add %s type tap host-name %s", link->name, link->host_name);
+		put(&l, "link add %s type tap host-name %s", name, grammar_quote(link->host_name, host, sizeof(host)));
 		if (link->host_addr.addr.family)
 			put(&l, " host-addr %s", prefix_text(&link->host_addr, text));
 		if (link->mtu != 1500)
@@ -103,17 +107,17 @@ static int save_link(void *arg, const struct link_conf *link)
 			put(&l, " offload on");
 		end_line(a, &l);
 		if (link->flags & (NS_IFF_UP | NS_IFF_PROMISC | NS_IFF_ALLMULTI | NS_IFF_NOARP)) {
-			put(&l, "link set %s%s%s%s%s", link->name, link->flags & NS_IFF_UP ? " up" : "", link->flags & NS_IFF_PROMISC ? " promisc on" : "",
+			put(&l, "link set %s%s%s%s%s", name, link->flags & NS_IFF_UP ? " up" : "", link->flags & NS_IFF_PROMISC ? " promisc on" : "",
 			    link->flags & NS_IFF_ALLMULTI ? " allmulti on" : "", link->flags & NS_IFF_NOARP ? " arp off" : "");
 			end_line(a, &l);
 		}
 	} else if (link->type == LINK_LOOPBACK) {
 		if (!(link->flags & NS_IFF_UP)) {
-			put(&l, "link set %s down", link->name);
+			put(&l, "link set %s down", name);
 			end_line(a, &l);
 		}
 		if (link->mtu != 65536) {
-			put(&l, "link set %s mtu %u", link->name, link->mtu);
+			put(&l, "link set %s mtu %u", name, link->mtu);
 			end_line(a, &l);
 		}
 	}
@@ -123,20 +127,20 @@ static int save_link(void *arg, const struct link_conf *link)
 static int save_addr(void *arg, const struct addr_conf *addr)
 {
 	struct save_answer *a = arg;
-	const char *dev = dev_name(a->daemon, addr->ifindex);
+	const struct link_conf *link = netcfg_link_by_index(a->daemon->conf.cfg, addr->ifindex);
 	bool loopback = (be32_to_cpu(addr->local.addr.v4) >> 24) == 127;
 	struct line l = { .len = 0 };
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT], name[NAME_TEXT];
 
 	if (addr->ifindex == 1 && addr->local.len == 8 && be32_to_cpu(addr->local.addr.v4) == INADDR_LOOPBACK)
 		return 0; /* is there by itself */
-	put(&l, "addr add %s dev %s", prefix_text(&addr->local, text), dev);
+	put(&l, "addr add %s dev %s", prefix_text(&addr->local, text), dev_name(a->daemon, addr->ifindex, name));
 	if (addr->broadcast.family)
 		put(&l, " broadcast %s", addr_text(&addr->broadcast, text));
 	if (addr->scope != (loopback ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE))
 		put(&l, " scope %s", scope_name(addr->scope, text));
-	if (addr->label[0] && strcmp(addr->label, dev) != 0)
-		put(&l, " label %s", addr->label);
+	if (addr->label[0] && !(link && strcmp(addr->label, link->name) == 0))
+		put(&l, " label %s", grammar_quote(addr->label, name, sizeof(name)));
 	end_line(a, &l);
 	return 0;
 }
@@ -145,16 +149,17 @@ static int save_neigh(void *arg, const struct neigh_conf *neigh)
 {
 	struct save_answer *a = arg;
 	struct line l = { .len = 0 };
-	char text[ADDR_TEXT], mac[ADDR_TEXT];
+	char text[ADDR_TEXT], mac[ADDR_TEXT], name[NAME_TEXT];
 
-	put(&l, "neigh add %s lladdr %s dev %s", addr_text(&neigh->addr, text), lladdr_text(&neigh->lladdr, mac), dev_name(a->daemon, neigh->ifindex));
+	put(&l, "neigh add %s lladdr %s dev %s", addr_text(&neigh->addr, text), lladdr_text(&neigh->lladdr, mac),
+	    dev_name(a->daemon, neigh->ifindex, name));
 	end_line(a, &l);
 	return 0;
 }
 
 static void route_line(const struct daemon *d, const struct route_conf *route, struct line *l)
 {
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT], name[NAME_TEXT];
 
 	put(l, "route add ");
 	if (route->type != RTN_UNICAST && route->type != RTN_UNSPEC)
@@ -166,7 +171,7 @@ static void route_line(const struct daemon *d, const struct route_conf *route, s
 	if (route->gateway.family)
 		put(l, " via %s", addr_text(&route->gateway, text));
 	if (route->ifindex)
-		put(l, " dev %s", dev_name(d, route->ifindex));
+		put(l, " dev %s", dev_name(d, route->ifindex, name));
 	if (route->metric)
 		put(l, " metric %u", route->metric);
 	if (route->prefsrc.family)

@@ -343,6 +343,28 @@ Test(grammar, completion)
 	}
 }
 
+/* A link of any name that is allowed comes back from a line that was put together with grammar_quote. */
+Test(grammar, quote)
+{
+	static const char *const names[] = { "eth0", "up", "dev", "help", "type", "name", "a#b", "#a", "\"", "\\", "a'b", "-i", "--help", "mt", "u", "d", "a\"b\\c'd#e" };
+	static const char *const lines[] = { "link set %s up", "link show %s", "addr add 10.0.0.1/8 dev %s", "link add %s type tap host-name %s", "addr flush %s" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t k = 0; k < sizeof(lines) / sizeof(lines[0]); k++) {
+			const char *key = k == 3 ? "host-name" : "dev";
+			char line[256], quoted[40];
+			struct grammar_err err;
+			struct cmd cmd;
+
+			grammar_quote(names[i], quoted, sizeof(quoted));
+			snprintf(line, sizeof(line), lines[k], quoted, quoted);
+			cr_assert_eq(grammar_parse(line, strlen(line), &cmd, &err), 0, "%s: %s", line, err.text);
+			cr_assert_not_null(cmd_arg(&cmd, key), "%s", line);
+			cr_expect_str_eq(cmd_arg(&cmd, key)->str, names[i], "%s", line);
+			cmd_free(&cmd);
+		}
+}
+
 /* ---- files ---------------------------------------------------------------------------------------------------------- */
 
 static int add_line(void *arg, unsigned line, struct cmd *cmd, struct grammar_err *err)
