@@ -42,5 +42,5 @@ check "chargen sends the pattern until we hang up" in_ns h timeout 60 python3 - 
 	lines = d.split(b"\r\n")[:-1]; assert all(len(l) == 72 for l in lines) and len(set(lines)) == 95
 PY
 check "nothing is left of the connections but TIME-WAIT" wait_for 20 bash -c "NSCTL=$NSCTL; $(declare -f nsctl); ! nsctl show sockets | grep -E 'ESTAB|CLOSE-WAIT|LAST-ACK'"
-check "the daemon is still there and ends well" stop_daemon
+check_stop
 plan_end

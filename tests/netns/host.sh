@@ -70,7 +70,6 @@ check "metrics in Prometheus' text form" bash -c "ip netns exec $(nsname h) curl
 check "status.json is JSON" bash -c "ip netns exec $(nsname h) curl -sSf -m 10 http://10.10.0.2/status.json | python3 -m json.tool"
 check "show sockets lists the listeners" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show sockets | grep -qE 'LISTEN.*:80'"
 check "show drops names what died" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show drops | grep -q no_socket"
-check "the daemon is still there" daemon_alive
-check "it ends with status 0 when told to" stop_daemon
+check_stop
 check "its TAP is gone with it" bash -c "! ip netns exec $(nsname h) ip link show tap0"
 plan_end

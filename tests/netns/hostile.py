@@ -180,7 +180,7 @@ def arpflood(ifname, d, count):
     sock = raw(ifname)
     for n in range(count):
         mac = b"\2" + struct.pack("!I", n) + b"\1"
-        s = f"10.10.{n >> 8 & 255}.{n & 255}"
+        s = f"10.10.{1 + (n >> 8) % 250}.{n & 255}"
         send(sock, b"\xff" * 6 + mac + b"\x08\6" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + socket.inet_aton(s) + bytes(6) + socket.inet_aton(d))
 
 

@@ -95,5 +95,7 @@ stop_daemon() { # exit status of the daemon
 	wait "$pid"; status=$?; kill "$k" 2>/dev/null; wait "$k" 2>/dev/null
 	return $status
 }
+# one TAP line: the daemon is still there and ends with status 0. Not by way of check, whose subshell could not wait for it.
+check_stop() { local status; daemon_alive; status=$?; [ $status -eq 0 ] && { stop_daemon; status=$?; }; if [ $status -eq 0 ]; then ok "the daemon is still there and ends with status 0"; else not_ok "the daemon is still there and ends with status 0: $status"; fi; }
 need ip sysctl
 [ -x "$NETSTACKD" ] && [ -x "$NSCTL" ] || bail "netstackd and nsctl are not built in $BUILD"

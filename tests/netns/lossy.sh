@@ -34,7 +34,7 @@ check "upload $SIZE bytes over the bad wire" in_ns c curl -sSf -m 180 -H 'Expect
 check "the answer is the count and the CRC-32" test "$(cat "$TMP/answer" 2>/dev/null)" = "$(python3 "$SRC/tests/netns/bytes.py" crc "$TMP/want")"
 check "echo both ways at once over the bad wire" in_ns c timeout 180 python3 "$SRC/tests/netns/bytes.py" echo 10.10.0.2 7 $((SIZE / 5))
 check "fast retransmit was at work, not timeouts alone" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show counters | grep -E 'TCPFastRetrans|TCPSackRecovery' | grep -vqE '[^0-9]0$'"
-check "the daemon is still there and ends well" stop_daemon
+check_stop
 kill "$RELAY_PID"; wait "$RELAY_PID" 2>/dev/null; sed -n '2,$s/^/# relay: /p' "$TMP/relay.log"
 check "the wire really was bad" grep -qE 'lost [1-9][0-9]* reordered [1-9][0-9]* duplicated [1-9]' "$TMP/relay.log"
 plan_end

@@ -66,5 +66,5 @@ check "and show drops says why" bash -c "$NS; nsctl show drops | grep -E 'ip_for
 check "the router's near address still answers" lossless in_ns a ping -q -c 3 -i 0.05 10.1.0.254
 nsctl sysctl net.ipv4.ip_forward=1
 check "with ip_forward=1 it passes again" lossless in_ns a ping -q -c 3 -i 0.05 10.2.0.1
-check "the daemon is still there and ends well" stop_daemon
+check_stop
 plan_end
