@@ -47,7 +47,7 @@ TEXT
 say "2. ping and curl are answered by netstackd"
 show left ping -c 3 -i 0.2 10.10.1.254
 show left curl -sS -o /dev/null -w '%{http_code}, %{size_download} bytes in %{time_total} s\n' http://10.10.1.254/bytes/100000000
-show left curl -sS http://10.10.1.254/status.json
+show left curl -sS -o /dev/null -w '%{http_code}: counters for Prometheus, %{size_download} bytes\n' http://10.10.1.254/metrics
 
 say "3. nsctl shows what is going on inside"
 in_ns left python3 -c 'import socket,time; s = socket.create_connection(("10.10.1.254", 7)); s.send(b"hello"); time.sleep(3)' & PIDS+=($!)
@@ -69,7 +69,7 @@ printf '  %s\n' "[left] \$ ping -c 1 10.10.2.1           (no forwarding now)"; i
 show - nsctl show drops
 
 say "6. A wrong word gets a helpful answer"
-printf '  $ nsctl rout ad 10.0.0.0/8\n'; nsctl rout ad 10.0.0.0/8 2>&1 | sed 's/^/      /'
+printf '  $ nsctl route ad 10.0.0.0/8 vai 10.10.1.9\n'; nsctl route ad 10.0.0.0/8 vai 10.10.1.9 2>&1 | sed 's/^/      /'
 printf '  $ nsctl link sett eth0 up\n'; nsctl link sett eth0 up 2>&1 | sed 's/^/      /'
 
 stop_daemon || FAILED=1
