@@ -12,7 +12,9 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 SRC=$PWD
-T=$(mktemp -d "${TMPDIR:-/tmp}/netstack-ladder.XXXXXX") || exit 1
+STEP= # set when this script runs one rung of another run of it, under a time limit
+if [ "${1:-}" = --step ]; then STEP=1; shift; else T=$(mktemp -d "${TMPDIR:-/tmp}/netstack-ladder.XXXXXX") || exit 1; fi
+export T
 JOBS=${JOBS:-$(nproc)}
 export NETSTACK_SEED=${NETSTACK_SEED:-1}
 LANES=()
@@ -25,9 +27,11 @@ cleanup() {
 	wait
 	if [ -n "${KEEP:-}" ]; then echo "kept: $T"; else chmod -R u+w "$T" 2>/dev/null; rm -rf "$T"; fi
 }
-trap cleanup EXIT
-trap 'exit 130' INT TERM HUP
-mkdir "$T/results"
+if [ -z "$STEP" ]; then
+	trap cleanup EXIT
+	trap 'exit 130' INT TERM HUP
+	mkdir "$T/results"
+fi
 
 # rung NAME WHAT COMMAND...: runs it and counts: "make check" summaries, TAP lines, or else the exit status as one test.
 rung() {
@@ -37,7 +41,7 @@ rung() {
 		case " ${WANTED[*]} " in *" ${name%%-[12]} "* | *" $name "*) ;; *) return 0 ;; esac
 	fi
 	# in a process group of its own, so that nothing of it survives
-	timeout --signal=TERM --kill-after=20 "${RUNG_SECONDS:-900}" "$@" >"$log" 2>&1 </dev/null
+	timeout --signal=TERM --kill-after=20 "${RUNG_SECONDS:-900}" bash tests/ladder.sh --step "$@" >"$log" 2>&1 </dev/null
 	status=$?
 	if grep -q '^# PASS: ' "$log"; then
 		passed=$(awk '/^# PASS: /{n += $3} END {print n + 0}' "$log")
@@ -119,6 +123,13 @@ coverage() {
 script() { # WORKERS SCRIPT
 	BUILD=$T/gcc WORKERS=$1 bash "$2"
 }
+bare_debian() {
+	CHECK_ARGS="gcc host" bash tests/chroot/chroot.sh
+}
+if [ -n "$STEP" ]; then
+	"$@"
+	exit
+fi
 
 lane_sanitizers() {
 	rung asan "unit, drill, sim, fuzz under ASan and UBSan" sanitized
@@ -149,7 +160,7 @@ lane_daemon() {
 	done
 	# the README's two commands in a bare Debian; there the second one is short, and does not do this again
 	if [ -z "${NSD_IN_CHROOT:-}" ] && command -v mmdebstrap >/dev/null; then
-		CHECK_ARGS="gcc host" rung chroot "the README's two commands in a bare Debian 12" bash tests/chroot/chroot.sh
+		rung chroot "the README's two commands in a bare Debian 12" bare_debian
 	fi
 }
 
