@@ -136,7 +136,7 @@ static void compare(unsigned ncpu, unsigned trials)
 	uint64_t rnd = test_seed("ip_fragment", 20261120);
 	struct host *h = host_new("h", ncpu, rnd, NULL, NULL);
 	int ifindex = host_link(h, "eth0", "192.0.2.1/24", 0x10, 65520, 0), big = 1 << 20;
-	struct twin t = { malloc(DATA_MAX), malloc(DATA_MAX) };
+	struct twin t = { .data = malloc(DATA_MAX), .there = malloc(DATA_MAX) };
 	struct socket *raw[HOST_MAX_CPUS];
 	unsigned wholes = 0;
 
