@@ -273,14 +273,13 @@ static inline void skb_queue_init(struct sk_buff_head *q)
 	q->next = q->prev = (struct sk_buff *)(void *)q;
 	q->qlen = 0;
 }
-static inline struct sk_buff_head *skb_links(struct sk_buff *skb) { return (struct sk_buff_head *)(void *)skb; } /* of an skb or a head */
 static inline void skb_queue_after(struct sk_buff_head *q, struct sk_buff *pos, struct sk_buff *skb)
 {
-	struct sk_buff_head *p = skb_links(pos);
+	struct sk_buff_head *p = skb_link(pos);
 
 	skb->next = p->next;
 	skb->prev = pos;
-	skb_links(p->next)->prev = skb;
+	skb_link(p->next)->prev = skb;
 	p->next = skb;
 	q->qlen++;
 }
@@ -291,8 +290,8 @@ static inline void skb_queue_head(struct sk_buff_head *q, struct sk_buff *skb)
 }
 static inline void skb_unlink(struct sk_buff_head *q, struct sk_buff *skb)
 {
-	skb_links(skb->next)->prev = skb->prev;
-	skb_links(skb->prev)->next = skb->next;
+	skb_link(skb->next)->prev = skb->prev;
+	skb_link(skb->prev)->next = skb->next;
 	skb->next = skb->prev = NULL;
 	q->qlen--;
 }
