@@ -66,20 +66,29 @@ static ssize_t discard_answer(struct services *svcs, uint8_t *buf, size_t len)
 	return -1;
 }
 
+/* The printing characters twice over: a line is 72 of them in a row, from the line's number on. */
+#define PRINTABLE " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+static const char ring[] = PRINTABLE PRINTABLE;
+_Static_assert(sizeof(PRINTABLE) - 1 == PRINTING, "from ' ' to '~'");
+
 /* Byte pos of the pattern, which repeats after 95 lines. */
 static void chargen_fill(void *arg, void *data, size_t len)
 {
 	uint64_t *pos = arg;
 	char *p = data;
 	unsigned line = (unsigned)(*pos / (CHARGEN_LINE + 2) % PRINTING), col = (unsigned)(*pos % (CHARGEN_LINE + 2));
-	unsigned ch = (line + col) % PRINTING;
 
 	*pos += len;
-	while (len) {
-		for (; col < CHARGEN_LINE && len; col++, len--) {
-			*p++ = (char)(' ' + ch);
-			if (++ch == PRINTING)
-				ch = 0;
+	for (; len; col = 0, line = line + 1 == PRINTING ? 0 : line + 1) {
+		if (col < CHARGEN_LINE) {
+			size_t n = CHARGEN_LINE - col;
+
+			if (n > len)
+				n = len;
+			memcpy(p, ring + line + col, n);
+			p += n;
+			len -= n;
+			col += (unsigned)n;
 		}
 		if (col == CHARGEN_LINE && len) {
 			*p++ = '\r';
@@ -89,9 +98,6 @@ static void chargen_fill(void *arg, void *data, size_t len)
 		if (col == CHARGEN_LINE + 1 && len) {
 			*p++ = '\n';
 			len--;
-			col = 0;
-			line = line + 1 == PRINTING ? 0 : line + 1;
-			ch = line;
 		}
 	}
 }

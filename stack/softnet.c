@@ -8,7 +8,7 @@
  * they are reassembled to is steered once more by its own ports (ip_fragment.c). An ICMP error is hashed by the packet it quotes. Whoever
  * wants the key of a socket's hash takes flow_hash_tuple: steering and tables agree by construction.
  *
- * The hash is SipHash-2-4 under a key that all shards of a namespace share and nobody outside knows: nobody can aim many flows at
+ * The hash is SipHash (1-3 for IPv4, 2-4 for the longer key of IPv6) under a key that all shards of a namespace share and nobody outside knows: nobody can aim many flows at
  * one shard or one bucket.
  *
  * Invariants: a frame is steered at most twice, once before and once after reassembly; the backlog never exceeds netdev_max_backlog.
@@ -34,10 +34,8 @@ static inline uint32_t fold_hash(uint64_t h)
 static inline uint32_t flow_hash_v4(const struct stack *stack, be32 a, be32 b, uint16_t aport, uint16_t bport, uint8_t proto)
 {
 	uint64_t x = (uint64_t)a << 16 | aport, y = (uint64_t)b << 16 | bport;
-	uint64_t key[2] = { x < y ? x : y, x < y ? y : x };
 
-	key[0] |= (uint64_t)proto << 48;
-	return fold_hash(siphash(&stack->flow_key, key, sizeof(key)));
+	return fold_hash(siphash13_2u64(&stack->flow_key, (x < y ? x : y) | (uint64_t)proto << 48, x < y ? y : x));
 }
 
 uint32_t flow_hash_tuple(const struct stack *stack, const struct ipaddr *a, const struct ipaddr *b, uint16_t aport, uint16_t bport, uint8_t proto)

@@ -124,3 +124,51 @@ Test(random, below_is_even_and_within)
 	for (int i = 0; i < 1000; i++)
 		cr_assert_lt(rng_below(&r, 0xc0000001u), 0xc0000001u);
 }
+
+/* SipHash-1-3 written out once more, from the paper's figure 2.1, byte stream and all. */
+static uint64_t rol(uint64_t v, int n) { return v << n | v >> (64 - n); }
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1], v[1] = rol(v[1], 13), v[1] ^= v[0], v[0] = rol(v[0], 32);
+	v[2] += v[3], v[3] = rol(v[3], 16), v[3] ^= v[2];
+	v[0] += v[3], v[3] = rol(v[3], 21), v[3] ^= v[0];
+	v[2] += v[1], v[1] = rol(v[1], 17), v[1] ^= v[2], v[2] = rol(v[2], 32);
+}
+
+static uint64_t sip_twin(const struct siphash_key *key, const uint8_t *msg, size_t len, int c, int d)
+{
+	uint64_t v[4] = { key->k[0] ^ 0x736f6d6570736575, key->k[1] ^ 0x646f72616e646f6d, key->k[0] ^ 0x6c7967656e657261, key->k[1] ^ 0x7465646279746573 };
+
+	for (size_t at = 0; at <= len; at += 8) {
+		uint64_t m = 0;
+
+		for (size_t i = 0; i < 8 && at + i < len; i++)
+			m |= (uint64_t)msg[at + i] << (8 * i);
+		if (len - at < 8)
+			m |= (uint64_t)len << 56;
+		v[3] ^= m;
+		for (int i = 0; i < c; i++)
+			sip_round(v);
+		v[0] ^= m;
+	}
+	v[2] ^= 0xff;
+	for (int i = 0; i < d; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+Test(random, siphash13_agrees_with_a_twin_that_knows_the_vectors)
+{
+	const uint64_t seed[4] = { 13 };
+	struct rng r;
+
+	rng_init(&r, seed, 0);
+	for (int i = 0; i < 1000; i++) {
+		struct siphash_key key = { { rng_u64(&r), rng_u64(&r) } };
+		uint64_t words[2] = { rng_u64(&r), rng_u64(&r) };
+
+		cr_assert_eq(sip_twin(&key, (uint8_t *)words, 16, 2, 4), siphash(&key, words, 16));
+		cr_assert_eq(sip_twin(&key, (uint8_t *)words, 16, 1, 3), siphash13_2u64(&key, words[0], words[1]));
+	}
+}
