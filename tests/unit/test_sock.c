@@ -745,6 +745,35 @@ Test(sock, ancillary_data)
 	host_free(h);
 }
 
+/* RFC 1122 4.1.3.2: the application says which options are sent, and sees those that came. */
+Test(sock, ip_options_both_ways)
+{
+	struct host *h = new_host(1);
+	struct socket *a = udp(h, 0, 5000), *b = udp(h, 0, 5100);
+	union { char b[256]; struct cmsghdr align; } ctl_buf;
+	char data[8];
+	struct iovec iov = { data, 8 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl_buf, .msg_controllen = sizeof(ctl_buf) };
+	uint8_t rr[11] = { 7, 11, 4 }, got[40]; /* record route, room for two */
+	socklen_t len = sizeof(got);
+	const struct cmsghdr *c;
+
+	set_int(a, IPPROTO_IP, IP_RECVOPTS, 1);
+	cr_assert_eq(ns_setsockopt(b, IPPROTO_IP, IP_OPTIONS, rr, sizeof(rr)), 0);
+	cr_assert_eq(ns_getsockopt(b, IPPROTO_IP, IP_OPTIONS, got, &len), 0);
+	cr_assert(len == 12 && !memcmp(got, rr, sizeof(rr)));
+	cr_assert_eq(send_to(b, LOOPBACK, 5000, "x", 1), 1);
+	run(h);
+	cr_assert_eq(ns_recvmsg(a, &msg, 0), 1);
+	c = find_cmsg(&msg, IPPROTO_IP, IP_RECVOPTS);
+	cr_assert_not_null(c);
+	cr_assert_eq(c->cmsg_len, CMSG_LEN(12));
+	cr_assert(CMSG_DATA(c)[0] == 7 && CMSG_DATA(c)[1] == 11);
+	ns_close(a);
+	ns_close(b);
+	host_free(h);
+}
+
 Test(sock, error_queue)
 {
 	struct host *h = new_host(1);
