@@ -27,7 +27,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define RT_CACHE_BITS    9u
+#define RT_CACHE_BITS    10u
 #define RT_CACHE_SIZE    (1u << RT_CACHE_BITS)
 #define PATH_BUCKETS     512u
 #define PATH_MAX_ENTRIES 2048u
