@@ -63,11 +63,11 @@ ok() { TESTS=$((TESTS + 1)); echo "ok $TESTS - $*"; }
 not_ok() { TESTS=$((TESTS + 1)); FAILED=$((FAILED + 1)); echo "not ok $TESTS - $*"; }
 # check TEXT CMD...: passes when CMD exits 0; its output is shown when it does not
 check() {
-	local text=$1 out status
+	local text=$1 status
 	shift
-	out=$("$@" 2>&1); status=$?
+	"$@" >"$TMP/check.out" 2>&1; status=$? # in this shell: it may be one of our own functions, which waits for a child of ours
 	if [ $status -eq 0 ]; then ok "$text"; else
-		not_ok "$text"; echo "# command: $*"; echo "# status: $status"; printf '%s\n' "$out" | tail -n 25 | sed 's/^/#   /'
+		not_ok "$text"; echo "# command: $*"; echo "# status: $status"; tail -n 25 "$TMP/check.out" | sed 's/^/#   /'
 	fi
 	return $status
 }

@@ -10,3 +10,4 @@ EXTRA_DIST += %reldir%/hostile.sh
 EXTRA_DIST += %reldir%/lib.sh
 EXTRA_DIST += %reldir%/lossy.sh
 EXTRA_DIST += %reldir%/router.sh
+EXTRA_DIST += %reldir%/smoke.sh

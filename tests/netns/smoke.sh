@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# smoke.sh: the daemon around the stack: what it may do, what it costs when idle, reloads, links that come and go, who may control it, how it ends.
+#
+#   namespace h:  tap0 10.10.0.1/24  <-- TAP -->  eth0 10.10.0.2/24 (netstackd)
+. "$(dirname "$0")/lib.sh"
+need ping python3 setpriv
+ns h
+chmod 755 "$TMP"
+CONF="link add eth0 type tap host-name tap0 host-addr 10.10.0.1/24
+link set eth0 up
+addr add 10.10.0.2/24 dev eth0
+service add tcp 7 echo"
+daemon h <<<"$CONF"
+NS="NSCTL=$NSCTL; NETSTACKD_CONTROL=$NETSTACKD_CONTROL; $(declare -f nsctl)"
+H=$(nsname h)
+helper() { pgrep -P "$DAEMON_PID"; }
+field() { awk -v k="$2:" '$1 == k { print $2 }' "/proc/$1/status"; }
+check "ping" in_ns h ping -q -c 3 -i 0.05 -W 2 10.10.0.2
+
+# ---- privileges and costs
+check "the daemon has no capability" test "$(field "$DAEMON_PID" CapEff)$(field "$DAEMON_PID" CapPrm)" = 00000000000000000000000000000000
+check "it is not root" test "$(field "$DAEMON_PID" Uid)" != 0
+check "it can gain nothing by exec, and a filter is on" test "$(field "$DAEMON_PID" NoNewPrivs)$(field "$DAEMON_PID" Seccomp)" = 12
+check "every thread has the filter" bash -c "! grep -L 'Seccomp:.*2' /proc/$DAEMON_PID/task/*/status | grep ."
+check "the helper has CAP_NET_ADMIN and nothing else" test "$(field "$(helper)" CapEff)" = 0000000000001000
+switches() { cat /proc/"$1"/task/*/status /proc/"$(helper)"/status | awk '/^voluntary_ctxt/ { n += $2 } END { print n }'; }
+sleep 3
+A=$(switches "$DAEMON_PID"); sleep 5; B=$(switches "$DAEMON_PID")
+check "idle: $((B - A)) wake-ups in 5 seconds" test $((B - A)) -le $((5 * WORKERS))
+RSS=$(field "$DAEMON_PID" VmRSS)
+if [ "$WORKERS" -eq 1 ] && [ -z "${INSTRUMENTED:-}" ]; then check "idle: $RSS kB resident" test "$RSS" -le 10240; fi
+sed -n 's/.*ready in/# ready in/p' "$TMP/daemon.log"
+
+# ---- reloads, and a connection that lives through them
+cat >"$TMP/talk.py" <<'PY'
+import socket, sys, time
+a = socket.create_connection(("10.10.0.2", 7), 5); a.settimeout(10); i = 0
+while True:
+    m = b"%d\n" % i; a.sendall(m); d = b""
+    while len(d) < len(m):
+        x = a.recv(100); assert x; d += x
+    assert d == m; i += 1; time.sleep(0.02)
+    print(i, flush=True)
+PY
+bg_ns h python3 "$TMP/talk.py" >"$TMP/talk" 2>&1; TALK=$!
+wait_for 5 test -s "$TMP/talk"
+talking() { local n; kill -0 "$TALK" || return 1; n=$(tail -n 1 "$TMP/talk"); sleep 0.3; [ "$(tail -n 1 "$TMP/talk")" -gt "$n" ]; }
+check "a connection is there" talking
+printf '%s\n' "$CONF" "addr add 10.10.1.2/24 dev eth0" "route add 10.20.0.0/16 via 10.10.0.7" "service add udp 7 echo" "sysctl net.ipv4.ip_forward=1" \
+	"link add eth1 type tap host-name tap1 mtu 9000" "link set eth1 up" >"$TMP/netstackd.conf"
+check "reload with more of everything" nsctl reload
+check "the new link is there, with its MTU on both sides" bash -c "$NS; nsctl link show eth1 | grep -q 'mtu 9000' && ip netns exec $H ip link show tap1 | grep -q 'mtu 9000'"
+check "so are address, route, service and tunable" bash -c "$NS; nsctl addr show | grep -q 10.10.1.2/24 && nsctl route show | grep -q '10.20.0.0/16 via 10.10.0.7' &&
+	nsctl save | grep -q 'service add udp 7 echo' && nsctl sysctl net.ipv4.ip_forward | grep -q 1"
+check "the connection lives" talking
+nsctl save >"$TMP/netstackd.conf"
+check "what save wrote can be loaded" nsctl reload
+check "and is the same again" bash -c "$NS; nsctl save | cmp - '$TMP/netstackd.conf'"
+printf '%s\n' "$CONF" >"$TMP/netstackd.conf"
+kill -HUP "$DAEMON_PID"
+check "SIGHUP with the first file takes all of it away again" wait_for 5 bash -c "$NS; ! nsctl save | grep -E 'eth1|10.20.0.0|udp|ip_forward'"
+check "its TAP, too" bash -c "! ip netns exec $H ip link show tap1"
+echo "link add eth0 type tap host-name tap0 mtu 12" >>"$TMP/netstackd.conf"
+refuse "a bad file is refused" nsctl reload
+check "the connection still lives" talking
+printf '%s\n' "$CONF" >"$TMP/netstackd.conf"
+
+# ---- links by hand, long after the privileges are gone
+check "link add" nsctl link add eth2 type tap host-name tap2 host-addr 10.12.0.1/24
+check "link set, addr add" bash -c "$NS; nsctl link set eth2 up && nsctl addr add 10.12.0.2/24 dev eth2"
+check "ping over the new link" in_ns h ping -q -c 2 -i 0.05 -W 2 10.12.0.2
+nsctl link set eth2 down
+check "link set down takes the host's carrier away" bash -c "ip netns exec $H ip link show tap2 | grep -q NO-CARRIER"
+nsctl link set eth2 up
+check "and up gives it back" bash -c "ip netns exec $H ip link show tap2 | grep -q LOWER_UP"
+check "another MTU on both ends" bash -c "$NS; nsctl link set eth2 mtu 1400 && ip netns exec $H ip link show tap2 | grep -q 'mtu 1400'"
+check "another name on the host, address and all" bash -c "$NS; nsctl link set eth2 host-name tap3 && ip netns exec $H ip addr show tap3 | grep -q 10.12.0.1/24 && ! ip netns exec $H ip link show tap2"
+check "ping goes on" in_ns h ping -q -c 2 -i 0.05 -W 3 10.12.0.2
+in_ns h ip link del tap3
+check "a TAP deleted by the host: no carrier" wait_for 5 bash -c "$NS; nsctl link show eth2 | grep -q NO-CARRIER"
+check "the others go on" talking
+check "link del" nsctl link del eth2
+says() { local want=$1; shift; "$@" >"$TMP/says" 2>&1 && return 1; cat "$TMP/says"; grep -q "$want" "$TMP/says"; }
+check "a name that is taken by another kind" says "not a TAP" nsctl link add eth3 type tap host-name lo
+check "a name that cannot be" says "a name" nsctl link add eth3 type tap host-name 'a/b'
+check "one end for two links" says "eth0" nsctl link add eth3 type tap host-name tap0
+cat >"$TMP/hold.py" <<-'PY'
+	import fcntl, os, struct, time
+	f = os.open("/dev/net/tun", os.O_RDWR); fcntl.ioctl(f, 0x400454CA, struct.pack("16sH22x", b"tapbusy", 0x1102)); print("held", flush=True); time.sleep(60)
+PY
+bg_ns h python3 "$TMP/hold.py" >"$TMP/hold" 2>&1
+wait_for 5 grep -q held "$TMP/hold"
+check "a TAP that another program holds" says "in use" nsctl link add eth3 type tap host-name tapbusy
+check "nothing is left of what was refused" bash -c "$NS; ! nsctl link show | grep eth3"
+
+# ---- who and how many
+"$NSCTL" monitor >"$TMP/monitor" 2>&1 & PIDS+=($!)
+sleep 0.3
+nsctl addr add 10.10.9.2/24 dev eth0; nsctl route add 10.66.0.0/16 via 10.10.0.9; nsctl addr del 10.10.9.2/24 dev eth0
+check "monitor sees addresses and routes come and go" wait_for 5 bash -c "grep -q '10.10.9.2' '$TMP/monitor' && grep -q '10.66.0.0/16' '$TMP/monitor' && grep -qi 'deleted' '$TMP/monitor'"
+refuse "a stranger is refused" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" show version
+check "forty clients at once, each with its answer" bash -c "$NS; for i in \$(seq 40); do nsctl show counters all >'$TMP/c'.\$i & done; wait; ! grep -L IpInReceives '$TMP'/c.* | grep ."
+check "a second netstackd is told that the socket is taken" says "another netstackd" in_ns h "$NETSTACKD" -f -c /dev/null --control "$NETSTACKD_CONTROL"
+echo 'link add eth0 type tap host-name tap9' >"$TMP/9.conf"
+check "without privileges, and it says what is missing" says "as root" in_ns h setpriv --reuid=2 --regid=2 --clear-groups --inh-caps=-all "$NETSTACKD" -f -c "$TMP/9.conf" --control /tmp/"$TAG".sock
+check "a file that is not there" says "No such file" "$NETSTACKD" -f -c /nowhere.conf
+check "wrong words: status 2" bash -c "'$NETSTACKD' --workers 0; [ \$? -eq 2 ] && '$NETSTACKD' extra; [ \$? -eq 2 ]"
+check "-n says that a file is good" "$NETSTACKD" -n -c "$TMP/netstackd.conf"
+
+# ---- the end
+kill "$TALK" 2>/dev/null
+check "it ends with status 0 when told to" stop_daemon
+check "its TAP and its socket are gone" bash -c "! ip netns exec $H ip link show tap0 && ! test -e '$NETSTACKD_CONTROL'"
+printf '%s\ncontrol group daemon\n' "$CONF" >"$TMP/2.conf"
+daemon h <"$TMP/2.conf"
+check "with a control group, its members may" setpriv --reuid=2 --regid=1 --clear-groups "$NSCTL" link set eth0 mtu 1300
+refuse "and others may not" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" show version
+HELPER=$(helper)
+kill -KILL "$DAEMON_PID"; wait "$DAEMON_PID" 2>/dev/null; DAEMON_PID=
+check "killed: the helper takes the socket away and ends, the TAP is gone" wait_for 5 bash -c "! test -e '$NETSTACKD_CONTROL' && ! kill -0 $HELPER && ! ip netns exec $H ip link show tap0"
+check "in the background: the parent returns when it is ready" in_ns h "$NETSTACKD" -c "$TMP/2.conf" --control "$NETSTACKD_CONTROL" --workers "$WORKERS"
+DAEMON_PID=$("$NSCTL" -j show version | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["pid"])')
+check "and it answers" in_ns h ping -q -c 2 -i 0.05 -W 2 10.10.0.2
+kill "$DAEMON_PID"
+check "it ends" wait_for 5 bash -c "! kill -0 $DAEMON_PID"
+DAEMON_PID=
+plan_end
