@@ -85,7 +85,10 @@ static void chargen_fill(void *arg, void *data, size_t len)
 
 			if (n > len)
 				n = len;
-			memcpy(p, ring + line + col, n);
+			if (n == CHARGEN_LINE) /* of a length that the compiler knows: a few vector moves */
+				memcpy(p, ring + line, CHARGEN_LINE);
+			else
+				memcpy(p, ring + line + col, n);
 			p += n;
 			len -= n;
 			col += (unsigned)n;
