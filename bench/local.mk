@@ -1,6 +1,9 @@
 # What is measured, and how (README.md): bench/run does it. A benchmark never fails a test run; "make bench" builds the programs and takes the figures.
+noinst_PROGRAMS += bench/fib
 noinst_PROGRAMS += bench/icount bench/limit/flood bench/limit/responder bench/limit/tapcopy bench/limit/tcpbulk
 
+bench_fib_SOURCES = %reldir%/fib.c
+bench_fib_LDADD = libnetstack.la
 bench_icount_SOURCES = %reldir%/icount.c
 bench_icount_LDADD = libnetstack.la
 bench_limit_flood_SOURCES = %reldir%/limit/flood.c %reldir%/limit/util.h

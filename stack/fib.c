@@ -3,8 +3,8 @@
  * fib.c: reading the routing tables: longest prefix match, the rules of today (local, main, default), address types and source selection. RFC 1812 section
  * 5.2.4.3 (longest match, TOS, metric), RFC 1122 section 3.3.1 and 3.3.4.3 (choice of a source address).
  *
- * Everything here is pure and reads the snapshot only. Way down: remember the nodes passed (their heads are in the cache then); way back up: the first leaf
- * that the key accepts. Mostly that is the deepest, so the way up is short.
+ * Everything here is pure and reads the snapshot only. On the way down the nodes that have a leaf for the key are
+ * remembered; then the first of them whose leaf is accepted, from the deepest up, is the answer. Mostly that is the deepest.
  */
 #include "fib.h"
 
@@ -54,62 +54,80 @@ static inline const struct fib_info *leaf_pick(fib_leaf leaf, const struct flowi
 	return NULL;
 }
 
+/* Where bit stands among the set bits of map, of which it is one: counts those up to it. hw: see fib_popcount_by. */
+static inline __attribute__((always_inline)) unsigned rank_of(uint64_t map, unsigned bit, bool hw) { return fib_popcount_by(map << (63 - bit), hw) - 1; }
+
+struct match { /* a node with a leaf for the key */
+	const struct fib_node *node;
+	unsigned               chunk, off; /* off: first bit of the node */
+};
+
+static inline __attribute__((always_inline)) const struct fib_info *match_pick(const struct match *m, const struct flowi *fl, uint8_t scope, bool hw,
+									       unsigned *plen)
+{
+	const struct fib_node *node = m->node;
+	const struct fib_info *fi;
+
+	if (node->full >> m->chunk & 1) {
+		fi = leaf_pick((fib_leaf)node->slot[node->nchild + rank_of(node->full, m->chunk, hw)], fl, scope);
+		if (fi) {
+			*plen = m->off + FIB_STRIDE;
+			return fi;
+		}
+	}
+	for (uint64_t map = node->part & fib_part_mask(m->chunk); map;) {
+		unsigned b = 63u - (unsigned)__builtin_clzll(map);
+
+		fi = leaf_pick((fib_leaf)node->slot[node->nchild + node->nfull + rank_of(node->part, b, hw)], fl, scope);
+		if (fi) {
+			*plen = m->off + (31u - (unsigned)__builtin_clz(b));
+			return fi;
+		}
+		map ^= UINT64_C(1) << b;
+	}
+	return NULL;
+}
+
 /* bits: how many the family has, a constant in both callers so that IPv4 works on one word. */
 static inline __attribute__((always_inline)) const struct fib_info *tree_lookup(const struct fib_tree *tree, fib_key key, unsigned bits,
-										const struct flowi *fl, uint8_t scope, unsigned *plen)
+										const struct flowi *fl, uint8_t scope, bool hw, unsigned *plen)
 {
-	const struct fib_node *path[FIB_MAX_LEVELS], *node = tree->root;
-	const struct fib_info *fi;
-	uint64_t key32 = (uint64_t)(key >> 64); /* IPv4: the whole key */
+	const struct fib_node *node = tree->root;
+	uint64_t left = (uint64_t)(key >> 64); /* IPv4: what is left of the key, moved to the top */
+	struct match match[FIB_MAX_LEVELS];
 	unsigned n = 0;
 
-#define CHUNK(i) (bits == 32 ? (unsigned)(key32 << FIB_STRIDE * (i) >> 58) : fib_chunk(key, (i)))
-	while (node) {
-		unsigned c = CHUNK(n);
+	for (unsigned off = 0; node; off += FIB_STRIDE) {
+		unsigned c = bits == 32 ? (unsigned)(left >> 58) : fib_chunk(key, off / FIB_STRIDE);
 
-		path[n++] = node;
+		if ((node->full >> c & 1) || (node->part && (node->part & fib_part_mask(c))))
+			match[n++] = (struct match){ node, c, off };
 		if (!(node->child >> c & 1))
 			break;
-		node = node->slot[fib_child_slot(node, c)];
+		node = node->slot[rank_of(node->child, c, hw)];
+		left <<= FIB_STRIDE;
 	}
 	while (n--) {
-		unsigned c = CHUNK(n);
-		uint64_t m;
+		const struct fib_info *fi = match_pick(&match[n], fl, scope, hw, plen);
 
-		node = path[n];
-		if (node->full >> c & 1) {
-			fi = leaf_pick((fib_leaf)node->slot[fib_full_slot(node, c)], fl, scope);
-			if (fi) {
-				*plen = (n + 1) * FIB_STRIDE;
-				return fi;
-			}
-		}
-		for (m = node->part & fib_part_mask(c); m;) {
-			unsigned b = 63u - (unsigned)__builtin_clzll(m);
-
-			fi = leaf_pick((fib_leaf)node->slot[fib_part_slot(node, b)], fl, scope);
-			if (fi) {
-				*plen = n * FIB_STRIDE + (31u - (unsigned)__builtin_clz(b));
-				return fi;
-			}
-			m ^= UINT64_C(1) << b;
-		}
+		if (fi)
+			return fi;
 	}
-#undef CHUNK
 	*plen = 0;
 	return tree->dflt ? leaf_pick(tree->dflt, fl, scope) : NULL;
 }
 
 /* -EAGAIN: nothing here, or a throw route: go on with the next rule. */
-static inline __attribute__((always_inline)) int table_lookup(const struct fib_table *table, const struct flowi *fl, uint8_t scope, struct fib_result *ret)
+static inline __attribute__((always_inline)) int table_lookup(const struct fib_table *table, const struct flowi *fl, uint8_t scope, bool hw,
+								struct fib_result *ret)
 {
 	const struct fib_info *fi;
 	unsigned plen;
 
 	if (__builtin_expect(fl->daddr.family == AF_INET6, 0))
-		fi = tree_lookup(&table->v6, fib_key_of(&fl->daddr), 128, fl, scope, &plen);
+		fi = tree_lookup(&table->v6, fib_key_of(&fl->daddr), 128, fl, scope, hw, &plen);
 	else
-		fi = tree_lookup(&table->v4, (fib_key)be32_to_cpu(fl->daddr.v4) << 96, 32, fl, scope, &plen);
+		fi = tree_lookup(&table->v4, (fib_key)be32_to_cpu(fl->daddr.v4) << 96, 32, fl, scope, hw, &plen);
 	if (!fi)
 		return -EAGAIN;
 	switch (fi->nh.type) {
@@ -127,25 +145,53 @@ static inline __attribute__((always_inline)) int table_lookup(const struct fib_t
 	return 0;
 }
 
+static inline bool maybe_local(const struct net_snapshot *snap, const struct ipaddr *addr)
+{
+	return !snap->local_filter || addr->family != AF_INET || fib_filter_maybe(snap->local_filter, be32_to_cpu(addr->v4));
+}
+
+static inline __attribute__((always_inline)) int rules_lookup(const struct net_snapshot *snap, const struct flowi *fl, bool hw, struct fib_result *ret)
+{
+	int err = -EAGAIN;
+
+	if (maybe_local(snap, &fl->daddr))
+		err = table_lookup(snap->local, fl, 0, hw, ret);
+	if (err == -EAGAIN)
+		err = table_lookup(snap->main, fl, 0, hw, ret);
+	if (err == -EAGAIN && snap->deflt->nroutes)
+		err = table_lookup(snap->deflt, fl, 0, hw, ret);
+	return err == -EAGAIN ? -ENETUNREACH : err;
+}
+
+__attribute__((noinline)) static int rules_lookup_plain(const struct net_snapshot *snap, const struct flowi *fl, struct fib_result *ret)
+{
+	return rules_lookup(snap, fl, false, ret);
+}
+
+#ifdef __x86_64__
+__attribute__((target("popcnt"), noinline)) static int rules_lookup_popcnt(const struct net_snapshot *snap, const struct flowi *fl, struct fib_result *ret)
+{
+	return rules_lookup(snap, fl, true, ret);
+}
+#endif
+
 int fib_lookup(const struct net_snapshot *snap, const struct flowi *fl, struct fib_result *ret)
 {
-	int err = table_lookup(snap->local, fl, 0, ret);
-
-	if (err == -EAGAIN)
-		err = table_lookup(snap->main, fl, 0, ret);
-	if (err == -EAGAIN && snap->deflt->nroutes)
-		err = table_lookup(snap->deflt, fl, 0, ret);
-	return err == -EAGAIN ? -ENETUNREACH : err;
+#ifdef __x86_64__
+	if (__builtin_expect(__builtin_cpu_supports("popcnt") != 0, 1))
+		return rules_lookup_popcnt(snap, fl, ret);
+#endif
+	return rules_lookup_plain(snap, fl, ret);
 }
 
 int fib_table_lookup(const struct fib_table *table, const struct flowi *fl, uint8_t scope, struct fib_result *ret)
 {
-	return table_lookup(table, fl, scope, ret);
+	return table_lookup(table, fl, scope, false, ret);
 }
 
 uint8_t inet_addr_type(const struct net_snapshot *snap, const struct ipaddr *addr)
 {
-	struct flowi fl = { .daddr = *addr };
+	struct flowi fl;
 	struct fib_result res;
 
 	if (addr->family == AF_INET) {
@@ -158,7 +204,11 @@ uint8_t inet_addr_type(const struct net_snapshot *snap, const struct ipaddr *add
 	} else if (addr->b[0] == 0xff) {
 		return RTN_MULTICAST;
 	}
-	return table_lookup(snap->local, &fl, 0, &res) ? RTN_UNICAST : res.type;
+	if (!maybe_local(snap, addr))
+		return RTN_UNICAST;
+	memset(&fl, 0, sizeof(fl));
+	fl.daddr = *addr;
+	return table_lookup(snap->local, &fl, 0, false, &res) ? RTN_UNICAST : res.type;
 }
 
 static bool same_network(const struct ipprefix *net, const struct ipaddr *addr)

@@ -17,7 +17,7 @@
  * of epoch E has epoch E or later. Undoing frees what is younger than the savepoint and takes back the end of the log.
  * Readers are the shards: they only follow pointers from the roots in a snapshot. All writing is done by the thread that owns the struct netcfg.
  *
- * Files: fib.c reads (lookups), fib_trie.c changes the tree, fib_info.c interns, fib_mem.c allocates, retires, undoes and frees.
+ * Files: fib.c reads (lookups), fib_filter.c says no quickly, fib_trie.c changes the tree, fib_info.c interns, fib_mem.c allocates, retires, undoes and frees.
  * Not done: next hops as groups (multipath), merging of the tables local and main, path compression of the long chains that sparse IPv6 tables would have.
  */
 #ifndef STACK_FIB_H
@@ -66,6 +66,30 @@ struct fib_table {
 	struct fib_tree v4, v6;
 };
 
+/*
+ * Most destinations of a router, and most peers of a host, are not its own addresses, and to find that out in the table local costs as much as the way
+ * through main. A filter of one bit an address says so at once: false is certain, true means "look". Made with the snapshot, when local has changed.
+ */
+#define FIB_FILTER_PREFIXES 4
+struct fib_filter {
+	unsigned refs; /* snapshots that have it; the control thread's */
+	uint8_t  shift; /* 32 minus the bits of a place */
+	uint8_t  nprefixes;
+	struct { uint32_t net, mask; } prefix[FIB_FILTER_PREFIXES]; /* host order: those that are shorter than an address (127.0.0.0/8) */
+	uint64_t bits[];
+};
+
+/* a: IPv4, host order */
+static inline bool fib_filter_maybe(const struct fib_filter *f, uint32_t a)
+{
+	uint32_t at = a * 0x9e3779b1u >> f->shift;
+
+	for (unsigned i = 0; i < f->nprefixes; i++)
+		if ((a & f->prefix[i].mask) == f->prefix[i].net)
+			return true;
+	return f->bits[at >> 6] >> (at & 63) & 1;
+}
+
 enum fib_kind { FIB_OBJ_NODE, FIB_OBJ_LIST, FIB_OBJ_INFO };
 
 struct fib_retired {
@@ -103,17 +127,17 @@ static inline const struct fib_info *fib_leaf_get(fib_leaf leaf, uint32_t i)
 	return leaf & 1 ? ((const struct fib_list *)(leaf & ~(uintptr_t)1))->fi[i] : (const struct fib_info *)leaf;
 }
 
-static inline unsigned fib_popcount(uint64_t v)
+/* hw: a constant; true in functions that are compiled for processors with a popcnt instruction (all of x86-64 but its first years). */
+static inline __attribute__((always_inline)) unsigned fib_popcount_by(uint64_t v, bool hw)
 {
-#ifdef __POPCNT__
-	return (unsigned)__builtin_popcountll(v);
-#else
+	if (hw)
+		return (unsigned)__builtin_popcountll(v);
 	v -= v >> 1 & UINT64_C(0x5555555555555555);
 	v = (v & UINT64_C(0x3333333333333333)) + (v >> 2 & UINT64_C(0x3333333333333333));
 	v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
 	return (unsigned)(v * UINT64_C(0x0101010101010101) >> 56);
-#endif
 }
+static inline unsigned fib_popcount(uint64_t v) { return fib_popcount_by(v, false); }
 static inline uint64_t fib_below(unsigned bit) { return (UINT64_C(1) << bit) - 1; }
 static inline unsigned fib_child_slot(const struct fib_node *n, unsigned c) { return fib_popcount(n->child & fib_below(c)); }
 static inline unsigned fib_full_slot(const struct fib_node *n, unsigned c) { return n->nchild + fib_popcount(n->full & fib_below(c)); }
@@ -137,6 +161,10 @@ struct ipaddr fib_key_addr(fib_key key, uint16_t family);
 
 /* fib.c. One table, without the rules; scope: routes of a wider one (a lower number) do not count, 0: all do. As fib_lookup, and -EAGAIN: go on. */
 int fib_table_lookup(const struct fib_table *table, const struct flowi *fl, uint8_t scope, struct fib_result *ret);
+
+/* fib_filter.c. A filter for the IPv4 routes of a table, to be freed with free(). 0; *ret is NULL when the table is not of a kind for which it would serve.
+ * -ENOMEM. */
+int fib_filter_new(struct fib_mem *mem, const struct fib_table *table, struct fib_filter **ret);
 
 /* fib_trie.c. len 0 to 128 (bits of key beyond it must be zero). */
 fib_leaf fib_tree_get(const struct fib_tree *tree, fib_key key, unsigned len); /* exactly this prefix; 0: none */

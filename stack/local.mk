@@ -32,6 +32,7 @@ libnetstack_la_SOURCES += %reldir%/epoll.c
 libnetstack_la_SOURCES += %reldir%/eth.c
 libnetstack_la_SOURCES += %reldir%/fib.c
 libnetstack_la_SOURCES += %reldir%/fib.h
+libnetstack_la_SOURCES += %reldir%/fib_filter.c
 libnetstack_la_SOURCES += %reldir%/fib_info.c
 libnetstack_la_SOURCES += %reldir%/fib_mem.c
 libnetstack_la_SOURCES += %reldir%/fib_trie.c

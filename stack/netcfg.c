@@ -254,6 +254,8 @@ static void snap_free(struct snap *snap)
 		free(snap->links);
 	if (!--snap->neighs->refs)
 		free(snap->neighs);
+	if (snap->filter && !--snap->filter->refs)
+		free(snap->filter);
 	free(snap);
 }
 
@@ -316,6 +318,19 @@ static struct snap_neighs *neighs_block(struct netcfg *cfg)
 	return b;
 }
 
+/* The filter of the snapshot before serves again while local is the same; a persistent tree is the same when its root is. */
+static int filter_block(struct netcfg *cfg, const struct snap *prev, struct fib_filter **ret)
+{
+	const struct fib_tree *now = &cfg->tables[CFG_LOCAL]->v4, *then = prev ? &prev->tables[CFG_LOCAL].v4 : NULL;
+
+	if (!then || then->root != now->root || then->dflt != now->dflt)
+		return fib_filter_new(&cfg->mem, cfg->tables[CFG_LOCAL], ret);
+	*ret = prev->filter;
+	if (prev->filter)
+		prev->filter->refs++;
+	return 0;
+}
+
 const struct net_snapshot *netcfg_commit(struct netcfg *cfg)
 {
 	struct snap *snap, *prev = cfg->newest;
@@ -334,6 +349,8 @@ const struct net_snapshot *netcfg_commit(struct netcfg *cfg)
 	snap->neighs = prev && !cfg->neighs_dirty ? prev->neighs : neighs_block(cfg);
 	if (!snap->neighs)
 		goto err_links;
+	if (filter_block(cfg, prev, &snap->filter))
+		goto err_neighs;
 	if (prev && snap->links == prev->links)
 		snap->links->refs++;
 	if (prev && snap->neighs == prev->neighs)
@@ -346,12 +363,16 @@ const struct net_snapshot *netcfg_commit(struct netcfg *cfg)
 	snap->s.local = &snap->tables[CFG_LOCAL];
 	snap->s.main = &snap->tables[CFG_MAIN];
 	snap->s.deflt = &snap->tables[CFG_DEFAULT];
+	snap->s.local_filter = snap->filter;
 	snap->s.priv = snap;
 	fib_publish(&cfg->mem);
 	*(prev ? &prev->next : &cfg->oldest) = snap;
 	cfg->newest = snap;
 	cfg->dirty = cfg->links_dirty = cfg->neighs_dirty = false;
 	return &snap->s;
+err_neighs:
+	if (!prev || snap->neighs != prev->neighs)
+		free(snap->neighs);
 err_links:
 	if (!prev || snap->links != prev->links)
 		free(snap->links);

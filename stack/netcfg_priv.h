@@ -28,6 +28,7 @@ struct snap {
 	struct fib_table    tables[3];
 	struct snap_links  *links;
 	struct snap_neighs *neighs;
+	struct fib_filter  *filter; /* NULL: none */
 	struct snap        *next; /* the next newer one */
 };
 

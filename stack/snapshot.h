@@ -9,6 +9,7 @@
 #include <netstack/netcfg.h>
 
 struct fib_table; /* persistent trie of one table; fib.h */
+struct fib_filter; /* what is surely not in a table; fib.h */
 
 struct snap_link {
 	struct link_conf        conf;
@@ -25,6 +26,7 @@ struct net_snapshot {
 	unsigned                nneighs;
 	/* Rules of today: local (0), main (32766), default (32767), in that order; rules come with policy routing. */
 	const struct fib_table *local, *main, *deflt;
+	const struct fib_filter *local_filter; /* of local; NULL: none */
 	const void             *priv; /* netcfg's */
 };
 

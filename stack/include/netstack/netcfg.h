@@ -76,7 +76,7 @@ struct route_conf {
 	struct ipaddr   prefsrc; /* AF_UNSPEC: chosen by the device and scope */
 	int             ifindex; /* 0: from the gateway (only when adding), or a type that needs no device */
 	uint32_t        metric; /* RTA_PRIORITY; lower wins */
-	uint32_t        table; /* RT_TABLE_*, 0 means main */
+	uint32_t        table; /* RT_TABLE_*, 0 means main; local for the types local, broadcast and anycast */
 	uint32_t        mtu; /* 0: the device's */
 	uint32_t        advmss; /* 0: from the MTU */
 	uint8_t         type; /* RTN_*, 0 means unicast */
@@ -96,7 +96,8 @@ struct netcfg *netcfg_new(void); /* with lo (127.0.0.1/8) present and up, sysctl
 void netcfg_free(struct netcfg *cfg); /* after every stack that uses it */
 /* Every call returns 0 or -errno; err may be NULL. -EEXIST, -ENOENT / -ENODEV / -ESRCH, -EINVAL, -ENETUNREACH, -ENOMEM as rtnetlink does. */
 
-/* params: name, type; mtu, txqlen, queues 0 for the default; addr all zero for a locally administered one made from seed. */
+/* params: name, type; mtu, txqlen, queues 0 for the default; addr all zero for a locally administered one made from seed; flags that can be set
+ * (NS_IFF_UP ...), features, host_*. A new link has carrier. -EEXIST, -EINVAL (name, MTU, queues), -EADDRNOTAVAIL (MAC address), -EOPNOTSUPP (a second loopback). */
 int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t seed, int *ret_ifindex, struct netcfg_err *err);
 int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err); /* its addresses, routes, neighbours too */
 /* Replaces flags, mtu, txqlen, addr, features, host_*; name, type and queues stay. */
@@ -105,21 +106,26 @@ int netcfg_link_set_carrier(struct netcfg *cfg, int ifindex, bool carrier);
 const struct link_conf *netcfg_link_by_name(const struct netcfg *cfg, const char *name); /* NULL: none; valid until the next change */
 const struct link_conf *netcfg_link_by_index(const struct netcfg *cfg, int ifindex);
 
+/* secondary is found out here; label empty: the link's name; scope 0 for 127.0.0.0/8 becomes host. replace: an address that is there gets this broadcast and label.
+ * -EEXIST, -ENODEV, -EINVAL. */
 int netcfg_addr_add(struct netcfg *cfg, const struct addr_conf *addr, bool replace, struct netcfg_err *err);
+/* By address, length and, if not empty, label. Secondaries of its network go with a primary one. -EADDRNOTAVAIL: not there. */
 int netcfg_addr_del(struct netcfg *cfg, const struct addr_conf *addr, struct netcfg_err *err);
 int netcfg_addr_flush(struct netcfg *cfg, int ifindex);
 
+/* -EEXIST (destination, TOS and metric are taken), -ENETUNREACH (the gateway is not on a link), -ENETDOWN, -ENODEV, -EINVAL. */
 int netcfg_route_add(struct netcfg *cfg, const struct route_conf *route, bool replace, struct netcfg_err *err);
-int netcfg_route_del(struct netcfg *cfg, const struct route_conf *route, struct netcfg_err *err); /* fields that are 0 match any */
-int netcfg_route_flush(struct netcfg *cfg, uint32_t table, int ifindex /* 0: any */);
+int netcfg_route_del(struct netcfg *cfg, const struct route_conf *route, struct netcfg_err *err); /* the first match; fields that are 0 match any, but tos; -ESRCH */
+int netcfg_route_flush(struct netcfg *cfg, uint32_t table /* 0: main */, int ifindex /* 0: any */);
 
 int netcfg_neigh_add(struct netcfg *cfg, const struct neigh_conf *neigh, bool replace, struct netcfg_err *err);
 int netcfg_neigh_del(struct netcfg *cfg, int ifindex, const struct ipaddr *addr); /* 0 or -ENOENT: not a permanent one */
 
-/* name as "net.ipv4.ip_forward" (dots or slashes). value is text, checked against the type and range of the table. */
+/* name as "net.ipv4.ip_forward" (dots or slashes). value is text, checked against the type and range of the table; several numbers for ip_local_port_range,
+ * tcp_rmem and tcp_wmem. 0, -ENOENT (no such name) or -EINVAL. */
 int netcfg_sysctl_set(struct netcfg *cfg, const char *name, const char *value, struct netcfg_err *err);
 int netcfg_sysctl_get(const struct netcfg *cfg, const char *name, char *buf, size_t size); /* length, or -ENOENT */
-/* Every name with its value and default, sorted by name. changed: differs from the default. */
+/* Every name with its value, sorted by name. changed: differs from the default; for a link's own: from net.ipv4.conf.default's. -ENOMEM. */
 int netcfg_sysctl_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const char *name, const char *value, bool changed, const char *help), void *arg);
 
 /* fn is called in a stable order until it returns non-zero, which is returned. */
