@@ -9,7 +9,9 @@ DRILL_TESTS += %reldir%/test_ip_input
 DRILL_TESTS += %reldir%/test_ip_options
 DRILL_TESTS += %reldir%/test_loopback
 DRILL_TESTS += %reldir%/test_neigh
-DRILL_TESTS += %reldir%/test_tcp
+DRILL_TESTS += %reldir%/test_tcp_close
+DRILL_TESTS += %reldir%/test_tcp_open
+DRILL_TESTS += %reldir%/test_tcp_options
 DRILL_TESTS += %reldir%/test_udp
 
 if HAVE_CRITERION
@@ -18,3 +20,4 @@ TESTS += $(DRILL_TESTS)
 endif
 
 EXTRA_DIST += %reldir%/COVERAGE.md
+EXTRA_DIST += %reldir%/tcp_rows.h
