@@ -402,11 +402,6 @@ static json_t *softnet_records(const struct gather *g)
 	return list;
 }
 
-bool counter_is_setting(enum net_mib m)
-{
-	return m == MIB_Ip_Forwarding || m == MIB_Ip_DefaultTTL || m == MIB_Tcp_RtoAlgorithm || m == MIB_Tcp_RtoMin || m == MIB_Tcp_RtoMax || m == MIB_Tcp_MaxConn;
-}
-
 static json_t *counters_records(const struct gather *g, const struct show *show)
 {
 	json_t *list = json_array();
@@ -417,7 +412,7 @@ static json_t *counters_records(const struct gather *g, const struct show *show)
 		json_t *r;
 
 		for (unsigned i = 0; i < g->n; i++)
-			n = counter_is_setting(m) ? slot_totals(g, i)->mib[m] : n + slot_totals(g, i)->mib[m];
+			n += slot_totals(g, i)->mib[m];
 		snprintf(name, sizeof(name), "%s%s", net_mib_group(m), net_mib_name(m));
 		if ((!n && !show->all && !show->name[0]) || strncasecmp(name, show->name, strlen(show->name)) != 0)
 			continue;

@@ -136,7 +136,7 @@ static void add_part(struct page_data *p, const struct page_part *part, unsigned
 	p->services[cpu] = t->services;
 	p->pools[cpu] = t->pool;
 	for (unsigned i = 0; i < NET_MIB_MAX; i++)
-		p->mib[i] = counter_is_setting(i) ? t->mib[i] : p->mib[i] + t->mib[i];
+		p->mib[i] += t->mib[i];
 	for (unsigned i = 0; i < SKB_DROP_MAX; i++)
 		p->drops[i] += t->drops[i];
 	for (unsigned i = 0; i < 16; i++)

@@ -262,12 +262,12 @@ int stack_neigh_foreach(struct stack *stack, int (*fn)(void *arg, const struct n
 }
 
 /* Gauges that are the same everywhere come from shard 0 alone, since the caller adds the shards up. RFC 4293 ipForwarding: 1 yes, 2 no; RFC 4022
- * tcpRtoAlgorithm: 4 is Van Jacobson's, times in milliseconds, tcpMaxConn: -1, no fixed limit. */
+ * tcpRtoAlgorithm: 1 is other, as Linux says, times in milliseconds, tcpMaxConn: -1, no fixed limit. */
 static void mib_add_gauges(const struct stack *stack, uint64_t *sums)
 {
 	sums[MIB_Ip_Forwarding] += stack->sysctl->ip_forward ? 1 : 2;
 	sums[MIB_Ip_DefaultTTL] += (uint64_t)stack->sysctl->ip_default_ttl;
-	sums[MIB_Tcp_RtoAlgorithm] += 4;
+	sums[MIB_Tcp_RtoAlgorithm] += 1;
 	sums[MIB_Tcp_RtoMin] += 200;
 	sums[MIB_Tcp_RtoMax] += 120000;
 	sums[MIB_Tcp_MaxConn] = (uint64_t)INT64_C(-1);

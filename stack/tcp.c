@@ -621,10 +621,6 @@ int tcp_init(struct stack *stack)
 	st->reqs.size = sizeof(struct tcp_req);
 	st->tws.size = sizeof(struct tcp_tw);
 	stack->tcp = st;
-	stack->mib[MIB_Tcp_RtoAlgorithm] = 1; /* RFC 4022: other; as Linux says */
-	stack->mib[MIB_Tcp_RtoMin] = TCP_RTO_MIN / NSEC_PER_MSEC;
-	stack->mib[MIB_Tcp_RtoMax] = TCP_RTO_MAX / NSEC_PER_MSEC;
-	stack->mib[MIB_Tcp_MaxConn] = UINT64_MAX;
 	return 0;
 }
 
