@@ -8,8 +8,10 @@
 #include "monitor.h"
 
 #include "daemon.h"
+#include "log.h"
 #include "show.h"
 
+#include <arpa/inet.h>
 #include <linux/neighbour.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,17 @@ struct event_job {
 	struct worker     *worker;
 	struct stack_event event;
 };
+
+/* Somebody else has an address of ours: for the log, whether anybody monitors or not. */
+static void log_conflict(const struct link_conf *link, const struct stack_event *ev)
+{
+	const uint8_t *m = ev->lladdr.b;
+	char addr[INET6_ADDRSTRLEN] = "?";
+
+	inet_ntop(ev->addr.family, ev->addr.b, addr, sizeof(addr));
+	log_link(LOG_WARNING, link ? link->name : "", "%s: %s is also claimed by %02x:%02x:%02x:%02x:%02x:%02x: give one of the two another address",
+		 link ? link->name : "?", addr, m[0], m[1], m[2], m[3], m[4], m[5]);
+}
 
 static void event_run(struct job *job, void *owner)
 {
@@ -34,6 +47,11 @@ static void event_run(struct job *job, void *owner)
 	atomic_fetch_sub(&ej->worker->events_waiting, 1);
 	if (lost)
 		control_events_lost(d, lost);
+	if (ev->type == STACK_EV_ADDR_CONFLICT) {
+		log_conflict(link, ev);
+		free(ej);
+		return;
+	}
 	r = record_neigh(link ? link->name : "", &ev->addr, &ev->lladdr, ev->nud);
 	json_object_set_new(r, "what", json_string("neigh"));
 	json_object_set_new(r, "deleted", json_boolean(ev->type == STACK_EV_NEIGH_DEL));
@@ -46,7 +64,7 @@ void monitor_from_worker(struct worker *w, const struct stack_event *ev)
 {
 	struct event_job *ej;
 
-	if (ev->type != STACK_EV_NEIGH && ev->type != STACK_EV_NEIGH_DEL)
+	if (ev->type != STACK_EV_NEIGH && ev->type != STACK_EV_NEIGH_DEL && ev->type != STACK_EV_ADDR_CONFLICT)
 		return; /* the control thread has said so already */
 	if (ev->nud & NUD_PERMANENT)
 		return; /* likewise */

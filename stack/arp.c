@@ -159,7 +159,7 @@ static void arp_conflict(struct stack *stack, struct net_device *dev, be32 addr,
 		return;
 	as->told = true;
 	as->last_conflict = stack->now;
-	stack_notify(stack, &(struct stack_event){ .type = STACK_EV_ADDR, .ifindex = dev->ifindex, .addr = ipaddr_v4(addr), .lladdr = *who,
+	stack_notify(stack, &(struct stack_event){ .type = STACK_EV_ADDR_CONFLICT, .ifindex = dev->ifindex, .addr = ipaddr_v4(addr), .lladdr = *who,
 						   .carrier = dev->conf->carrier, .up = dev_up(dev) });
 }
 

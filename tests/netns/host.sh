@@ -31,6 +31,18 @@ check "ping with timestamps is answered" in_ns h ping -q -c 2 -i 0.1 -T tsandadd
 check "an address that is not ours is not answered" in_ns h bash -c '! ping -c 1 -W 1 10.10.0.3'
 check "netstackd pings nobody away: the neighbour table knows the host" bash -c "$(declare -f nsctl); NSCTL=$NSCTL; nsctl neigh show | grep -q '10\.10\.0\.1.*lladdr'"
 
+claim() {
+	in_ns h python3 - <<-'PY'
+		import socket
+		s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("tap0", 0x0806))
+		mac, us = bytes.fromhex("020000000099"), bytes([10, 10, 0, 2])
+		s.send(b"\xff" * 6 + mac + b"\x08\x06" + b"\0\1\x08\0\6\4\0\1" + mac + us + bytes(6) + us)
+	PY
+	sleep 0.5
+	grep -q '10\.10\.0\.2 is also claimed by 02:00:00:00:00:99' "$TMP/daemon.log"
+}
+check "another station's claim to our address is logged" claim
+
 ports=$(in_ns h timeout 280 nmap -sS -n -Pn -p- --min-rate 3000 --max-retries 3 -oG - 10.10.0.2 2>"$TMP/nmap.err" | grep -oE '[0-9]+/open/tcp' | cut -d/ -f1 | sort -n | paste -sd,)
 if [ "$ports" = 7,9,13,80 ]; then ok "nmap -sS -p- finds exactly the open ports"; else not_ok "nmap -sS -p- finds exactly the open ports: found '$ports'"; sed 's/^/# /' "$TMP/nmap.err" | tail -n 5; fi
 check "UDP to a closed port gets port unreachable" in_ns h python3 - <<-'PY'

@@ -117,7 +117,10 @@ int stack_neigh_delete(struct stack *stack, int ifindex, const struct ipaddr *ad
 void stack_neigh_flush(struct stack *stack, int ifindex /* 0: all */, ktime_t now);
 
 /* ---- events --------------------------------------------------------------------------------------------------- */
-enum stack_event_type { STACK_EV_LINK, STACK_EV_ADDR, STACK_EV_ROUTE, STACK_EV_NEIGH, STACK_EV_NEIGH_DEL, STACK_EV_PMTU };
+enum stack_event_type {
+	STACK_EV_LINK, STACK_EV_ADDR, STACK_EV_ROUTE, STACK_EV_NEIGH, STACK_EV_NEIGH_DEL, STACK_EV_PMTU,
+	STACK_EV_ADDR_CONFLICT, /* lladdr claims addr, which is ours (RFC 5227 2.4); at most one a second from a shard */
+};
 
 struct stack_event {
 	enum stack_event_type type;
