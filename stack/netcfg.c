@@ -337,7 +337,6 @@ const struct net_snapshot *netcfg_commit(struct netcfg *cfg)
 
 	if (prev && !cfg->dirty)
 		return &prev->s;
-	netcfg_end(cfg); /* what has been published cannot be taken back */
 	snap = fib_alloc(&cfg->mem, sizeof(*snap));
 	if (!snap)
 		return NULL;
@@ -365,6 +364,7 @@ const struct net_snapshot *netcfg_commit(struct netcfg *cfg)
 	snap->s.deflt = &snap->tables[CFG_DEFAULT];
 	snap->s.local_filter = snap->filter;
 	snap->s.priv = snap;
+	netcfg_end(cfg); /* what has been published cannot be taken back */
 	fib_publish(&cfg->mem);
 	*(prev ? &prev->next : &cfg->oldest) = snap;
 	cfg->newest = snap;

@@ -164,7 +164,7 @@ static const struct {
 	const char *body; /* behind the empty line; NULL: not looked at */
 	bool        closed;
 } requests[] = {
-	{ "ten bytes", "GET /bytes/3 HTTP/1.1\r\n" H "\r\n", "HTTP/1.1 200 OK", "", false },
+	{ "three bytes, the first of which is zero", "GET /bytes/3 HTTP/1.1\r\n" H "\r\n", "HTTP/1.1 200 OK", "", false },
 	{ "head", "HEAD /bytes/1099511627776 HTTP/1.1\r\n" H "\r\n", "HTTP/1.1 200 OK", "", false },
 	{ "too many", "GET /bytes/1099511627777 HTTP/1.1\r\n" H "\r\n", "HTTP/1.1 404 Not Found", NULL, false },
 	{ "not a number", "GET /bytes/1x HTTP/1.1\r\n" H "\r\n", "HTTP/1.1 404 Not Found", NULL, false },
@@ -240,6 +240,62 @@ Test(service, http_dripping_byte_by_byte_and_pipelined)
 		n++;
 	cr_assert_eq(n, 5, "%s", buf);
 	hang_up(b, s);
+	bench_free(b);
+}
+
+/* Requests in random order, cut at random places and sent without waiting: the answers are those of the same requests one by one. */
+Test(service, http_random_conversations)
+{
+	uint64_t seed = test_seed("http_random_conversations", 3);
+	char *single[sizeof(requests) / sizeof(requests[0])] = { NULL };
+	struct bench *b = bench_new();
+	unsigned nreq = 0, usable[32];
+
+	add(b, IPPROTO_TCP, 80, "http");
+	for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		struct socket *s;
+
+		if (requests[i].closed || !i) /* the first answer has zero bytes, which are no text */
+			continue;
+		s = dial(b, 80);
+		single[nreq] = calloc(1, 2048);
+		say(b, s, requests[i].say);
+		hear(b, s, single[nreq], 2048);
+		usable[nreq++] = i;
+		hang_up(b, s);
+	}
+	for (unsigned round = 0; round < 60; round++) {
+		char *text = calloc(1, 65536), *want = calloc(1, 65536), *got = calloc(1, 65536);
+		struct socket *s = dial(b, 80);
+		size_t len, at = 0;
+
+		for (unsigned n = 1 + test_random_below(&seed, 40); n; n--) {
+			unsigned i = test_random_below(&seed, nreq);
+
+			strcat(text, requests[usable[i]].say);
+			strcat(want, single[i]);
+		}
+		len = strlen(text);
+		while (at < len) {
+			size_t piece = 1 + test_random_below(&seed, test_random_below(&seed, 4) ? 700 : 10);
+
+			piece = piece < len - at ? piece : len - at;
+			host_touch(b->h, 0);
+			cr_assert_eq(ns_send(s, text + at, piece, MSG_NOSIGNAL), (ssize_t)piece);
+			at += piece;
+			if (test_random_below(&seed, 2))
+				run(b, NSEC_PER_MSEC);
+		}
+		run(b, 20 * NSEC_PER_MSEC);
+		cr_assert_not(hear(b, s, got, 65536));
+		cr_assert_str_eq(got, want, "round %u: got\n%s\nwanted\n%s", round, got, want);
+		hang_up(b, s);
+		free(text);
+		free(want);
+		free(got);
+	}
+	for (unsigned i = 0; i < nreq; i++)
+		free(single[i]);
 	bench_free(b);
 }
 
