@@ -123,10 +123,8 @@ void dev_apply(struct stack *stack, const struct net_snapshot *from, const struc
 		dev_point(dev, link);
 		if (was_up && !dev_up(dev))
 			dev_close(dev);
-		else if (dev->txq.qlen > dev->conf->txqlen && !dev->conf->carrier)
-			qdisc_purge(dev, SKB_DROP_NO_CARRIER);
-		if (!dev_running(dev) && skb_queue_empty(&dev->txq))
-			dev->tx_stopped = false;
+		else if (had_carrier && !dev->conf->carrier)
+			qdisc_purge(dev, SKB_DROP_NO_CARRIER); /* when the cable is back, old frames are of no use */
 		if (!old || was_up != dev_up(dev) || had_carrier != (dev->conf->carrier != 0))
 			dev_link_event(dev);
 	}

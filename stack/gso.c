@@ -7,6 +7,8 @@
  * section 6.1.2). The transport checksum is left to CHECKSUM_PARTIAL: the pseudo-header of the piece is put in.
  * The sender's charge (destructor) moves to the last piece, so that it is settled when all have been sent.
  *
+ * A packet that would become more than GSO_MAX_SEGS pieces is refused: no sender makes one, and its pieces would take a thousand times its memory.
+ *
  * Not done: IPv6, encapsulations.
  */
 #include "bug.h"
@@ -15,6 +17,8 @@
 #include "wire/wire.h"
 
 #include <errno.h>
+
+#define GSO_MAX_SEGS 2048 /* 64 KiB at the least MSS a peer may ask for (net.ipv4.tcp_min_snd_mss), with room to spare */
 
 struct gso_layout {
 	uint32_t net; /* offsets from data */
@@ -163,6 +167,8 @@ int skb_gso_segment(struct sk_buff *skb, struct sk_buff_head *segs)
 		return err;
 	cur.off = l.payload;
 	left = skb->len - l.payload;
+	if (left / skb->gso_size >= GSO_MAX_SEGS)
+		return -EINVAL;
 	do {
 		uint32_t n = left < skb->gso_size ? left : skb->gso_size;
 

@@ -162,15 +162,20 @@ uint64_t siphash13_2u64(const struct siphash_key *key, uint64_t a, uint64_t b)
 {
 	uint64_t v0 = key->k[0] ^ UINT64_C(0x736f6d6570736575), v1 = key->k[1] ^ UINT64_C(0x646f72616e646f6d);
 	uint64_t v2 = key->k[0] ^ UINT64_C(0x6c7967656e657261), v3 = key->k[1] ^ UINT64_C(0x7465646279746573);
-	const uint64_t words[3] = { a, b, UINT64_C(16) << 56 };
+	const uint64_t last = UINT64_C(16) << 56; /* the length, in the last word's high byte */
 
-	for (int i = 0; i < 3; i++) {
-		v3 ^= words[i];
-		SIPROUND(v0, v1, v2, v3);
-		v0 ^= words[i];
-	}
+	v3 ^= a;
+	SIPROUND(v0, v1, v2, v3);
+	v0 ^= a;
+	v3 ^= b;
+	SIPROUND(v0, v1, v2, v3);
+	v0 ^= b;
+	v3 ^= last;
+	SIPROUND(v0, v1, v2, v3);
+	v0 ^= last;
 	v2 ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		SIPROUND(v0, v1, v2, v3);
+	SIPROUND(v0, v1, v2, v3);
+	SIPROUND(v0, v1, v2, v3);
+	SIPROUND(v0, v1, v2, v3);
 	return v0 ^ v1 ^ v2 ^ v3;
 }

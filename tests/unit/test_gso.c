@@ -193,6 +193,25 @@ Test(gso, lies_are_refused)
 	}
 }
 
+Test(gso, a_thousandfold_is_refused)
+{
+	static const struct { uint16_t mss; int ret; } rows[] = { { 1, -EINVAL }, { 29, -EINVAL }, { 48, 0 } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct skb_pool *pool = skb_pool_new(0);
+		struct shape s = { true, true, 0, 0, 60000, 0, 60000, rows[i].mss };
+		struct sk_buff *skb = make(pool, &s);
+		struct sk_buff_head segs;
+
+		skb_queue_init(&segs);
+		cr_expect_eq(skb_gso_segment(skb, &segs), rows[i].ret, "mss %u", rows[i].mss);
+		if (rows[i].ret < 0)
+			consume_skb(skb);
+		skb_queue_purge(&segs, SKB_DROP_DEV_DOWN);
+		skb_pool_free(pool);
+	}
+}
+
 Test(gso, headers_cut_short)
 {
 	struct shape s = { true, true, 0, 12, 3000, 0, 3000, 1000 };

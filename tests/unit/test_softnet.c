@@ -445,6 +445,24 @@ Test(softnet, a_device_that_goes_down_loses_its_queue)
 	rig_free(r);
 }
 
+Test(softnet, a_pulled_cable_empties_the_queue)
+{
+	struct rig *r = rig_new(1);
+
+	r->full = true;
+	for (uint32_t i = 0; i < 5; i++)
+		send_one(r, 0, i);
+	link_flags(r, 0, true, false, 1000, 0);
+	apply(r);
+	cr_expect_eq(drops(r, SKB_DROP_NO_CARRIER), 5u);
+	r->full = false;
+	link_flags(r, 0, true, true, 1000, 0);
+	apply(r);
+	cr_expect_eq(send_one(r, 0, 7), 0);
+	cr_expect_eq(r->nsent, 1u);
+	rig_free(r);
+}
+
 /* A TCP packet of 3 segments with its checksum left open. */
 static int send_gso(struct rig *r, int i)
 {
