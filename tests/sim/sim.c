@@ -69,8 +69,13 @@ struct sim {
 
 static void failed(struct sim *s, const struct conn *c, const char *what, long v)
 {
+	struct sockaddr_in sa = { 0 };
+	socklen_t          len = sizeof(sa);
+
+	if (c && c->end[0].sock)
+		ns_getsockname(c->end[0].sock, (struct sockaddr *)&sa, &len);
 	if (!*s->error)
-		snprintf(s->error, sizeof(s->error), "connection %u, at %.6f s: %s (%ld); client sent %u/%u got %u/%u, server sent %u/%u got %u/%u", c ? c->id : 0,
+		snprintf(s->error, sizeof(s->error), "connection %u (port %u), at %.6f s: %s (%ld); client sent %u/%u got %u/%u, server sent %u/%u got %u/%u", c ? c->id : 0, ntohs(sa.sin_port),
 			 (double)(s->net.now - NSEC_PER_SEC) / 1e9, what, v, c ? c->end[0].tx : 0, c ? c->end[0].tx_len : 0, c ? c->end[0].rx : 0,
 			 c ? c->end[0].rx_len : 0, c ? c->end[1].tx : 0, c ? c->end[1].tx_len : 0, c ? c->end[1].rx : 0, c ? c->end[1].rx_len : 0);
 }
@@ -306,6 +311,10 @@ static void topology(struct sim *s)
 	s->server = net_add_host(&s->net, "server", s->ncpu);
 	for (unsigned i = 0; i < o->clients; i++)
 		s->client[i] = net_add_host(&s->net, names[i], s->ncpu);
+	/* Both ends close with data still under way. By default such a connection is given up after eight retransmissions, which a wire bad enough can eat. */
+	for (unsigned i = 0; i < s->net.nhosts; i++)
+		if (netcfg_sysctl_set(s->net.host[i].host->cfg, "net.ipv4.tcp_orphan_retries", "15", &err))
+			abort();
 	if (!o->router) {
 		net_join(&s->net, s->server, "10.0.0.2/24", s->client[0], "10.0.0.1/24", o->mtu, &o->model);
 		return;
@@ -360,6 +369,18 @@ static int count_sock(void *arg, const struct sock_info *info)
 
 	if (info->state != 10 /* TCP_LISTEN */)
 		failed(s, NULL, "an hour later a socket is left in state", info->state);
+	return 0;
+}
+
+/* What a failed run leaves behind. */
+static int show_sock(void *arg, const struct sock_info *info)
+{
+	const struct host_shard *sh = arg;
+
+	if (info->state != 10)
+		printf("#   %s/%u port %u peer %u state %u recvq %u sendq %u timer %u in %.3f s, %u retransmits; the shard is due in %.3f s\n", sh->host->name, sh->cpu,
+		       info->lport, info->rport, info->state, info->recvq, info->sendq, info->timer, (double)info->expires / 1e9, info->retrans,
+		       sh->next == KTIME_MAX ? -1.0 : (double)(sh->next - sh->host->now) / 1e9);
 	return 0;
 }
 
@@ -453,8 +474,15 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 	printf("# retransmitted %llu, timeouts %llu, fast %llu, loss probes %llu\n", (unsigned long long)sum(&s, MIB_Tcp_RetransSegs),
 	       (unsigned long long)sum(&s, MIB_TcpExt_TCPTimeouts), (unsigned long long)sum(&s, MIB_TcpExt_TCPFastRetrans),
 	       (unsigned long long)sum(&s, MIB_TcpExt_TCPLossProbes));
-	if (!ok)
+	if (!ok) {
 		printf("# %s\n", s.error);
+		for (unsigned i = 0; i < s.net.nhosts; i++)
+			for (unsigned k = 0; k < ncpu; k++) {
+				struct host_shard *sh = &s.net.host[i].host->shard[k];
+
+				stack_sock_foreach(sh->stack, show_sock, sh);
+			}
+	}
 	if (opt->verbose)
 		for (int r = 1; r < SKB_DROP_MAX; r++) {
 			uint64_t n = 0;
