@@ -38,7 +38,7 @@ check "20,000 ARP requests from made-up neighbours" hostile arpflood tap0 10.10.
 well "an ARP flood"
 check "the neighbour table stayed within its limit" bash -c "[ \$('$NSCTL' neigh show | wc -l) -le $((1100 * WORKERS)) ]"
 AFTER=$(rss)
-check "memory did not run away: $BEFORE kB before the floods, $AFTER kB after" test "$AFTER" -lt $((BEFORE + 60000))
+[ -n "${INSTRUMENTED:-}" ] || check "memory did not run away: $BEFORE kB before the floods, $AFTER kB after" test "$AFTER" -lt $((BEFORE + 60000))
 check "garbage, half requests and a gigabyte at the control socket" hostile control "$NETSTACKD_CONTROL"
 well "bad clients"
 

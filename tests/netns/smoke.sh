@@ -21,13 +21,13 @@ check "ping" in_ns h ping -q -c 3 -i 0.05 -W 2 10.10.0.2
 # ---- privileges and costs
 check "the daemon has no capability" test "$(field "$DAEMON_PID" CapEff)$(field "$DAEMON_PID" CapPrm)" = 00000000000000000000000000000000
 check "it is not root" test "$(field "$DAEMON_PID" Uid)" != 0
-check "it can gain nothing by exec, and a filter is on" test "$(field "$DAEMON_PID" NoNewPrivs)$(field "$DAEMON_PID" Seccomp)" = 12
-check "every thread has the filter" bash -c "! grep -L 'Seccomp:.*2' /proc/$DAEMON_PID/task/*/status | grep ."
+check "it can gain nothing by exec" test "$(field "$DAEMON_PID" NoNewPrivs)" = 1
+[ -n "${INSTRUMENTED:-}" ] || check "every thread has a system-call filter" bash -c "! grep -L 'Seccomp:.*2' /proc/$DAEMON_PID/task/*/status | grep ."
 check "the helper has CAP_NET_ADMIN and nothing else" test "$(field "$(helper)" CapEff)" = 0000000000001000
 switches() { cat /proc/"$1"/task/*/status /proc/"$(helper)"/status | awk '/^voluntary_ctxt/ { n += $2 } END { print n }'; }
 sleep 3
 A=$(switches "$DAEMON_PID"); sleep 5; B=$(switches "$DAEMON_PID")
-check "idle: $((B - A)) wake-ups in 5 seconds" test $((B - A)) -le $((5 * WORKERS))
+[ -n "${INSTRUMENTED:-}" ] || check "idle: $((B - A)) wake-ups in 5 seconds" test $((B - A)) -le $((5 * WORKERS))
 RSS=$(field "$DAEMON_PID" VmRSS)
 if [ "$WORKERS" -eq 1 ] && [ -z "${INSTRUMENTED:-}" ]; then check "idle: $RSS kB resident" test "$RSS" -le 10240; fi
 sed -n 's/.*ready in/# ready in/p' "$TMP/daemon.log"
@@ -81,6 +81,12 @@ in_ns h ip link del tap3
 check "a TAP deleted by the host: no carrier" wait_for 5 bash -c "$NS; nsctl link show eth2 | grep -q NO-CARRIER"
 check "the others go on" talking
 check "link del" nsctl link del eth2
+check "a link with offloads" bash -c "$NS; nsctl link add eth4 type tap host-name tap4 host-addr 10.14.0.1/24 offload on && nsctl link set eth4 up && nsctl addr add 10.14.0.2/24 dev eth4"
+check "frames of 64 KiB and partial checksums both ways: every byte is right" in_ns h timeout 60 python3 "$SRC/tests/netns/bytes.py" echo 10.14.0.2 7 20000000
+check "datagrams over it, too" in_ns h ping -q -c 3 -i 0.05 -s 9000 -W 2 10.14.0.2
+large() { nsctl -j link show eth4 | python3 -c 'import json, sys; s = json.load(sys.stdin)[0]["stats"]; sys.exit(s["rx"]["bytes"] < 3000 * s["rx"]["packets"] or s["tx"]["bytes"] < 3000 * s["tx"]["packets"])'; }
+check "they were large" large
+nsctl link del eth4
 says() { local want=$1; shift; "$@" >"$TMP/says" 2>&1 && return 1; cat "$TMP/says"; grep -q "$want" "$TMP/says"; }
 check "a name that is taken by another kind" says "not a TAP" nsctl link add eth3 type tap host-name lo
 check "a name that cannot be" says "a name" nsctl link add eth3 type tap host-name 'a/b'
@@ -104,6 +110,7 @@ check "forty clients at once, each with its answer" bash -c "$NS; for i in \$(se
 check "a second netstackd is told that the socket is taken" says "another netstackd" in_ns h "$NETSTACKD" -f -c /dev/null --control "$NETSTACKD_CONTROL"
 echo 'link add eth0 type tap host-name tap9' >"$TMP/9.conf"
 check "without privileges, and it says what is missing" says "as root" in_ns h setpriv --reuid=2 --regid=2 --clear-groups --inh-caps=-all "$NETSTACKD" -f -c "$TMP/9.conf" --control /tmp/"$TAG".sock
+check "without /dev/net/tun, and it says what is missing" says "modprobe tun" in_ns h unshare -m bash -c "mount -t tmpfs none /dev/net && exec '$NETSTACKD' -f -c '$TMP/9.conf' --control /tmp/$TAG.sock"
 check "a file that is not there" says "No such file" "$NETSTACKD" -f -c /nowhere.conf
 check "wrong words: status 2" bash -c "'$NETSTACKD' --workers 0; [ \$? -eq 2 ] && '$NETSTACKD' extra; [ \$? -eq 2 ]"
 check "-n says that a file is good" "$NETSTACKD" -n -c "$TMP/netstackd.conf"
