@@ -388,7 +388,8 @@ void tcp_store_ts_recent(struct tcp_sock *tp);
 bool tcp_paws_reject(const struct stack *stack, uint32_t ts_recent, ktime_t ts_recent_at, uint32_t tsval, bool rst);
 void tcp_ack_snd_check(struct tcp_sock *tp); /* data came: now, at the end of the batch, or later */
 void tcp_schedule_ack(struct tcp_sock *tp); /* at the end of the batch */
-void tcp_enter_quickack(struct tcp_sock *tp, unsigned max);
+void tcp_incr_quickack(struct tcp_sock *tp, unsigned max);
+void tcp_enter_quickack(struct tcp_sock *tp, unsigned max); /* also ends a conversation */
 void tcp_data_snd_check(struct tcp_sock *tp); /* an ACK may have opened the way for data, and freed send space */
 
 /* ---- tcp_data.c */

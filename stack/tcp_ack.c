@@ -332,9 +332,10 @@ static void try_undo_dsack(struct tcp_sock *tp)
 
 static void try_to_open(struct tcp_sock *tp)
 {
-	enum tcp_ca_state st = tp->sacked_out || tp->retrans_out || tp->undo_marker ? TCP_CA_Disorder : TCP_CA_Open;
+	bool left = any_retrans_left(tp);
+	enum tcp_ca_state st = tp->sacked_out || tp->lost_out || left ? TCP_CA_Disorder : TCP_CA_Open;
 
-	if (!any_retrans_left(tp))
+	if (!left)
 		tp->retrans_stamp = 0;
 	if (tp->ca_state == TCP_CA_CWR)
 		return;

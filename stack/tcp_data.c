@@ -198,7 +198,7 @@ void tcp_event_data_recv(struct tcp_sock *tp, struct sk_buff *skb)
 	measure_segment(tp, skb);
 	measure_rcv_rtt(tp, skb);
 	if (!tp->ato) {
-		tcp_enter_quickack(tp, TCP_MAX_QUICKACKS); /* slow start at the other end wants ACKs */
+		tcp_incr_quickack(tp, TCP_MAX_QUICKACKS); /* slow start at the other end wants ACKs */
 		tp->ato = TCP_DELACK_MIN;
 	} else {
 		ktime_t m = now - tp->lrcvtime;
@@ -252,9 +252,9 @@ static void check_urg(struct tcp_sock *tp, const struct tcp_skb_cb *cb)
 {
 	uint32_t ptr = cb->rx.urg_ptr;
 
-	if (ptr)
-		ptr--;
-	ptr += cb->seq;
+	if (!ptr)
+		return; /* no urgent byte in front of it */
+	ptr += cb->seq - 1;
 	if (after(tp->copied_seq, ptr) || before(ptr, tp->rcv_nxt))
 		return; /* old */
 	if (tp->urg_data && !after(ptr, tp->urg_seq))

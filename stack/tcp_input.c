@@ -28,7 +28,8 @@ void tcp_schedule_ack(struct tcp_sock *tp)
 		list_add_tail(&tp->ack_node, &tcp_stack(tp)->tcp->ack_list);
 }
 
-void tcp_enter_quickack(struct tcp_sock *tp, unsigned max)
+/* So many segments are acknowledged at once, unless this is a conversation. */
+void tcp_incr_quickack(struct tcp_sock *tp, unsigned max)
 {
 	unsigned n = tp->rcv_mss ? tp->rcv_wnd / (2 * tp->rcv_mss) : 2;
 
@@ -38,6 +39,11 @@ void tcp_enter_quickack(struct tcp_sock *tp, unsigned max)
 		n = max;
 	if (tp->quick < n)
 		tp->quick = (uint8_t)n;
+}
+
+void tcp_enter_quickack(struct tcp_sock *tp, unsigned max)
+{
+	tcp_incr_quickack(tp, max);
 	tp->pingpong = 0;
 	tp->ato = TCP_DELACK_MIN;
 }

@@ -90,6 +90,8 @@ static void sack_note(struct tcp_sock *tp, uint32_t start, uint32_t end)
 	struct tcp_sack_block b = { start, end };
 	unsigned i, n = 0;
 
+	if (!tp->sack_ok)
+		return;
 	for (i = 0; i < tp->nsacks; i++) {
 		struct tcp_sack_block o = tp->sack_tx[i];
 

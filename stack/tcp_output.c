@@ -578,8 +578,17 @@ static bool new_data_can_go(const struct tcp_sock *tp)
 	return tp->send_head && !after(TCP_SKB_CB(tp->send_head)->seq + u32_min(tp->send_head->len, tp->mss), tcp_wnd_end(tp));
 }
 
+/* Old enough that its SACK is overdue. */
+static bool overdue(const struct tcp_sock *tp, const struct sk_buff *skb)
+{
+	uint32_t us = (tp->srtt_us >> 3) + u32_max(tp->rttvar_us, tp->srtt_us >> 5);
+
+	return tcp_stack(tp)->now - skb->tstamp > (ktime_t)us * NSEC_PER_USEC;
+}
+
 /* RFC 6675 NextSeg rules 3 and 4: nothing is known to be lost and nothing new can be sent, but cwnd has room. What lies below the highest SACK goes
- * again; and once in a recovery the very last segment, whose loss no SACK can show. */
+ * again; and once in a recovery the very last segment, whose loss no SACK can show. Both only when more than a round trip has passed since they were sent:
+ * the RFC does not ask for that, but without it a mere reordering costs retransmissions. */
 static void retransmit_rescue(struct tcp_sock *tp)
 {
 	struct sk_buff *skb, *last = NULL;
@@ -593,7 +602,7 @@ static void retransmit_rescue(struct tcp_sock *tp)
 			break;
 		if (tcp_in_flight(tp) + u32_min(skb->len, tp->mss) > tp->cwnd)
 			return;
-		if (cb->sacked & (TCPCB_SACKED_ACKED | TCPCB_EVER_RETRANS))
+		if ((cb->sacked & (TCPCB_SACKED_ACKED | TCPCB_EVER_RETRANS)) || !overdue(tp, skb))
 			continue;
 		if (tp->sacked_out && before(cb->seq, tp->highest_sack)) {
 			uint32_t out = tp->prr_out;

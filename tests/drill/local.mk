@@ -10,8 +10,11 @@ DRILL_TESTS += %reldir%/test_ip_options
 DRILL_TESTS += %reldir%/test_loopback
 DRILL_TESTS += %reldir%/test_neigh
 DRILL_TESTS += %reldir%/test_tcp_close
+DRILL_TESTS += %reldir%/test_tcp_loss
 DRILL_TESTS += %reldir%/test_tcp_open
 DRILL_TESTS += %reldir%/test_tcp_options
+DRILL_TESTS += %reldir%/test_tcp_recv
+DRILL_TESTS += %reldir%/test_tcp_send
 DRILL_TESTS += %reldir%/test_udp
 
 if HAVE_CRITERION
