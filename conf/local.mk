@@ -13,3 +13,6 @@ libgrammar_a_SOURCES += %reldir%/grammar_table.c
 libgrammar_a_SOURCES += %reldir%/grammar_text.c
 libgrammar_a_SOURCES += %reldir%/grammar_value.c
 EXTRA_DIST += %reldir%/netstackd.conf
+EXTRA_DIST += %reldir%/examples/host.conf
+EXTRA_DIST += %reldir%/examples/router.conf
+EXTRA_DIST += %reldir%/examples/workers.conf

@@ -247,6 +247,8 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, st
 {
 	struct link_conf link = *netcfg_link_by_index(d->conf.cfg, cl->ifindex);
 	struct host_end end = { .mtu = link.mtu, .up = true, .addr = link.host_addr };
+	/* A queue that no worker reads would swallow its share of the frames. */
+	unsigned nqueues = link.queues < d->nworkers ? link.queues : d->nworkers;
 	struct tap *tap = calloc(1, sizeof(*tap));
 	int err;
 
@@ -256,12 +258,14 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, st
 	tap->offload = cl->offload;
 	memcpy(tap->link, cl->name, sizeof(tap->link));
 	memcpy(tap->host_name, link.host_name, sizeof(tap->host_name));
-	err = priv_tap_open(d->priv, cl->name, tap->host_name, link.queues, cl->offload, tap->fd, e);
+	err = priv_tap_open(d->priv, cl->name, tap->host_name, nqueues, cl->offload, tap->fd, e);
 	if (err) {
 		free(tap);
 		return err;
 	}
-	tap->nqueues = link.queues;
+	tap->nqueues = nqueues;
+	if (nqueues < link.queues)
+		log_link(LOG_NOTICE, cl->name, "%s: %u of %u queues are used: there is one for each worker", cl->name, nqueues, link.queues);
 	memcpy(end.name, tap->host_name, sizeof(end.name));
 	err = priv_host_set(d->priv, &end, e);
 	if (!err && strcmp(link.host_name, tap->host_name) != 0) { /* the kernel chose one */

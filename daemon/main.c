@@ -370,11 +370,28 @@ static int add_event(struct daemon *d, struct event **ret, int fd, short what, e
 	return *ret && event_add(*ret, NULL) == 0 ? 0 : -ENOMEM;
 }
 
+static void libevent_says(int severity, const char *text)
+{
+	if (severity >= EVENT_LOG_WARN)
+		log_msg(severity == EVENT_LOG_ERR ? LOG_ERR : LOG_WARNING, "%s", text);
+}
+
+/* libevent ends the process when it cannot make an event base. */
+static void libevent_gives_up(int err)
+{
+	(void)err;
+	log_msg(LOG_ERR, "cannot start: %s (file descriptors: ulimit -n, LimitNOFILE=)", strerror(errno));
+	exit(EXIT_REFUSED);
+}
+
 static int make_loop(struct daemon *d)
 {
-	struct event_config *ec = event_config_new();
+	struct event_config *ec;
 	int err;
 
+	event_set_log_callback(libevent_says);
+	event_set_fatal_callback(libevent_gives_up);
+	ec = event_config_new();
 	if (!ec)
 		return -ENOMEM;
 	event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);

@@ -87,6 +87,15 @@ check "datagrams over it, too" in_ns h ping -q -c 3 -i 0.05 -s 9000 -W 2 10.14.0
 large() { nsctl -j link show eth4 | python3 -c 'import json, sys; s = json.load(sys.stdin)[0]["stats"]; sys.exit(s["rx"]["bytes"] < 3000 * s["rx"]["packets"] or s["tx"]["bytes"] < 3000 * s["tx"]["packets"])'; }
 check "they were large" large
 nsctl link del eth4
+for q in 1 3; do
+	check "a link with $q queues" bash -c "$NS; nsctl link add eth4 type tap host-name tap4 host-addr 10.14.0.1/24 queues $q && nsctl link set eth4 up && nsctl addr add 10.14.0.2/24 dev eth4"
+	check "each of forty flows gets through, whatever its queue" in_ns h python3 - <<-'PY'
+		import socket
+		for i in range(40):
+		    a = socket.create_connection(("10.14.0.2", 7), 5); a.settimeout(5); a.sendall(b"q"); assert a.recv(1) == b"q"; a.close()
+	PY
+	nsctl link del eth4
+done
 says() { local want=$1; shift; "$@" >"$TMP/says" 2>&1 && return 1; cat "$TMP/says"; grep -q "$want" "$TMP/says"; }
 check "a name that is taken by another kind" says "not a TAP" nsctl link add eth3 type tap host-name lo
 check "a name that cannot be" says "a name" nsctl link add eth3 type tap host-name 'a/b'
@@ -113,7 +122,7 @@ check "without privileges, and it says what is missing" says "as root" in_ns h s
 check "without /dev/net/tun, and it says what is missing" says "modprobe tun" in_ns h unshare -m bash -c "mount -t tmpfs none /dev/net && exec '$NETSTACKD' -f -c '$TMP/9.conf' --control /tmp/$TAG.sock"
 check "a file that is not there" says "No such file" "$NETSTACKD" -f -c /nowhere.conf
 check "wrong words: status 2" bash -c "'$NETSTACKD' --workers 0; [ \$? -eq 2 ] && '$NETSTACKD' extra; [ \$? -eq 2 ]"
-check "-n says that a file is good" "$NETSTACKD" -n -c "$TMP/netstackd.conf"
+for f in "$TMP/netstackd.conf" "$SRC/conf/netstackd.conf" "$SRC"/conf/examples/*.conf; do check "-n: $(basename "$f") is good" "$NETSTACKD" -n -c "$f"; done
 
 # ---- the end
 kill "$TALK" 2>/dev/null
