@@ -56,6 +56,10 @@ void tcp_cong_avoid_ai(struct tcp_sock *tp, uint32_t w, uint32_t acked)
 {
 	if (!w)
 		w = 1;
+	if (tp->cwnd_cnt >= w) { /* gathered when steps were further apart: one step, not all of them */
+		tp->cwnd_cnt = 0;
+		tp->cwnd += tp->mss;
+	}
 	tp->cwnd_cnt += acked;
 	if (tp->cwnd_cnt >= w) {
 		uint64_t n = (uint64_t)(tp->cwnd_cnt / w) * tp->mss + tp->cwnd;

@@ -96,25 +96,20 @@ static struct sk_buff *match(struct tcp_sock *tp, struct sk_buff *skb, const str
 		return skb;
 	if (skb->len <= mss)
 		return NULL;
-	if (before(cb->seq, b->start)) {
-		uint32_t n = b->start - cb->seq;
+	uint32_t from = before(cb->seq, b->start) ? b->start - cb->seq : 0, to = skb->len;
 
-		n += mss - 1 - (n + mss - 1) % mss; /* up: a segment sacked in part is not sacked */
-		if (n >= skb->len || !before(cb->seq + n, b->end))
-			return NULL;
-		skb = tcp_split(tp, skb, n);
-		if (!skb)
-			return NULL;
-		skb = skb->next;
-		cb = TCP_SKB_CB(skb);
-	}
+	from += mss - 1 - (from + mss - 1) % mss; /* up: a segment sacked in part is not sacked */
 	if (after(cb->end_seq, b->end)) {
-		uint32_t n = b->end - cb->seq;
-
-		n -= n % mss;
-		if (n == 0 || n >= skb->len)
-			return NULL;
-		skb = tcp_split(tp, skb, n);
+		to = b->end - cb->seq;
+		to -= to % mss;
+	}
+	if (from >= to)
+		return NULL;
+	if (to < skb->len)
+		skb = tcp_split(tp, skb, to);
+	if (skb && from) {
+		skb = tcp_split(tp, skb, from);
+		skb = skb ? skb->next : NULL;
 	}
 	return skb;
 }
