@@ -28,6 +28,8 @@ struct rig {
 	unsigned       room; /* frames taken before full; 0: no limit */
 	uint32_t       sent[4096]; /* marks of what left, in order */
 	unsigned       nsent, sent_csum, sent_gso;
+	struct stack_event events[16];
+	unsigned       nevents;
 	/* steering */
 	struct sk_buff *steered[64];
 	unsigned       nsteered, steered_cpu[64], steer_room;
@@ -94,7 +96,15 @@ static int op_steer(void *priv, unsigned cpu, struct sk_buff *skb)
 static void op_tell(void *priv, unsigned cpu, const struct shard_msg *msg) { (void)priv, (void)cpu, (void)msg; }
 static void op_wake(void *priv, uint64_t cookie, uint32_t events) { (void)priv, (void)cookie, (void)events; }
 
-static const struct stack_ops ops = { .xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake };
+static void op_notify(void *priv, const struct stack_event *ev)
+{
+	struct rig *r = priv;
+
+	if (ev->type == STACK_EV_LINK)
+		r->events[r->nevents++ % 16] = *ev;
+}
+
+static const struct stack_ops ops = { .xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify };
 
 static void apply(struct rig *r)
 {
@@ -333,6 +343,48 @@ Test(softnet, unknown_and_down_devices)
 	stack_run(r->stack, r->now, 0);
 	cr_expect_eq(drops(r, SKB_DROP_DEV_DOWN), 4u);
 	cr_expect(list_empty(&r->stack->dead_devs), "and freed when no packet is left");
+	rig_free(r);
+}
+
+Test(softnet, link_events_are_told_once)
+{
+	static const struct { bool up, carrier; unsigned events; } rows[] = {
+		{ true, true, 0 }, { true, false, 1 }, { true, false, 0 }, { false, false, 1 }, { false, true, 1 }, { true, true, 1 },
+	};
+	struct rig *r = rig_new(1);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		r->nevents = 0;
+		link_flags(r, 1, rows[i].up, rows[i].carrier, 1000, 0);
+		apply(r);
+		cr_expect_eq(r->nevents, rows[i].events, "row %zu: %u events", i, r->nevents);
+		if (r->nevents)
+			cr_expect(r->events[0].ifindex == r->dev[1] && r->events[0].up == rows[i].up && r->events[0].carrier == rows[i].carrier, "row %zu", i);
+	}
+	r->nevents = 0;
+	cr_assert_eq(netcfg_link_del(r->cfg, r->dev[1], NULL), 0);
+	apply(r);
+	cr_expect_eq(r->nevents, 1u);
+	cr_expect(!r->events[0].up && !r->events[0].carrier);
+	rig_free(r);
+}
+
+Test(softnet, the_buffers_of_a_burst_are_given_back_and_then_it_sleeps)
+{
+	struct rig *r = rig_new(1);
+	struct sk_buff_head q;
+	ktime_t next;
+
+	skb_queue_init(&q);
+	for (int i = 0; i < 3000; i++)
+		skb_queue_tail(&q, alloc_skb(stack_skb_pool(r->stack), 100, 0));
+	skb_queue_purge(&q, SKB_DROP_DEV_DOWN);
+	while ((next = stack_run(r->stack, r->now, 0)) != KTIME_MAX) { /* one wake-up, where anything was kept at all */
+		cr_assert_eq(next, r->now + 2 * NSEC_PER_SEC);
+		r->now = next;
+	}
+	cr_expect_not(skb_pool_wants_trim(stack_skb_pool(r->stack)));
+	cr_expect_leq(skb_pool_stats(stack_skb_pool(r->stack))->cached_areas, 300u);
 	rig_free(r);
 }
 
