@@ -127,7 +127,7 @@ static const struct arg_def addr_add_args[] = {
 	{ .key = "dev", .type = ARG_NAME, .flags = ARG_F_REQ, .help = "the link that gets it" },
 	{ .key = "broadcast", .alias = "brd", .type = ARG_ADDR, .words = broadcasts, .help = "broadcast address" },
 	{ .key = "scope", .type = ARG_ENUM, .words = scopes, .help = "where the address is valid (default: global)" },
-	{ .key = "label", .type = ARG_NAME, .help = "a name to show with the address" },
+	{ .key = "label", .type = ARG_WORD, .help = "a name to show with the address" },
 	END
 };
 

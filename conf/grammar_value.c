@@ -153,11 +153,11 @@ static struct cmd_arg *new_arg(struct parse *p, const char *key, enum arg_type t
 /* NAME=VALUE, as sysctl(8) takes it: two arguments. */
 static int parse_assign(struct parse *p, const struct word *w, const struct arg_def *def)
 {
-	char *eq = strchr(w->str, '=');
+	char *eq = strrchr(w->str, '='); /* the name of a link may have one, a value has none */
 	struct word value = *w;
 	const char *s = w->str;
 
-	while (*s && *s != '=' && (isalnum((unsigned char)*s) || strchr("._-/", *s)))
+	while (s != eq && (unsigned char)*s > ' ' && *s != 0x7f) /* as the name of a link */
 		s++;
 	if (!eq || eq == w->str || s != eq)
 		return bad_value(p, w, def, "NAME=VALUE");

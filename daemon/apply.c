@@ -273,7 +273,7 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, st
 		err = conf_link_change(&d->conf, &link, e);
 	}
 	if (!err) {
-		err = netcfg_link_set_carrier(d->conf.cfg, cl->ifindex, true);
+		err = netcfg_link_set_carrier(d->conf.cfg, cl->ifindex, !cl->carrier_off);
 		if (err)
 			conf_fail(e, err, "%s", strerror(-err));
 	}
@@ -285,10 +285,10 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, st
 	return 0;
 }
 
-/* What the host sees of a link: the carrier of its end follows "link set DEV up|down". */
-static void tell_carrier(const struct tap *tap, const struct link_conf *link)
+/* What the host sees of a link: the carrier of its end follows "link set DEV up|down" and "carrier on|off". */
+static void tell_carrier(const struct tap *tap, const struct conf_link *cl, const struct link_conf *link)
 {
-	int on = (link->flags & NS_IFF_UP) != 0;
+	int on = (link->flags & NS_IFF_UP) && !cl->carrier_off;
 
 	if (tap->nqueues && ioctl(tap->fd[0], TUNSETCARRIER, &on) < 0 && errno != EINVAL && errno != ENOTTY)
 		log_link(LOG_WARNING, tap->link, "%s: cannot set the carrier of %s: %s", tap->link, tap->host_name, strerror(errno));
@@ -483,7 +483,7 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 	gather_post(gather);
 	for (unsigned i = 0; i < d->conf.nlinks; i++)
 		if (d->conf.links[i].tap)
-			tell_carrier(d->conf.links[i].tap, netcfg_link_by_index(d->conf.cfg, d->conf.links[i].ifindex));
+			tell_carrier(d->conf.links[i].tap, &d->conf.links[i], netcfg_link_by_index(d->conf.cfg, d->conf.links[i].ifindex));
 	monitor_changes(d);
 	conf_changes_reset(&d->conf);
 	return 0;

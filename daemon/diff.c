@@ -16,6 +16,7 @@
 struct array {
 	void  *p;
 	size_t n, cap, size;
+	bool gateways; /* of routes: those with a gateway, or those without */
 	const struct conf_state *st; /* whose numbers of links are to be translated to those of "to"; NULL: none */
 	const struct conf_state *to;
 };
@@ -66,8 +67,8 @@ static int collect_route(void *arg, const struct route_conf *route)
 {
 	struct route_conf c;
 
-	if (route->protocol == RTPROT_KERNEL)
-		return 0; /* follows from the addresses */
+	if (route->protocol == RTPROT_KERNEL || (route->gateway.family != 0) != ((struct array *)arg)->gateways)
+		return 0; /* follows from the addresses; or its turn is another time */
 	memset(&c, 0, sizeof(c));
 	c.dst.addr = route->dst.addr;
 	c.dst.len = route->dst.len;
@@ -105,8 +106,14 @@ static int gather_addrs(const struct conf_state *st, struct array *a)
 
 static int gather_routes(const struct conf_state *st, struct array *a)
 {
+	int err;
+
+	/* A gateway must be reachable when its route is added: the routes that may lead to it go first. */
 	a->size = sizeof(struct route_conf);
-	return netcfg_route_foreach(st->cfg, 0, collect_route, a);
+	a->gateways = false;
+	err = netcfg_route_foreach(st->cfg, 0, collect_route, a);
+	a->gateways = true;
+	return err ? err : netcfg_route_foreach(st->cfg, 0, collect_route, a);
 }
 
 static int gather_neighs(const struct conf_state *st, struct array *a)
@@ -200,7 +207,16 @@ static int del_route(struct conf_state *st, const void *item, struct conf_error 
 
 static int add_route(struct conf_state *st, const void *item, struct conf_error *e)
 {
-	return conf_route_change(st, item, CONF_ADD, e);
+	struct route_conf route = *(const struct route_conf *)item;
+	int err = conf_route_change(st, &route, CONF_ADD, e);
+
+	/* What led to its gateway when the route was made is no longer there (an address was removed since): it holds all the same. */
+	if (err == -ENETUNREACH && route.gateway.family && route.ifindex && !(route.flags & RTNH_F_ONLINK)) {
+		route.flags |= RTNH_F_ONLINK;
+		err = conf_route_change(st, &route, CONF_ADD, e);
+	}
+	/* It was there before an address that brings the same route. */
+	return err == -EEXIST ? conf_route_change(st, &route, CONF_REPLACE, e) : err;
 }
 
 static int del_neigh(struct conf_state *st, const void *item, struct conf_error *e)
@@ -267,6 +283,16 @@ static int follow_link(void *arg, const struct link_conf *want)
 	}
 	hx = conf_link_find(f->st, want->name);
 	link = *have;
+	if (hx && wx && hx->carrier_off != wx->carrier_off) {
+		/* Only what was asked for: a device that is gone stays without a carrier. */
+		hx->carrier_off = wx->carrier_off;
+		err = netcfg_link_set_carrier(f->st->cfg, link.ifindex, !wx->carrier_off);
+		if (err)
+			return conf_fail(f->e, err, "%s", strerror(-err));
+		err = conf_link_change(f->st, &link, f->e);
+		if (err)
+			return err;
+	}
 	link.flags = want->flags;
 	link.mtu = want->mtu;
 	link.txqlen = want->txqlen;
@@ -304,6 +330,18 @@ static int follow_sysctl(void *arg, const char *name, const char *value, bool ch
 	return err == 0 || err == -ENOENT ? 0 : conf_fail(f->e, err, "%s", why.text);
 }
 
+/* ip_forward first: another value of it also sets all.accept_redirects and every forwarding, whose own values come afterwards. */
+static int follow_sysctls(struct follow *f)
+{
+	static const char forward[] = "net.ipv4.ip_forward";
+	char value[16];
+	int err = 0;
+
+	if (netcfg_sysctl_get(f->want->cfg, forward, value, sizeof(value)) >= 0)
+		err = follow_sysctl(f, forward, value, true, "");
+	return err ? err : netcfg_sysctl_foreach(f->want->cfg, follow_sysctl, f);
+}
+
 static int follow_services(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
 {
 	struct service_conf *services = malloc(want->nservices * sizeof(*services) + 1);
@@ -334,7 +372,7 @@ int conf_follow(struct conf_state *st, const struct conf_state *want, struct con
 	if (!err)
 		err = follow_list(st, want, gather_neighs, del_neigh, add_neigh, e);
 	if (!err)
-		err = netcfg_sysctl_foreach(want->cfg, follow_sysctl, &f);
+		err = follow_sysctls(&f);
 	if (!err)
 		err = follow_services(st, want, e);
 	if (!err)

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * save.c: the running configuration as lines of the grammar, in an order in which they can be read again: tunables, links, addresses, routes, neighbours,
- * services. What is as it would be anyway is left out.
+ * save.c: the running configuration as lines of the grammar, in an order in which they can be read again: tunables, links, tunables of links, addresses, routes,
+ * neighbours, services. Reading them gives the same configuration, and saving that gives the same lines.
  *
- * Routes come in pieces, as there may be a million (show_route.c says what that means).
+ * What is as it would be anyway is left out. What it would be is found out by doing it: a second configuration (ref) gets each tunable and link as its line is
+ * made, so that a default which an earlier line has changed (ip_forward sets accept_redirects, a link begins with the values of "default") is known.
+ *
+ * Routes come in pieces, as there may be a million (show_route.c says what that means); in three turns:
+ * those that need no address before the addresses, whose own routes would else be in their way; those that only have a source address; those with a
+ * gateway last, as others may lead to it.
  */
 #include "show.h"
 
@@ -16,13 +21,14 @@
 #include <string.h>
 
 #define CHUNK 1024
+#define ROUTE_TURNS 3
 
 struct save_answer {
 	struct answer  answer;
 	struct daemon *daemon;
 	json_t        *lines; /* what is made at once: before and after the routes */
-	size_t         next, routes_at;
-	bool           routes_done;
+	size_t         next, turn_at[ROUTE_TURNS]; /* turn_at: before which line each turn of routes comes */
+	unsigned       turn;
 	size_t         done, pos;
 	unsigned       n, i;
 	struct route_conf chunk[CHUNK];
@@ -71,24 +77,92 @@ static const char *dev_name(const struct daemon *d, int ifindex, char buf[NAME_T
 	return grammar_quote(link ? link->name : "", buf, NAME_TEXT);
 }
 
+struct saver {
+	struct save_answer *a;
+	struct netcfg      *ref; /* what reading the lines so far would give */
+	bool                of_links; /* tunables: whose turn it is */
+};
+
+/* net.ipv4.conf.DEV.FIELD, where DEV is neither "all" nor "default". */
+static bool sysctl_of_link(const char *name)
+{
+	static const char prefix[] = "net.ipv4.conf.";
+	const char *who = name + sizeof(prefix) - 1, *field;
+	size_t n;
+
+	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 || !(field = strrchr(who, '.')))
+		return false;
+	n = (size_t)(field - who);
+	return !(n == 3 && memcmp(who, "all", n) == 0) && !(n == 7 && memcmp(who, "default", n) == 0);
+}
+
 static int save_sysctl(void *arg, const char *name, const char *value, bool changed, const char *help)
 {
+	struct saver *s = arg;
+	char have[256], assign[256], quoted[sizeof(assign) * 2 + 3];
 	struct line l = { .len = 0 };
 
+	(void)changed; /* from the table's default, which is not the question */
 	(void)help;
-	if (changed) {
-		put(&l, strpbrk(value, " \t") ? "sysctl %s=\"%s\"" : "sysctl %s=%s", name, value);
-		end_line(arg, &l);
-	}
+	if (sysctl_of_link(name) != s->of_links || (netcfg_sysctl_get(s->ref, name, have, sizeof(have)) >= 0 && strcmp(have, value) == 0))
+		return 0;
+	netcfg_sysctl_set(s->ref, name, value, NULL);
+	snprintf(assign, sizeof(assign), "%s=%s", name, value);
+	put(&l, "sysctl %s", grammar_quote(assign, quoted, sizeof(quoted)));
+	end_line(s->a, &l);
 	return 0;
+}
+
+/* ip_forward first, as it sets others. */
+static void save_sysctls(struct saver *s)
+{
+	const struct netcfg *cfg = s->a->daemon->conf.cfg;
+	static const char forward[] = "net.ipv4.ip_forward";
+	char value[16];
+
+	if (!s->of_links && netcfg_sysctl_get(cfg, forward, value, sizeof(value)) >= 0)
+		save_sysctl(s, forward, value, true, "");
+	netcfg_sysctl_foreach(cfg, save_sysctl, s);
+}
+
+#define FLAG_WORDS(link, def, bit, on, off) (((link)->flags ^ (def)) & (bit) ? ((link)->flags & (bit)) ? on : off : "")
+
+static void save_link_set(struct save_answer *a, const struct link_conf *link, uint32_t def, const char *more)
+{
+	static const uint32_t bits = NS_IFF_UP | NS_IFF_PROMISC | NS_IFF_ALLMULTI | NS_IFF_NOARP;
+	struct line l = { .len = 0 };
+	char name[NAME_TEXT];
+
+	if (!((link->flags ^ def) & bits) && !more[0])
+		return;
+	put(&l, "link set %s%s%s%s%s%s", grammar_quote(link->name, name, sizeof(name)), FLAG_WORDS(link, def, NS_IFF_UP, " up", " down"),
+	    FLAG_WORDS(link, def, NS_IFF_PROMISC, " promisc on", " promisc off"), FLAG_WORDS(link, def, NS_IFF_ALLMULTI, " allmulti on", " allmulti off"),
+	    FLAG_WORDS(link, def, NS_IFF_NOARP, " arp off", " arp on"), more);
+	end_line(a, &l);
+}
+
+static void save_loopback(struct saver *s, const struct link_conf *link)
+{
+	const struct link_conf *def = netcfg_link_by_name(s->ref, link->name);
+	struct line more = { .len = 0 };
+
+	if (!def)
+		return;
+	if (link->mtu != def->mtu)
+		put(&more, " mtu %u", link->mtu);
+	if (link->txqlen != def->txqlen)
+		put(&more, " txqueuelen %u", link->txqlen);
+	save_link_set(s->a, link, def->flags, more.text);
 }
 
 static int save_link(void *arg, const struct link_conf *link)
 {
-	struct save_answer *a = arg;
+	struct saver *s = arg;
+	struct save_answer *a = s->a;
 	const struct conf_link *extra = conf_link_find(&a->daemon->conf, link->name);
-	struct line l = { .len = 0 };
+	struct line l = { .len = 0 }, more = { .len = 0 };
 	char text[ADDR_TEXT], name[NAME_TEXT], host[NAME_TEXT];
+	int ifindex;
 
 	grammar_quote(link->name, name, sizeof(name));
 	if (link->type == LINK_TAP) {
@@ -97,7 +171,7 @@ static int save_link(void *arg, const struct link_conf *link)
 			put(&l, " host-addr %s", prefix_text(&link->host_addr, text));
 		if (link->mtu != 1500)
 			put(&l, " mtu %u", link->mtu);
-		if (link->txqlen != 1000)
+		if (link->txqlen && link->txqlen != 1000)
 			put(&l, " txqueuelen %u", link->txqlen);
 		if (extra && extra->addr_given)
 			put(&l, " address %s", lladdr_text(&link->addr, text));
@@ -106,35 +180,62 @@ static int save_link(void *arg, const struct link_conf *link)
 		if (extra && extra->offload)
 			put(&l, " offload on");
 		end_line(a, &l);
-		if (link->flags & (NS_IFF_UP | NS_IFF_PROMISC | NS_IFF_ALLMULTI | NS_IFF_NOARP)) {
-			put(&l, "link set %s%s%s%s%s", name, link->flags & NS_IFF_UP ? " up" : "", link->flags & NS_IFF_PROMISC ? " promisc on" : "",
-			    link->flags & NS_IFF_ALLMULTI ? " allmulti on" : "", link->flags & NS_IFF_NOARP ? " arp off" : "");
-			end_line(a, &l);
-		}
+		put(&more, "%s%s", link->txqlen ? "" : " txqueuelen 0", extra && extra->carrier_off ? " carrier off" : ""); /* "link add" takes 0 for the default */
+		save_link_set(a, link, 0, more.text);
+		netcfg_link_add(s->ref, link, 1, &ifindex, NULL); /* if it fails, all its tunables are saved, which does no harm */
 	} else if (link->type == LINK_LOOPBACK) {
-		if (!(link->flags & NS_IFF_UP)) {
-			put(&l, "link set %s down", name);
-			end_line(a, &l);
-		}
-		if (link->mtu != 65536) {
-			put(&l, "link set %s mtu %u", name, link->mtu);
-			end_line(a, &l);
-		}
+		save_loopback(s, link);
+	}
+	return 0;
+}
+
+struct find_addr {
+	const struct addr_conf *want;
+	bool                    found, same;
+};
+
+static int match_addr(void *arg, const struct addr_conf *addr)
+{
+	struct find_addr *f = arg;
+
+	if (addr->ifindex != f->want->ifindex || addr->local.len != f->want->local.len || !ipaddr_equal(&addr->local.addr, &f->want->local.addr))
+		return 0;
+	f->found = true;
+	f->same = ipaddr_equal(&addr->broadcast, &f->want->broadcast) && addr->scope == f->want->scope && strcmp(addr->label, f->want->label) == 0;
+	return 1;
+}
+
+/* What lo has by itself and was taken from it. */
+static int save_addr_gone(void *arg, const struct addr_conf *addr)
+{
+	struct saver *s = arg;
+	struct find_addr f = { .want = addr };
+	struct line l = { .len = 0 };
+	char text[ADDR_TEXT], name[NAME_TEXT];
+
+	netcfg_addr_foreach(s->a->daemon->conf.cfg, addr->ifindex, match_addr, &f);
+	if (!f.found) {
+		put(&l, "addr del %s dev %s", prefix_text(&addr->local, text), dev_name(s->a->daemon, addr->ifindex, name));
+		end_line(s->a, &l);
 	}
 	return 0;
 }
 
 static int save_addr(void *arg, const struct addr_conf *addr)
 {
-	struct save_answer *a = arg;
+	struct saver *s = arg;
+	struct save_answer *a = s->a;
 	const struct link_conf *link = netcfg_link_by_index(a->daemon->conf.cfg, addr->ifindex);
 	bool loopback = (be32_to_cpu(addr->local.addr.v4) >> 24) == 127;
+	struct find_addr f = { .want = addr };
 	struct line l = { .len = 0 };
 	char text[ADDR_TEXT], name[NAME_TEXT];
 
-	if (addr->ifindex == 1 && addr->local.len == 8 && be32_to_cpu(addr->local.addr.v4) == INADDR_LOOPBACK)
+	if (link && link->type == LINK_LOOPBACK)
+		netcfg_addr_foreach(s->ref, addr->ifindex, match_addr, &f);
+	if (f.same)
 		return 0; /* is there by itself */
-	put(&l, "addr add %s dev %s", prefix_text(&addr->local, text), dev_name(a->daemon, addr->ifindex, name));
+	put(&l, "addr %s %s dev %s", f.found ? "replace" : "add", prefix_text(&addr->local, text), dev_name(a->daemon, addr->ifindex, name));
 	if (addr->broadcast.family)
 		put(&l, " broadcast %s", addr_text(&addr->broadcast, text));
 	if (addr->scope != (loopback ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE))
@@ -147,7 +248,7 @@ static int save_addr(void *arg, const struct addr_conf *addr)
 
 static int save_neigh(void *arg, const struct neigh_conf *neigh)
 {
-	struct save_answer *a = arg;
+	struct save_answer *a = ((struct saver *)arg)->a;
 	struct line l = { .len = 0 };
 	char text[ADDR_TEXT], mac[ADDR_TEXT], name[NAME_TEXT];
 
@@ -157,11 +258,44 @@ static int save_neigh(void *arg, const struct neigh_conf *neigh)
 	return 0;
 }
 
+enum gateway_now { GATEWAY_ON_LINK, GATEWAY_FAR, GATEWAY_OURS };
+
+/* What reading the line would find of the gateway. FAR: the route was made when there was a way to it, and must be said to be onlink. OURS: it has become an
+ * address of this host, and the route could not be made now. */
+static enum gateway_now gateway_now(const struct daemon *d, const struct route_conf *route)
+{
+	struct route_query q = { .daddr = route->gateway };
+	struct route_conf way = { .ifindex = 0 };
+	struct ipaddr src = { .family = 0 };
+
+	if (netcfg_route_get(d->conf.cfg, &q, &way, &src) == 0 && (way.type == RTN_LOCAL || way.type == RTN_BROADCAST))
+		return GATEWAY_OURS;
+	q.oif = route->ifindex;
+	return netcfg_route_get(d->conf.cfg, &q, &way, &src) == 0 && !way.gateway.family ? GATEWAY_ON_LINK : GATEWAY_FAR;
+}
+
+/* What a route's scope is when nothing is said. */
+static uint8_t default_scope(const struct route_conf *route)
+{
+	switch (route->type) {
+	case RTN_LOCAL:
+		return RT_SCOPE_HOST;
+	case RTN_BLACKHOLE:
+	case RTN_UNREACHABLE:
+	case RTN_PROHIBIT:
+	case RTN_THROW:
+		return RT_SCOPE_UNIVERSE;
+	default:
+		return route->gateway.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	}
+}
+
 static void route_line(const struct daemon *d, const struct route_conf *route, struct line *l)
 {
+	enum gateway_now gateway = route->gateway.family ? gateway_now(d, route) : GATEWAY_ON_LINK;
 	char text[ADDR_TEXT], name[NAME_TEXT];
 
-	put(l, "route add ");
+	put(l, gateway == GATEWAY_OURS ? "# its gateway is an address of this host now: route add " : "route add ");
 	if (route->type != RTN_UNICAST && route->type != RTN_UNSPEC)
 		put(l, "%s ", route_type_name(route->type));
 	if (route->dst.len == 0)
@@ -182,12 +316,17 @@ static void route_line(const struct daemon *d, const struct route_conf *route, s
 		put(l, " mtu %u", route->mtu);
 	if (route->advmss)
 		put(l, " advmss %u", route->advmss);
-	if (route->type == RTN_UNICAST && route->scope != (route->gateway.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK))
+	if (route->scope != default_scope(route))
 		put(l, " scope %s", scope_name(route->scope, text));
-	if (route->flags & RTNH_F_ONLINK)
+	if ((route->flags & RTNH_F_ONLINK) || (route->ifindex && gateway == GATEWAY_FAR))
 		put(l, " onlink");
 	if (route->protocol != RTPROT_STATIC)
 		put(l, " proto %s", protocol_name(route->protocol, text));
+}
+
+static unsigned route_turn(const struct route_conf *route)
+{
+	return route->gateway.family ? 2 : route->prefsrc.family ? 1 : 0;
 }
 
 static int take_route(void *arg, const struct route_conf *route)
@@ -199,6 +338,8 @@ static int take_route(void *arg, const struct route_conf *route)
 	a->done++;
 	if (route->protocol == RTPROT_KERNEL)
 		return 0; /* follows from an address */
+	if (route_turn(route) != a->turn)
+		return 0;
 	a->chunk[a->n++] = *route;
 	return a->n == CHUNK;
 }
@@ -212,7 +353,8 @@ static bool next_route(struct save_answer *a, struct evbuffer *out)
 		a->pos = 0;
 		netcfg_route_foreach(a->daemon->conf.cfg, 0, take_route, a);
 		if (!a->n) {
-			a->routes_done = true;
+			a->turn++;
+			a->done = 0;
 			return false;
 		}
 	}
@@ -225,8 +367,9 @@ static bool save_next(struct answer *answer, struct evbuffer *out)
 {
 	struct save_answer *a = (struct save_answer *)answer;
 
-	if (a->next == a->routes_at && !a->routes_done && next_route(a, out))
-		return true;
+	while (a->turn < ROUTE_TURNS && a->next == a->turn_at[a->turn])
+		if (next_route(a, out))
+			return true;
 	if (a->next == json_array_size(a->lines))
 		return false;
 	record_add(out, json_incref(json_array_get(a->lines, a->next++)));
@@ -242,29 +385,39 @@ static void save_free(struct answer *answer)
 struct answer *save_lines(struct daemon *d)
 {
 	struct save_answer *a = calloc(1, sizeof(*a));
+	struct saver s = { .a = a, .ref = netcfg_new() };
 	struct line l = { .len = 0 };
-	char text[ADDR_TEXT];
+	char text[2 * sizeof(d->conf.control_group) + 3];
 
-	if (!a)
+	if (!a || !s.ref) {
+		free(a);
+		if (s.ref)
+			netcfg_free(s.ref);
 		return NULL;
+	}
 	a->answer = (struct answer){ .next = save_next, .free = save_free };
 	a->daemon = d;
 	a->lines = json_array();
 	if (d->conf.control_group[0]) {
-		put(&l, "control group %s", d->conf.control_group);
+		put(&l, "control group %s", grammar_quote(d->conf.control_group, text, sizeof(text)));
 		end_line(a, &l);
 	}
-	netcfg_sysctl_foreach(d->conf.cfg, save_sysctl, a);
-	netcfg_link_foreach(d->conf.cfg, save_link, a);
-	netcfg_addr_foreach(d->conf.cfg, 0, save_addr, a);
-	a->routes_at = json_array_size(a->lines);
-	netcfg_neigh_foreach(d->conf.cfg, save_neigh, a);
+	save_sysctls(&s);
+	netcfg_link_foreach(d->conf.cfg, save_link, &s);
+	s.of_links = true;
+	save_sysctls(&s);
+	a->turn_at[0] = json_array_size(a->lines);
+	netcfg_addr_foreach(s.ref, 1, save_addr_gone, &s);
+	netcfg_addr_foreach(d->conf.cfg, 0, save_addr, &s);
+	netcfg_free(s.ref);
+	a->turn_at[1] = a->turn_at[2] = json_array_size(a->lines);
+	netcfg_neigh_foreach(d->conf.cfg, save_neigh, &s);
 	for (unsigned i = 0; i < d->conf.nservices; i++) {
-		const struct service_conf *s = &d->conf.services[i];
+		const struct service_conf *sc = &d->conf.services[i];
 
-		put(&l, "service add %s %u %s", s->proto == IPPROTO_TCP ? "tcp" : "udp", s->port, s->what);
-		if (s->addr.family)
-			put(&l, " address %s", addr_text(&s->addr, text));
+		put(&l, "service add %s %u %s", sc->proto == IPPROTO_TCP ? "tcp" : "udp", sc->port, sc->what);
+		if (sc->addr.family)
+			put(&l, " address %s", addr_text(&sc->addr, text));
 		end_line(a, &l);
 	}
 	return &a->answer;

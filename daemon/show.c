@@ -414,7 +414,7 @@ static json_t *counters_records(const struct gather *g, const struct show *show)
 		for (unsigned i = 0; i < g->n; i++)
 			n += slot_totals(g, i)->mib[m];
 		snprintf(name, sizeof(name), "%s%s", net_mib_group(m), net_mib_name(m));
-		if ((!n && !show->all && !show->name[0]) || strncasecmp(name, show->name, strlen(show->name)) != 0)
+		if ((!n && !show->all) || strncasecmp(name, show->name, strlen(show->name)) != 0)
 			continue;
 		r = json_object();
 		set_text(r, "name", name);

@@ -272,7 +272,7 @@ int conf_link_add(struct conf_state *st, const struct link_conf *params, const s
 	err = netcfg_link_add(st->cfg, params, seed, &ifindex, &why);
 	if (err)
 		return refused(e, err, &why);
-	err = netcfg_link_set_carrier(st->cfg, ifindex, true);
+	err = netcfg_link_set_carrier(st->cfg, ifindex, !extra->carrier_off);
 	if (err)
 		return refused(e, err, &why);
 	links[st->nlinks] = *extra;
@@ -558,6 +558,10 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 		conf_fail(e, -EINVAL, "%s is not a TAP: it has no end on the host", link.name);
 		return blame(e, cmd, cmd_arg(cmd, "host-name") ? "host-name" : "host-addr");
 	}
+	if (!extra && cmd_arg(cmd, "carrier")) {
+		conf_fail(e, -EOPNOTSUPP, "%s is not a TAP: it has no cable", link.name);
+		return blame(e, cmd, "carrier");
+	}
 	err = take_name(cmd, "host-name", link.host_name, "host-name", e);
 	if (!err)
 		err = host_addr(cmd, &link.host_addr, e);
@@ -570,8 +574,10 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	if (extra && cmd_arg(cmd, "host-name"))
 		extra->host_name_given = true;
 	arg = cmd_arg(cmd, "carrier");
-	if (arg)
-		err = netcfg_link_set_carrier(st->cfg, link.ifindex, arg->num != 0);
+	if (arg) {
+		extra->carrier_off = arg->num == 0;
+		err = netcfg_link_set_carrier(st->cfg, link.ifindex, !extra->carrier_off);
+	}
 	return err ? conf_fail(e, err, "%s", strerror(-err)) : 0;
 }
 
@@ -619,6 +625,10 @@ static int do_route(struct conf_state *st, const struct cmd *cmd, int how, struc
 	take_u8(cmd, "proto", &route.protocol);
 	if (cmd_arg(cmd, "onlink"))
 		route.flags |= RTNH_F_ONLINK;
+	if (how != CONF_DEL && route.protocol == RTPROT_KERNEL) { /* would neither be saved nor survive a reload */
+		conf_fail(e, -EINVAL, "routes of protocol kernel follow from addresses: they cannot be added");
+		return blame(e, cmd, "proto");
+	}
 	err = conf_route_change(st, &route, how, e);
 	return err ? blame(e, cmd, route.gateway.family && err == -ENETUNREACH ? "via" : "prefix") : 0;
 }

@@ -25,6 +25,7 @@ struct conf_link { /* beside its struct link_conf in netcfg */
 	int         ifindex;
 	char        name[NS_IFNAMSIZ];
 	bool        offload, queues_given, addr_given, host_name_given;
+	bool        carrier_off; /* "link set DEV carrier off": the cable stays pulled, whatever the device says */
 	struct tap *tap; /* of the state that runs: the device that is open; NULL: none yet */
 };
 

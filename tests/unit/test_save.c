@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_save.c: "save": reading its lines gives the same configuration, and saving that gives the same lines. Random configurations of every setting; a refused
+ * command is no failure, as what matters is the state that came of it.
+ */
+#include "config_file.h"
+#include "daemon.h"
+#include "show.h"
+#include <criterion/criterion.h>
+#include <event2/buffer.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What "save" answers, as text. */
+static char *saved(const struct conf_state *st)
+{
+	struct daemon d = { .conf = *st };
+	struct answer *a = save_lines(&d);
+	struct evbuffer *out = evbuffer_new();
+	size_t len, n;
+	char *text, *line;
+	FILE *f = open_memstream(&text, &n);
+
+	cr_assert(a && out && f);
+	while (a->next(a, out))
+		;
+	a->free(a);
+	while ((line = evbuffer_readln(out, &len, EVBUFFER_EOL_LF))) {
+		json_t *r = json_loads(line, 0, NULL);
+
+		cr_assert(r, "not JSON: %s", line);
+		fprintf(f, "%s\n", json_string_value(json_object_get(r, "line")));
+		json_decref(r);
+		free(line);
+	}
+	fclose(f);
+	evbuffer_free(out);
+	return text;
+}
+
+static int put_sysctl(void *arg, const char *name, const char *value, bool changed, const char *help)
+{
+	(void)changed;
+	(void)help;
+	fprintf(arg, "%s=%s\n", name, value);
+	return 0;
+}
+
+static int put_link(void *arg, const struct link_conf *l)
+{
+	fprintf(arg, "%s flags %x carrier %u mtu %u qlen %u host %s\n", l->name, l->flags, l->carrier, l->mtu, l->txqlen, l->host_name);
+	return 0;
+}
+
+struct dump {
+	FILE                    *f;
+	const struct conf_state *st;
+};
+
+static const char *dev(const struct dump *d, int ifindex)
+{
+	const struct link_conf *l = netcfg_link_by_index(d->st->cfg, ifindex);
+
+	return l ? l->name : "-";
+}
+
+static int put_addr(void *arg, const struct addr_conf *c)
+{
+	const struct dump *d = arg;
+	char a[ADDR_TEXT], b[ADDR_TEXT];
+
+	fprintf(d->f, "%s %s %s %u %u %s\n", dev(d, c->ifindex), prefix_text(&c->local, a), addr_text(&c->broadcast, b), c->scope, c->secondary, c->label);
+	return 0;
+}
+
+static int put_route(void *arg, const struct route_conf *r)
+{
+	const struct dump *d = arg;
+	char a[ADDR_TEXT], b[ADDR_TEXT], c[ADDR_TEXT];
+
+	fprintf(d->f, "%s via %s src %s dev %s metric %u table %u mtu %u advmss %u type %u scope %u proto %u\n", prefix_text(&r->dst, a), addr_text(&r->gateway, b),
+		addr_text(&r->prefsrc, c), dev(d, r->ifindex), r->metric, r->table, r->mtu, r->advmss, r->type, r->scope, r->protocol);
+	return 0;
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Everything, line by line in order: numbers of links and the order in which equal routes were made are nobody's setting. */
+static char *everything(const struct conf_state *st)
+{
+	char *text, *sorted, *line[4096], *save = NULL;
+	unsigned n = 0;
+	size_t len;
+	struct dump d = { .f = open_memstream(&text, &len), .st = st };
+
+	netcfg_sysctl_foreach(st->cfg, put_sysctl, d.f);
+	netcfg_link_foreach(st->cfg, put_link, d.f);
+	netcfg_addr_foreach(st->cfg, 0, put_addr, &d);
+	netcfg_route_foreach(st->cfg, 0, put_route, &d);
+	fclose(d.f);
+	for (char *p = strtok_r(text, "\n", &save); p && n < 4096; p = strtok_r(NULL, "\n", &save))
+		line[n++] = p;
+	cr_assert_lt(n, 4096);
+	qsort(line, n, sizeof(line[0]), by_text);
+	d.f = open_memstream(&sorted, &len);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(d.f, "%s\n", line[i]);
+	fclose(d.f);
+	free(text);
+	return sorted;
+}
+
+static void load(struct conf_state *st, const char *text)
+{
+	struct conf_error e;
+
+	cr_assert_eq(conf_state_init(st, 2), 0);
+	memset(&e, 0, sizeof(e));
+	cr_assert_eq(config_parse(st, text, strlen(text), &e), 0, "line %u column %u: %s\n%s", e.line, e.column, e.text, text);
+}
+
+static void check_fixed_point(const struct conf_state *st)
+{
+	struct conf_state again, followed;
+	struct conf_error e;
+	char *first = saved(st), *second, *third, *was = everything(st), *is;
+
+	load(&again, first);
+	second = saved(&again);
+	cr_assert_str_eq(first, second, "saved:\n%s\nread and saved again:\n%s", first, second);
+	is = everything(&again);
+	for (char *p = was, *q = is; *p || *q;) { /* the first line that differs says more than all of them */
+		size_t m = strcspn(p, "\n"), k = strcspn(q, "\n");
+
+		cr_assert(m == k && memcmp(p, q, m) == 0, "%s\nwas: %.*s\nis:  %.*s", first, (int)m, p, (int)k, q);
+		p += m + (p[m] != 0);
+		q += k + (q[k] != 0);
+	}
+	/* A start and a reload get there by the difference. */
+	cr_assert_eq(conf_state_init(&followed, 2), 0);
+	cr_assert_eq(conf_follow(&followed, &again, &e), 0, "%s\nwhen following:\n%s", e.text, first);
+	third = saved(&followed);
+	cr_assert_str_eq(first, third, "saved:\n%s\nfollowed and saved:\n%s", first, third);
+	free(first);
+	free(second);
+	free(third);
+	free(was);
+	free(is);
+	conf_state_exit(&again);
+	conf_state_exit(&followed);
+}
+
+#define LINKS "link add eth0 type tap host-name t0\nlink set eth0 up\naddr add 10.0.0.2/24 dev eth0\nlink add \"via\" type tap host-name \"de-v\"\n"
+
+static const char *const cases[] = {
+	"",
+	LINKS,
+	"sysctl net.ipv4.ip_forward=1\nsysctl net.ipv4.conf.all.accept_redirects=1\n",
+	"sysctl net.ipv4.conf.all.accept_redirects=0\n",
+	LINKS "sysctl net.ipv4.conf.eth0.rp_filter=1\nsysctl net.ipv4.conf.default.rp_filter=2\n",
+	"sysctl net.ipv4.conf.default.rp_filter=2\n" LINKS "sysctl net.ipv4.conf.eth0.rp_filter=0\nsysctl net.ipv4.conf.lo.rp_filter=1\n",
+	LINKS "sysctl net.ipv4.ip_forward=1\nsysctl net.ipv4.conf.eth0.forwarding=0\n",
+	"link add a=b@c type tap host-name t9\nsysctl net.ipv4.conf.default.arp_ignore=3\nlink add x.y type tap host-name t8\n",
+	LINKS "link set eth0 carrier off\nlink set \"via\" promisc on arp off allmulti on\n",
+	"link set lo down\n", "link set lo mtu 9000 txqueuelen 7 promisc on\n",
+	"addr del 127.0.0.1/8 dev lo\naddr add 127.0.0.2/8 dev lo\n",
+	"addr replace 127.0.0.1/8 dev lo label loop\n",
+	LINKS "route add 10.30.0.0/16 dev eth0\nroute add default via 10.30.0.1\n",
+	LINKS "addr add 10.9.0.1/24 dev eth0\nroute add default via 10.9.0.7\naddr del 10.9.0.1/24 dev eth0\n",
+	LINKS "sysctl net.ipv4.tcp_rmem=\"4096 8192 16384\"\nsysctl net.ipv4.tcp_congestion_control=reno\n",
+	LINKS "control group \"group\"\nservice add tcp 80 http address 10.0.0.2\nservice add udp 7 echo\n",
+	LINKS "addr add 10.0.0.3/24 dev eth0 broadcast 10.0.0.255 label eth0:1\naddr add 10.0.0.4/25 dev eth0 scope link\n",
+};
+
+Test(save, what_is_read_is_saved_again)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf_state st;
+
+		load(&st, cases[i]);
+		check_fixed_point(&st);
+		conf_state_exit(&st);
+	}
+}
+
+/* ---- random ------------------------------------------------------------------------------------------------------------- */
+
+struct names {
+	char     name[512][96];
+	unsigned n;
+};
+
+static int note_name(void *arg, const char *name, const char *value, bool changed, const char *help)
+{
+	struct names *names = arg;
+
+	(void)value;
+	(void)changed;
+	(void)help;
+	snprintf(names->name[names->n++ % 512], sizeof(names->name[0]), "%s", name);
+	return 0;
+}
+
+static unsigned below(unsigned *seed, unsigned n) { return (unsigned)rand_r(seed) / 7 % n; }
+
+static void random_sysctl(struct conf_state *st, unsigned *seed, char *line, size_t size)
+{
+	static const char *const values[] = { "0", "1", "2", "3", "8", "100", "4096", "65536", "reno", "cubic", "\"4096 8192 70000\"", "\"20000 30000\"" };
+	static struct names names;
+
+	names.n = 0;
+	netcfg_sysctl_foreach(st->cfg, note_name, &names);
+	snprintf(line, size, "sysctl %s=%s", names.name[below(seed, names.n)], values[below(seed, sizeof(values) / sizeof(values[0]))]);
+}
+
+static void random_command(struct conf_state *st, unsigned *seed, char *line, size_t size)
+{
+	static const char *const devs[] = { "eth0", "eth1", "eth2", "\"dev\"", "a.b", "lo" };
+	static const char *const onoff[] = { "on", "off" };
+	static const char *const types[] = { "", "", "", "blackhole ", "unreachable ", "prohibit ", "throw ", "local ", "broadcast " };
+	static const char *const scopes[] = { "", "", " scope link", " scope host", " scope global" };
+	static const char *const tables[] = { "", "", " table 100", " table local", " table default" };
+	const char *dev = devs[below(seed, 6)], *o = onoff[below(seed, 2)];
+	unsigned a = below(seed, 4), b = below(seed, 8);
+	char more[128] = "";
+
+	switch (below(seed, 16)) {
+	case 0:
+		if (below(seed, 2))
+			snprintf(more, sizeof(more), " mtu %u txqueuelen %u queues %u address 02:00:00:00:00:0%u host-addr 192.168.%u.1/24 offload %s", 500 + 300 * a, 10 * b,
+				 1 + a, b, a, o);
+		snprintf(line, size, "link add %s type tap host-name t%u%s", dev, b, more);
+		break;
+	case 1:
+		snprintf(line, size, below(seed, 4) ? "link set %s up" : "link del %s", dev);
+		break;
+	case 2:
+		snprintf(line, size, "link set %s %s promisc %s carrier %s", dev, below(seed, 3) ? "up" : "down", o, onoff[below(seed, 2)]);
+		break;
+	case 3:
+		snprintf(line, size, "link set %s mtu %u arp %s allmulti %s txqueuelen %u", dev, 600 + b, o, onoff[below(seed, 2)], a);
+		break;
+	case 4:
+	case 5: /* on lo hosts only: a network of lo is all ours, gateways included */
+		snprintf(line, size, "addr add 10.%u.0.%u/%u dev %s%s%s", a, 1 + b, strcmp(dev, "lo") == 0 ? 32 : 8 * (1 + below(seed, 4)), dev, below(seed, 2) ? " broadcast +" : "", scopes[below(seed, 5)]);
+		break;
+	case 6:
+		snprintf(line, size, "addr %s 10.%u.0.%u/%u dev %s label %s:%u", below(seed, 2) ? "replace" : "del", a, 1 + b, strcmp(dev, "lo") == 0 ? 32 : 24, dev, "l", b);
+		break;
+	case 7:
+	case 8:
+		snprintf(line, size, "route add %s10.%u.%u.0/24 dev %s metric %u%s%s", types[below(seed, 9)], below(seed, 2) ? 100 : a, b ? b : 10, dev, a, tables[below(seed, 5)], scopes[below(seed, 5)]);
+		break;
+	case 9:
+	case 10:
+		snprintf(line, size, "route %s %s via 10.%u.0.%u%s%s mtu %u advmss %u proto %u", below(seed, 2) ? "add" : "replace", below(seed, 2) ? "default" : "172.16.0.0/12", a,
+			 10 + b, below(seed, 2) ? "" : " onlink dev ", below(seed, 2) ? "" : "eth0", 600 + b, 500 + a, below(seed, 6));
+		break;
+	case 11:
+		snprintf(line, size, "route add 10.77.%u.0/24 src 10.%u.0.%u dev %s", b, a, 1 + b, dev);
+		break;
+	case 12:
+		snprintf(line, size, "neigh replace 10.%u.0.%u lladdr 02:00:00:00:01:%02x dev %s", a, 20 + b, b, dev);
+		break;
+	case 13:
+		snprintf(line, size, "service %s", b < 2 ? "add udp 7 echo" : b < 4 ? "add tcp 80 http" : b < 6 ? "del tcp 80" : "add tcp 8080 http");
+		break;
+	default:
+		random_sysctl(st, seed, line, size);
+	}
+}
+
+Test(save, random_configurations, .timeout = 120)
+{
+	unsigned seed = 20261120;
+
+	for (unsigned round = 0; round < 150; round++) {
+		struct conf_state st;
+
+		cr_assert_eq(conf_state_init(&st, 2), 0);
+		for (unsigned i = 0; i < 60; i++) {
+			struct conf_error e;
+			char line[512];
+
+			random_command(&st, &seed, line, sizeof(line));
+			memset(&e, 0, sizeof(e));
+			config_parse(&st, line, strlen(line), &e);
+		}
+		check_fixed_point(&st);
+		conf_state_exit(&st);
+	}
+}
