@@ -18,6 +18,7 @@
 #include "gather.h"
 #include "log.h"
 #include "monitor.h"
+#include "notify.h"
 #include "priv.h"
 
 #include <errno.h>
@@ -214,6 +215,7 @@ static void publish_done(struct gather *g)
 	if (p->done)
 		p->done(d, p->arg, e.err ? &e : NULL);
 	publish_free(p);
+	notify_status(d);
 	if (!apply_busy(d))
 		control_retry(d);
 }
@@ -514,7 +516,7 @@ int apply_state(struct daemon *d, const struct conf_state *want, apply_done done
 	return transact(d, change_by_state, want, done, arg, e);
 }
 
-int apply_reload(struct daemon *d, apply_done done, void *arg, struct conf_error *e)
+static int reload(struct daemon *d, apply_done done, void *arg, struct conf_error *e)
 {
 	struct conf_state want;
 	char *text = NULL;
@@ -541,15 +543,28 @@ int apply_reload(struct daemon *d, apply_done done, void *arg, struct conf_error
 	return err;
 }
 
+int apply_reload(struct daemon *d, apply_done done, void *arg, struct conf_error *e)
+{
+	int err = reload(d, done, arg, e);
+
+	d->last_error[0] = '\0';
+	if (err) {
+		config_error_text(e, d->config_path ? d->config_path : "reload", d->last_error, sizeof(d->last_error));
+		notify_status(d);
+	}
+	return err;
+}
+
 /* ---- what happens by itself ------------------------------------------------------------------------------------------------------- */
 
-void apply_link_gone(struct daemon *d, int ifindex, int err)
+void apply_link_gone(struct daemon *d, int ifindex, const struct tap *tap, int err)
 {
 	const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, ifindex);
+	const struct conf_link *cl = link ? conf_link_find(&d->conf, link->name) : NULL;
 	struct publish *p;
 
-	if (!link || !link->carrier)
-		return;
+	if (!cl || cl->tap != tap || !link->carrier)
+		return; /* gone already, or replaced */
 	log_link(LOG_ERR, link->name, "%s: its TAP %s is gone (%s): no carrier; \"link del %s\" and \"link add\" bring it back", link->name,
 		 link->host_name, strerror(-err), link->name);
 	if (netcfg_link_set_carrier(d->conf.cfg, ifindex, false) < 0)

@@ -39,6 +39,7 @@ struct daemon {
 	unsigned           shutdown_rounds;
 	int                exit_status;
 	int                ready_fd; /* to the waiting parent of a daemon in the background; -1: none */
+	char               last_error[512]; /* why the last reload was refused; empty: it was not */
 	/* watchdog (notify.c) */
 	uint64_t           watchdog_usec;
 	bool               watchdog_pending;

@@ -29,12 +29,20 @@ static void status_text(const struct daemon *d, char *buf, size_t size)
 	snprintf(buf, size, "%u of %u links up, %u services, %u worker%s", up, d->conf.nlinks, d->conf.nservices, d->nworkers, d->nworkers == 1 ? "" : "s");
 }
 
-void notify_ready(struct daemon *d)
+void notify_status(const struct daemon *d)
 {
 	char text[128];
 
+	if (!d->ready || d->ending)
+		return;
 	status_text(d, text, sizeof(text));
-	sd_notifyf(0, "READY=1\nSTATUS=%s", text);
+	sd_notifyf(0, "STATUS=%s%s%s", text, d->last_error[0] ? "; the last reload was refused: " : "", d->last_error);
+}
+
+void notify_ready(const struct daemon *d)
+{
+	sd_notify(0, "READY=1");
+	notify_status(d);
 }
 
 void notify_reloading(void)

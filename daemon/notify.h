@@ -5,7 +5,8 @@
 
 #include "daemon.h"
 
-void notify_ready(struct daemon *daemon);
+void notify_ready(const struct daemon *daemon);
+void notify_status(const struct daemon *daemon); /* after every change */
 void notify_reloading(void);
 void notify_stopping(void);
 int  notify_watchdog_start(struct daemon *daemon); /* 0 or -ENOMEM */

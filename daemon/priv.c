@@ -347,7 +347,13 @@ static void helper_main(struct helper *h)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
 	struct priv_request q;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	if (null >= 0) { /* whoever reads our output waits for the daemon, not for the helper */
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		close(null);
+	}
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN); /* it ends when the daemon has ended, not with it */
 	prctl(PR_SET_NAME, "netstackd-priv");

@@ -588,11 +588,29 @@ static void conn_expired(struct svc_conn *c)
 		svc_reset(c);
 }
 
+ktime_t services_due(const struct services *svcs, ktime_t now)
+{
+	ktime_t next = svcs->retry;
+	struct svc *svc;
+
+	if (!list_empty(&svcs->again))
+		return now;
+	list_for_each(svc, &svcs->list, struct svc, node)
+		if (svc->more)
+			return now;
+	for (unsigned t = 0; t < SVC_T_MAX; t++) {
+		const struct svc_conn *c = list_first(&svcs->timeouts[t], struct svc_conn, tnode);
+
+		if (c && c->expires < next)
+			next = c->expires;
+	}
+	return next;
+}
+
 ktime_t services_run(struct services *svcs, ktime_t now)
 {
-	bool retry, more = false;
 	struct svc *svc;
-	ktime_t next;
+	bool retry;
 
 	for (unsigned n = 0; n < RUN_BATCH && !list_empty(&svcs->again); n++) {
 		struct svc_conn *c = list_first(&svcs->again, struct svc_conn, again);
@@ -611,19 +629,8 @@ ktime_t services_run(struct services *svcs, ktime_t now)
 	retry = now >= svcs->retry;
 	if (retry)
 		svcs->retry = KTIME_MAX;
-	list_for_each(svc, &svcs->list, struct svc, node) {
+	list_for_each(svc, &svcs->list, struct svc, node)
 		if (svc->more || retry)
 			svc_run(svc);
-		more |= svc->more;
-	}
-	if (more || !list_empty(&svcs->again))
-		return now;
-	next = svcs->retry;
-	for (unsigned t = 0; t < SVC_T_MAX; t++) {
-		const struct svc_conn *c = list_first(&svcs->timeouts[t], struct svc_conn, tnode);
-
-		if (c && c->expires < next)
-			next = c->expires;
-	}
-	return next;
+	return services_due(svcs, now);
 }

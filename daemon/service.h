@@ -55,6 +55,8 @@ void services_shutdown(struct services *services); /* takes no more connections 
 void services_stats(const struct services *services, struct services_stats *ret);
 /* When time alone makes work (idle limits, drained senders): the next moment, KTIME_MAX if none. Called after every stack_run. */
 ktime_t services_run(struct services *services, ktime_t now);
+/* That moment, without doing anything; now when there is something to do. What services_run does may give the stack something to do. */
+ktime_t services_due(const struct services *services, ktime_t now);
 
 /* Is there such a service for this protocol? 0, or -EINVAL. Pure. */
 int service_check(const struct service_conf *conf);

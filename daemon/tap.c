@@ -152,7 +152,7 @@ static void tapq_dead(struct tapq *q, int err)
 	if (q->rx_event)
 		event_del(q->rx_event);
 	event_del(q->tx_event);
-	worker_link_gone(q->worker, q->tap->ifindex, err);
+	worker_link_gone(q->worker, q->tap, err);
 }
 
 /* There is no memory for a frame. It is read all the same, as a NIC's ring overwrites: what is left on the queue would never be signalled again. */
@@ -224,11 +224,15 @@ int tapq_poll(struct tapq *q, int budget, ktime_t *now)
 		if (unlikely(n < 0)) {
 			if (errno == EINTR)
 				continue;
-			if (errno != EAGAIN) {
-				q->stats.rx_errors++;
+			if (errno == EAGAIN)
+				break;
+			q->stats.rx_errors++;
+			if (errno == EBADFD || errno == EIO || errno == ENODEV || errno == ENXIO || errno == EBADF) {
 				tapq_dead(q, -errno);
+				break;
 			}
-			break;
+			done++; /* this one frame could not be had (the kernel refuses to describe it); the next may be */
+			continue;
 		}
 		done++;
 		if (likely(q->area))

@@ -96,7 +96,7 @@ static void worker_loop(struct worker *w)
 	bool work_left = true;
 
 	while (!w->quit) {
-		ktime_t deadline, services;
+		ktime_t deadline, due;
 		bool wait = !work_left && mailbox_sleep(&w->mail);
 
 		w->now_valid = false;
@@ -107,9 +107,11 @@ static void worker_loop(struct worker *w)
 		mailbox_run_jobs(&w->mail, w);
 		take_steered(w);
 		deadline = stack_run(w->stack, w->now, 0);
-		services = services_run(w->services, w->now);
-		if (services < deadline)
-			deadline = services;
+		due = services_due(w->services, w->now);
+		if (due <= w->now)
+			services_run(w->services, w->now); /* and once more around: this may have given the stack something to do */
+		if (due < deadline)
+			deadline = due;
 		kick_others(w);
 		work_left = deadline <= w->now;
 		if (!work_left && deadline != KTIME_MAX)
@@ -217,7 +219,7 @@ static const struct stack_ops worker_ops = {
 
 struct gone_job {
 	struct job job;
-	struct daemon *daemon;
+	const struct tap *tap; /* to tell which: it may have been freed by then */
 	int        ifindex, err;
 };
 
@@ -225,17 +227,17 @@ static void gone_run(struct job *job, void *owner)
 {
 	struct gone_job *g = (struct gone_job *)job;
 
-	apply_link_gone(owner, g->ifindex, g->err);
+	apply_link_gone(owner, g->ifindex, g->tap, g->err);
 	free(g);
 }
 
-void worker_link_gone(struct worker *w, int ifindex, int err)
+void worker_link_gone(struct worker *w, const struct tap *tap, int err)
 {
 	struct gone_job *g = malloc(sizeof(*g));
 
 	if (!g)
 		return; /* the queue stays dead; frames to it are counted as errors */
-	*g = (struct gone_job){ .job.run = gone_run, .daemon = w->daemon, .ifindex = ifindex, .err = err };
+	*g = (struct gone_job){ .job.run = gone_run, .tap = tap, .ifindex = tap->ifindex, .err = err };
 	mailbox_post(&w->daemon->mail, &g->job);
 }
 

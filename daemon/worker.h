@@ -47,7 +47,7 @@ static inline ktime_t worker_now(struct worker *worker)
 	return worker->now_valid ? worker->now : worker_refresh_now(worker);
 }
 /* A device's descriptor failed for good: told to the control thread. */
-void worker_link_gone(struct worker *worker, int ifindex, int err);
+void worker_link_gone(struct worker *worker, const struct tap *tap, int err);
 struct tapq *worker_tap(struct worker *worker, int ifindex); /* NULL: none */
 
 /* The control thread: all workers of a daemon. 0 or -errno; nothing is left behind on failure. */

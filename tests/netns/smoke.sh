@@ -120,6 +120,13 @@ check "a second netstackd is told that the socket is taken" says "another netsta
 echo 'link add eth0 type tap host-name tap9' >"$TMP/9.conf"
 check "without privileges, and it says what is missing" says "as root" in_ns h setpriv --reuid=2 --regid=2 --clear-groups --inh-caps=-all "$NETSTACKD" -f -c "$TMP/9.conf" --control /tmp/"$TAG".sock
 check "without /dev/net/tun, and it says what is missing" says "modprobe tun" in_ns h unshare -m bash -c "mount -t tmpfs none /dev/net && exec '$NETSTACKD' -f -c '$TMP/9.conf' --control /tmp/$TAG.sock"
+in_ns h ip tuntap add dev tapu mode tap multi_queue vnet_hdr user 2
+in_ns h ip addr add 10.15.0.1/24 dev tapu; in_ns h ip link set tapu up
+printf '%s\n' "link add eth0 type tap host-name tapu host-addr 10.15.0.1/24" "link set eth0 up" "addr add 10.15.0.2/24 dev eth0" >"$TMP/u.conf"
+bg_ns h unshare -m bash -c "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && mkdir -m 777 /dev/net/run &&
+	exec setpriv --reuid=2 --regid=2 --clear-groups --inh-caps=-all '$NETSTACKD' -f -c '$TMP/u.conf' --control /dev/net/run/control" >"$TMP/u.log" 2>&1
+check "without privileges, on a TAP that was made for that user" wait_for 5 in_ns h ping -q -c 1 -W 1 10.15.0.2
+kill "${PIDS[-1]}"
 check "a file that is not there" says "No such file" "$NETSTACKD" -f -c /nowhere.conf
 check "wrong words: status 2" bash -c "'$NETSTACKD' --workers 0; [ \$? -eq 2 ] && '$NETSTACKD' extra; [ \$? -eq 2 ]"
 for f in "$TMP/netstackd.conf" "$SRC/conf/netstackd.conf" "$SRC"/conf/examples/*.conf; do check "-n: $(basename "$f") is good" "$NETSTACKD" -n -c "$f"; done
