@@ -17,7 +17,7 @@
 
 #define TX_QUOTA 64 /* frames a device sends in one turn of NET_TX */
 
-int dev_hard_start_xmit(struct net_device *dev, struct sk_buff *skb)
+static inline int start_xmit(struct net_device *dev, struct sk_buff *skb)
 {
 	struct stack *stack = dev->stack;
 	uint32_t len = skb->len;
@@ -41,13 +41,18 @@ int dev_hard_start_xmit(struct net_device *dev, struct sk_buff *skb)
 	return err;
 }
 
+int dev_hard_start_xmit(struct net_device *dev, struct sk_buff *skb)
+{
+	return start_xmit(dev, skb);
+}
+
 static inline int xmit_one(struct net_device *dev, struct sk_buff *skb)
 {
 	int err;
 
 	if (unlikely(dev->tx_stopped || !skb_queue_empty(&dev->txq)))
 		return qdisc_enqueue(dev, skb);
-	err = dev_hard_start_xmit(dev, skb);
+	err = start_xmit(dev, skb);
 	return unlikely(err == -EAGAIN) ? qdisc_enqueue(dev, skb) : err;
 }
 
@@ -72,7 +77,7 @@ static int xmit_drop(struct net_device *dev, struct sk_buff *skb, int err)
 }
 
 /* Makes the checksum where the device does not, and sends. */
-static int xmit_csum(struct net_device *dev, struct sk_buff *skb)
+static inline int xmit_csum(struct net_device *dev, struct sk_buff *skb)
 {
 	if (skb->ip_summed == CHECKSUM_PARTIAL && !(dev->conf->features & LINK_F_TX_CSUM) && dev->conf->type != LINK_LOOPBACK) {
 		int err = skb_checksum_help(skb);

@@ -170,12 +170,11 @@ static const struct {
 	{ ETH_P_ARP, arp_rcv },
 };
 
-static void netif_receive_core(struct stack *stack, struct sk_buff *skb)
+static inline void netif_receive_core(struct stack *stack, struct sk_buff *skb)
 {
 	stack->softnet.processed++;
-	if (unlikely(!dev_up(skb->dev))) {
-		skb->dev->stats.rx_dropped++;
-		kfree_skb(skb, SKB_DROP_DEV_DOWN);
+	if (likely(skb->protocol == ETH_P_IP)) { /* the first of the table, by name: a direct call */
+		ip_rcv(stack, skb);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(ptype_base) / sizeof(ptype_base[0]); i++) {
@@ -215,8 +214,14 @@ int process_backlog(struct napi_struct *napi, int budget)
 	int work = 0;
 
 	while (work < budget && (skb = skb_dequeue(&stack->backlog))) {
-		netif_receive_core(stack, skb);
 		work++;
+		if (likely(dev_up(skb->dev))) {
+			netif_receive_core(stack, skb);
+			continue;
+		}
+		stack->softnet.processed++; /* the device went down while it waited */
+		skb->dev->stats.rx_dropped++;
+		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 	}
 	if (skb_queue_empty(&stack->backlog) && work < budget)
 		napi_complete(napi);
@@ -231,7 +236,8 @@ void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now
 
 	if (!polled)
 		dev = dev_get_by_index(stack, ifindex);
-	stack_set_now(stack, now);
+	if (now > stack->now)
+		stack->now = now;
 	if (unlikely(!dev)) {
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 		return;
