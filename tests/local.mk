@@ -24,8 +24,14 @@ check_LIBRARIES += libtest.a
 libtest_a_SOURCES =
 libtest_a_SOURCES += %reldir%/lib/drill.c
 libtest_a_SOURCES += %reldir%/lib/drill.h
+libtest_a_SOURCES += %reldir%/lib/drill_config.c
+libtest_a_SOURCES += %reldir%/lib/drill_priv.h
+libtest_a_SOURCES += %reldir%/lib/drill_sock.c
 libtest_a_SOURCES += %reldir%/lib/frame.c
 libtest_a_SOURCES += %reldir%/lib/frame.h
+libtest_a_SOURCES += %reldir%/lib/frame_build.c
+libtest_a_SOURCES += %reldir%/lib/frame_parse.c
+libtest_a_SOURCES += %reldir%/lib/frame_priv.h
 libtest_a_SOURCES += %reldir%/lib/host.c
 libtest_a_SOURCES += %reldir%/lib/host.h
 
