@@ -17,6 +17,7 @@ UNIT_TESTS += %reldir%/test_neigh
 UNIT_TESTS += %reldir%/test_netcfg
 UNIT_TESTS += %reldir%/test_random
 UNIT_TESTS += %reldir%/test_route
+UNIT_TESTS += %reldir%/test_save
 UNIT_TESTS += %reldir%/test_service
 UNIT_TESTS += %reldir%/test_skbuff
 UNIT_TESTS += %reldir%/test_sock
@@ -31,21 +32,17 @@ UNIT_TESTS += %reldir%/test_tcp_options
 UNIT_TESTS += %reldir%/test_tcp_sack
 UNIT_TESTS += %reldir%/test_timer
 UNIT_TESTS += %reldir%/test_vnet
-%canon_reldir%_test_tcp_cong_LDADD = libtest.a libnetstack.la $(CRITERION_LIBS) -lm
+
 %canon_reldir%_test_cli_LDADD = $(CLI_LDADD) $(CRITERION_LIBS)
+%canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 %canon_reldir%_test_http_parse_LDADD = libservice.a $(CRITERION_LIBS)
-%canon_reldir%_test_service_LDADD = libservice.a libtest.a libnetstack.la $(ZLIB_LIBS) $(CRITERION_LIBS)
-%canon_reldir%_test_status_LDADD = libservice.a libnetstack.la $(JANSSON_LIBS) $(CRITERION_LIBS)
-UNIT_TESTS += %reldir%/test_save
-UNIT_TESTS += %reldir%/test_state
-UNIT_TESTS += %reldir%/test_sysctl
-UNIT_TESTS += %reldir%/test_timer
-UNIT_TESTS += %reldir%/test_vnet
 %canon_reldir%_test_mailbox_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
 %canon_reldir%_test_save_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
+%canon_reldir%_test_service_LDADD = libservice.a libtest.a libnetstack.la $(ZLIB_LIBS) $(CRITERION_LIBS)
 %canon_reldir%_test_state_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
+%canon_reldir%_test_status_LDADD = libservice.a libnetstack.la $(JANSSON_LIBS) $(CRITERION_LIBS)
+%canon_reldir%_test_tcp_cong_LDADD = libtest.a libnetstack.la $(CRITERION_LIBS) -lm
 %canon_reldir%_test_vnet_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
-%canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 
 if HAVE_CRITERION
 check_PROGRAMS += $(UNIT_TESTS)
