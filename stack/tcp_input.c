@@ -178,7 +178,7 @@ static bool seq_acceptable(const struct tcp_sock *tp, const struct tcp_skb_cb *c
 /* True: go on with step 5. False: skb has been freed. */
 static bool validate(struct tcp_sock *tp, struct sk_buff *skb)
 {
-	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 	struct stack *stack = tcp_stack(tp);
 	bool rst = cb->flags & TCPHDR_RST;
 	enum skb_drop_reason why;
@@ -224,8 +224,12 @@ reset:
 	/* Third, security: RFC 9293 keeps it for the record. Fourth, the SYN bit (RFC 5961 section 4). */
 	if (tcp_unlikely(cb->flags & TCPHDR_SYN)) {
 		/* Simultaneous open: the peer's SYN-ACK is its SYN again with the ACK of ours; it has no news but the ACK. */
-		if (tp->sk.state == SS_SYN_RECV && (cb->flags & TCPHDR_ACK) && cb->seq == tp->rcv_isn && cb->rx.ack_seq == tp->snd_nxt)
+		if (tp->sk.state == SS_SYN_RECV && (cb->flags & TCPHDR_ACK) && cb->seq == tp->rcv_isn && cb->rx.ack_seq == tp->snd_nxt) {
+			cb->seq++; /* from here on it is an ordinary segment */
+			cb->flags &= (uint8_t)~TCPHDR_SYN;
+			cb->rx.window >>= tp->snd_wscale; /* that of a SYN is not scaled */
 			return true;
+		}
 syn:
 		STACK_MIB_INC(stack, TcpExt_TCPSYNChallenge);
 		tcp_send_challenge_ack(tp);
@@ -332,7 +336,7 @@ static void synrecv_established(struct tcp_sock *tp, const struct sk_buff *skb)
 	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 
 	tcp_set_state(tp, SS_ESTABLISHED);
-	tp->snd_wnd = cb->rx.window << (cb->flags & TCPHDR_SYN ? 0 : tp->snd_wscale);
+	tp->snd_wnd = cb->rx.window << tp->snd_wscale;
 	tp->snd_wl1 = cb->seq;
 	tp->max_window = u32_max(tp->max_window, tp->snd_wnd);
 	tcp_sync_mss(tp, tp->pmtu);

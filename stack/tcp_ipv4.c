@@ -237,7 +237,8 @@ void tcp_v4_rcv(struct stack *stack, struct sk_buff *skb)
 	}
 	fill_cb(skb, th);
 
-	uint32_t hash = flow_hash_tuple(stack, &local, &peer, lport, pport, NS_IPPROTO_TCP);
+	/* Steering has computed it already; fragments were steered by something else. */
+	uint32_t hash = skb->hash && !skb->reassembled ? skb->hash : flow_hash_tuple(stack, &local, &peer, lport, pport, NS_IPPROTO_TCP);
 	struct ehash_entry *e = inet_ehash_lookup(stack, hash, &peer, pport, &local, lport, iif);
 
 	if (tcp_likely(e)) {

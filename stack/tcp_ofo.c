@@ -220,7 +220,7 @@ static bool join(struct tcp_sock *tp, struct sk_buff *to, struct sk_buff *skb)
 	uint32_t n = skb->len;
 
 	if (!to || end_of(to) != seq_of(skb) || !n || n > 1024 || skb_tailroom(to) < n || to->cloned || to->area->refcnt != 1 ||
-	    (TCP_SKB_CB(skb)->flags & TCPHDR_FIN))
+	    ((TCP_SKB_CB(skb)->flags | TCP_SKB_CB(to)->flags) & TCPHDR_FIN))
 		return false;
 	(void)skb_copy_bits(skb, 0, skb_put(to, n), n);
 	TCP_SKB_CB(to)->end_seq += n;
