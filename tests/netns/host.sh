@@ -38,8 +38,7 @@ claim() {
 		mac, us = bytes.fromhex("020000000099"), bytes([10, 10, 0, 2])
 		s.send(b"\xff" * 6 + mac + b"\x08\x06" + b"\0\1\x08\0\6\4\0\1" + mac + us + bytes(6) + us)
 	PY
-	sleep 0.5
-	grep -q '10\.10\.0\.2 is also claimed by 02:00:00:00:00:99' "$TMP/daemon.log"
+	wait_for 15 grep -q '10\.10\.0\.2 is also claimed by 02:00:00:00:00:99' "$TMP/daemon.log"
 }
 check "another station's claim to our address is logged" claim
 
