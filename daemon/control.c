@@ -181,9 +181,18 @@ static bool client_busy(const struct client *client)
 	return client->answer || client->claims || client->waiting || client->monitors;
 }
 
+/* Every request gets its last line: a client that waited for one in vain would wait for ever. Without memory for one, the connection ends. */
 static void client_result(struct client *client, const struct conf_error *e)
 {
-	record_add(bufferevent_get_output(client->bev), final_record(e, client->control->daemon->config_path));
+	static const char nomem[] = "{\"done\":false,\"errno\":\"ENOMEM\",\"error\":\"netstackd is out of memory\"}\n";
+	json_t *r = final_record(e, client->control->daemon->config_path);
+	char *text = json_object_get(r, "done") ? json_dumps(r, JSON_COMPACT) : NULL;
+	struct evbuffer *out = bufferevent_get_output(client->bev);
+
+	if (text ? evbuffer_add_printf(out, "%s\n", text) < 0 : evbuffer_add(out, nomem, sizeof(nomem) - 1) < 0)
+		shutdown(bufferevent_getfd(client->bev), SHUT_RDWR); /* seen by the loop, which frees the client */
+	free(text);
+	json_decref(r);
 }
 
 /* Sends on with the answer until enough waits. True: it is complete. */
@@ -377,6 +386,7 @@ static void client_next(struct client *client)
 				client_close(client);
 			return;
 		}
+		limit_patience(client, false); /* the whole line is here; how long the answer takes is another matter */
 		if (!client_request(client, line, len)) {
 			client->waiting = line;
 			client->waiting_len = len;
@@ -601,7 +611,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 	struct control *c = arg;
 
 	(void)what;
-	for (;;) {
+	for (unsigned n = 0; n < MAX_CLIENTS; n++) { /* whoever connects without end does not keep the others from being served */
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0) {
@@ -686,10 +696,11 @@ int control_listen(const char *path, const char *group, bool *ret_inherited, str
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return conf_fail(e, -errno, "no socket: %s", strerror(errno));
-	mask = umask(0177);
+	/* Made with its mode, and given away without following a link: in a folder of others the name could mean another file by then. */
+	mask = umask(gr ? 0117 : 0177);
 	err = bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ? -errno : 0;
 	umask(mask);
-	if (!err && gr && (chown(path, (uid_t)-1, gr->gr_gid) < 0 || chmod(path, 0660) < 0))
+	if (!err && gr && lchown(path, (uid_t)-1, gr->gr_gid) < 0)
 		err = -errno;
 	if (!err && listen(fd, MAX_CLIENTS) < 0)
 		err = -errno;

@@ -210,6 +210,8 @@ int host_link_set(const struct host_end *end)
 	if (!sk)
 		return err;
 	err = link_now(sk, end->name, &now);
+	if (!err && !now.tap) /* the name has gone over to another interface, which is none of ours */
+		err = -ENODEV;
 	if (err)
 		goto out;
 	if ((end->mtu && end->mtu != now.mtu) || (end->up && !(now.flags & IFF_UP)))

@@ -5,7 +5,8 @@
  * Start: the configuration is read and tried (and that is all with -n); the control socket is bound; the helper with CAP_NET_ADMIN is forked; the daemon
  * gives up its privileges; stacks and threads are made; the system-call filter goes on; the configuration is applied, with TAPs opened by the helper; ready.
  *
- * End (SIGTERM, SIGINT): services and connections are ended in order (FIN or RST); what is under way gets a moment, at most SHUTDOWN_ROUNDS; threads end; TAPs
+ * End (SIGTERM, SIGINT): services and connections are ended in order (FIN or RST); what is under way gets a moment, at most SHUTDOWN_ROUNDS, or SHUTDOWN_SECONDS
+ * when a worker does not answer; threads end; TAPs
  * go away with their descriptors; the helper removes the control socket.
  *
  * The main thread is the control thread: signals, control clients, answers of the workers. It sleeps unless one of them wakes it.
@@ -46,6 +47,7 @@
 #endif
 
 #define SHUTDOWN_ROUNDS 50
+#define SHUTDOWN_SECONDS 3 /* a worker that does not answer */
 #define SHUTDOWN_STEP_USEC 20000 /* between two looks: a second in all */
 
 enum exit_code { EXIT_OK, EXIT_REFUSED, EXIT_USAGE };
@@ -89,6 +91,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{ "workers", required_argument, NULL, 'w' }, { "user", required_argument, NULL, 'u' }, { "foreground", no_argument, NULL, 'f' },
 		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
+	unsigned long n;
 	char *end;
 	int c;
 
@@ -106,9 +109,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'w':
 			errno = 0;
-			o->workers = (unsigned)strtoul(optarg, &end, 10);
-			if (errno || *end || end == optarg || o->workers < 1 || o->workers > STACK_MAX_CPUS)
+			n = strtoul(optarg, &end, 10);
+			if (errno || *end || end == optarg || n < 1 || n > STACK_MAX_CPUS)
 				return usage_error("netstackd: --workers wants a number from 1 to 64, not \"%s\"\n", optarg);
+			o->workers = (unsigned)n;
 			break;
 		case 'u':
 			o->user = optarg;
@@ -253,7 +257,8 @@ static void reload_done(struct daemon *d, void *arg, const struct conf_error *e)
 		log_msg(LOG_ERR, "reloaded %s, but: %s", d->config_path, e->text);
 	else
 		log_msg(LOG_INFO, "reloaded %s", d->config_path);
-	notify_ready(d);
+	if (!d->ending)
+		notify_ready(d);
 	if (d->reload_wanted && !apply_busy(d))
 		reload(d);
 }
@@ -264,7 +269,7 @@ static void reload(struct daemon *d)
 	char where[1024];
 
 	d->reload_wanted = apply_busy(d);
-	if (d->reload_wanted)
+	if (d->reload_wanted || d->ending)
 		return;
 	notify_reloading();
 	if (apply_reload(d, reload_done, NULL, &e) == 0)
@@ -286,6 +291,8 @@ static void on_ready(struct daemon *d, void *arg, const struct conf_error *e)
 	(void)arg;
 	if (e)
 		log_msg(LOG_ERR, "%s", e->text);
+	if (d->ending)
+		return;
 	d->ready = true;
 	log_msg(LOG_INFO, "ready in %lld ms: %u link%s, %u service%s, %u worker%s, control socket %s", (long long)((clock_now() - d->started) / NSEC_PER_MSEC),
 		d->conf.nlinks, d->conf.nlinks == 1 ? "" : "s", d->conf.nservices, d->conf.nservices == 1 ? "" : "s", d->nworkers,
@@ -343,8 +350,20 @@ static void shutdown_step(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(d->base);
 }
 
+static void shutdown_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	log_msg(LOG_WARNING, "a worker does not answer: ending without it");
+	event_base_loopbreak(d->base);
+}
+
 void daemon_begin_shutdown(struct daemon *d)
 {
+	struct timeval patience = { .tv_sec = SHUTDOWN_SECONDS };
+
 	if (d->ending) { /* asked again: at once */
 		event_base_loopbreak(d->base);
 		return;
@@ -352,6 +371,7 @@ void daemon_begin_shutdown(struct daemon *d)
 	d->ending = true;
 	notify_stopping();
 	log_msg(LOG_INFO, "ending");
+	evtimer_add(d->late_event, &patience);
 	shutdown_step(-1, 0, d);
 }
 
@@ -411,14 +431,15 @@ static int make_loop(struct daemon *d)
 	if (!err)
 		err = add_event(d, &d->priv_event, priv_fd(d->priv), EV_READ | EV_PERSIST, on_priv);
 	d->shutdown_event = evtimer_new(d->base, shutdown_step, d);
+	d->late_event = evtimer_new(d->base, shutdown_late, d);
 	if (!err && !mailbox_sleep(&d->mail)) /* from now on a job writes the eventfd */
 		err = -EIO;
-	return d->shutdown_event ? err : -ENOMEM;
+	return d->shutdown_event && d->late_event ? err : -ENOMEM;
 }
 
 static void free_loop(struct daemon *d)
 {
-	struct event *events[] = { d->mail_event, d->term_event, d->int_event, d->hup_event, d->priv_event, d->shutdown_event, d->watchdog_event };
+	struct event *events[] = { d->mail_event, d->term_event, d->int_event, d->hup_event, d->priv_event, d->shutdown_event, d->late_event, d->watchdog_event };
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
@@ -522,8 +543,6 @@ failed:
 static void finish(struct daemon *d)
 {
 	control_stop(d);
-	if (d->mail.efd >= 0)
-		mailbox_run_jobs(&d->mail, d); /* last answers; their clients are gone */
 	apply_close_all(d);
 	conf_state_exit(&d->conf);
 	free_loop(d);
@@ -542,6 +561,18 @@ static char *control_path(const struct options *o)
 	if (!runtime)
 		return strdup(CONTROL_PATH_DEFAULT);
 	return asprintf(&path, "%.*s/control", (int)strcspn(runtime, ":"), runtime) < 0 ? NULL : path;
+}
+
+/* From here on it ends: another signal would find no handler any more, and kill it in the middle. */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int main(int argc, char **argv)
@@ -573,8 +604,12 @@ int main(int argc, char **argv)
 	conf_state_exit(&want);
 	if (!err) {
 		event_base_dispatch(d.base);
+		hold_signals();
 		control_stop(&d); /* first: no answer is sent from here on */
-		workers_stop(&d);
+		if (workers_stop(&d) < 0) {
+			priv_stop(d.priv);
+			_exit(EXIT_REFUSED); /* a thread is still there: nothing may be freed; the kernel closes the TAPs */
+		}
 	}
 	finish(&d);
 	return err ? EXIT_REFUSED : EXIT_OK;

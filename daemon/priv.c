@@ -39,6 +39,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +63,7 @@ enum priv_op { PRIV_TAP_OPEN = 1, PRIV_HOST_SET, PRIV_CONFIG_OPEN };
 
 struct priv_request {
 	uint32_t        op;
+	uint32_t        seq; /* comes back in the reply */
 	uint32_t        nqueues;
 	uint8_t         offload;
 	char            link[NS_IFNAMSIZ];
@@ -69,19 +71,22 @@ struct priv_request {
 };
 
 struct priv_reply {
+	uint32_t seq;
 	int  err;
 	char name[NS_IFNAMSIZ];
 	char text[256];
 };
 
 struct priv {
-	int   fd;
-	pid_t pid;
+	int      fd;
+	pid_t    pid;
+	uint32_t seq; /* of the last request: an answer that came too late for its request is not taken for another's */
 };
 
 struct helper {
 	int         fd;
 	const char *config_path, *control_path;
+	struct stat control; /* the control socket's file */
 	char        own[MAX_OWN][NS_IFNAMSIZ];
 	unsigned    nown;
 };
@@ -241,7 +246,7 @@ static void send_reply(int fd, const struct priv_reply *r, const int *fds, unsig
 
 static void helper_serve(struct helper *h, const struct priv_request *q)
 {
-	struct priv_reply r = { .err = 0 };
+	struct priv_reply r = { .seq = q->seq };
 	int fds[MAX_QUEUES];
 	unsigned nfds = 0;
 
@@ -348,12 +353,17 @@ static void helper_main(struct helper *h)
 	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
 	struct priv_request q;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct stat st;
 
 	if (null >= 0) { /* whoever reads our output waits for the daemon, not for the helper */
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
 		close(null);
 	}
+	/* It needs one descriptor and its messages: not the listening socket, nor what the daemon was started with. */
+	if (h->fd > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)h->fd - 1, 0);
+	close_range((unsigned)h->fd + 1, ~0u, 0);
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN); /* it ends when the daemon has ended, not with it */
 	prctl(PR_SET_NAME, "netstackd-priv");
@@ -368,7 +378,8 @@ static void helper_main(struct helper *h)
 		q.link[NS_IFNAMSIZ - 1] = '\0';
 		helper_serve(h, &q);
 	}
-	if (h->control_path)
+	/* Only ours: another netstackd may have made its own there by now. */
+	if (h->control_path && lstat(h->control_path, &st) == 0 && st.st_dev == h->control.st_dev && st.st_ino == h->control.st_ino)
 		unlink(h->control_path);
 	_exit(0);
 }
@@ -401,10 +412,13 @@ int priv_start(struct priv **ret, const char *config_path, const char *control_p
 
 		close(fd[0]);
 		helper = (struct helper){ .fd = fd[1], .config_path = config_path, .control_path = control_path };
+		if (control_path && lstat(control_path, &helper.control) < 0)
+			helper.control_path = NULL;
 		helper_main(&helper);
 	}
 	close(fd[1]);
 	priv->fd = fd[0];
+	priv->seq = 0;
 	setsockopt(priv->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	*ret = priv;
 	return 0;
@@ -425,33 +439,59 @@ int priv_fd(const struct priv *priv)
 	return priv->fd;
 }
 
-static int call(struct priv *priv, const struct priv_request *q, struct priv_reply *r, int *fds, unsigned *nfds)
+/* One reply with its descriptors. False: the helper is gone, or does not answer in time. */
+static bool receive(struct priv *priv, struct priv_reply *r, int *fds, unsigned *nfds, bool *ret_truncated)
 {
 	union { char buf[CMSG_SPACE(MAX_QUEUES * sizeof(int))]; struct cmsghdr align; } control;
 	struct iovec iov = { .iov_base = r, .iov_len = sizeof(*r) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
 	ssize_t n;
 
-	memset(r, 0, sizeof(*r));
 	*nfds = 0;
-	if (send(priv->fd, q, sizeof(*q), MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
-		goto gone;
 	do
 		n = recvmsg(priv->fd, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(*r))
-		goto gone;
-	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+		return false;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		*nfds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 		memcpy(fds, CMSG_DATA(c), *nfds * sizeof(int));
 	}
-	if (msg.msg_flags & MSG_CTRUNC) {
-		snprintf(r->text, sizeof(r->text), "out of file descriptors: raise the limit (ulimit -n, LimitNOFILE=)");
-		return r->err = -EMFILE;
+	*ret_truncated = (msg.msg_flags & MSG_CTRUNC) != 0;
+	return true;
+}
+
+static void close_all(const int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+/* On failure no descriptor is left open. */
+static int call(struct priv *priv, struct priv_request *q, struct priv_reply *r, int *fds, unsigned *nfds)
+{
+	bool truncated;
+
+	memset(r, 0, sizeof(*r));
+	*nfds = 0;
+	q->seq = ++priv->seq;
+	if (send(priv->fd, q, sizeof(*q), MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
+		goto gone;
+	for (;;) {
+		if (!receive(priv, r, fds, nfds, &truncated))
+			goto gone;
+		if (r->seq == q->seq)
+			break;
+		close_all(fds, *nfds);
 	}
+	if (truncated) {
+		snprintf(r->text, sizeof(r->text), "out of file descriptors: raise the limit (ulimit -n, LimitNOFILE=)");
+		r->err = -EMFILE;
+	}
+	if (r->err)
+		close_all(fds, *nfds);
 	return r->err;
 
 gone:
@@ -475,14 +515,12 @@ int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSI
 	memcpy(q.end.name, host_name, NS_IFNAMSIZ);
 	err = call(priv, &q, &r, got, &n);
 	if (!err && n != nqueues) {
+		close_all(got, n);
 		snprintf(r.text, sizeof(r.text), "out of file descriptors");
 		err = r.err = -EMFILE;
 	}
-	if (err) {
-		for (unsigned i = 0; i < n; i++)
-			close(got[i]);
+	if (err)
 		return failed(&r, e);
-	}
 	memcpy(fds, got, n * sizeof(int));
 	memcpy(host_name, r.name, NS_IFNAMSIZ);
 	return 0;

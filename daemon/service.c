@@ -9,8 +9,9 @@
  * its deadline while there are any.
  * Limits. CONNS_MAX connections a service and worker; what comes beyond is reset at once, which tells a client more than silence, and every
  * connection has a deadline at all times, so that no place is held for ever.
- * Datagrams. A service answers only a datagram that was sent to one address of this host, from a port that no service has: two such services would else
- * send to each other for ever (RFC 862 to 867 know no end), and a forged sender would set them on a third. The answer leaves from the address that was asked.
+ * Datagrams. A service answers only a datagram that was sent to one address of this host, from a port that no service has, neither by custom nor here, where
+ * another netstackd may have the same: two such services would else send to each other for ever (RFC 862 to 867 know no end), and a forged sender would set
+ * them on a third. The answer leaves from the address that was asked.
  */
 #include "service_priv.h"
 
@@ -352,10 +353,22 @@ static void datagram_send(struct svc *svc, const struct datagram *d, size_t len)
 	ns_sendmsg(svc->sock, &msg, 0); /* a datagram that cannot be sent is lost, as any may be */
 }
 
-static bool datagram_answerable(const struct datagram *d)
+static bool is_service_port(const struct services *svcs, uint16_t port)
+{
+	const struct svc *svc;
+
+	if (port < PRIVILEGED)
+		return true;
+	list_for_each(svc, &svcs->list, struct svc, node)
+		if (svc->conf.proto == IPPROTO_UDP && svc->conf.port == port)
+			return true;
+	return false;
+}
+
+static bool datagram_answerable(const struct services *svcs, const struct datagram *d)
 {
 	/* ipi_spec_dst is our own address; it differs from where the datagram went when that was a broadcast or multicast. */
-	return ntohs(d->peer.sin_port) >= PRIVILEGED && d->info.ipi_addr.s_addr && d->info.ipi_spec_dst.s_addr == d->info.ipi_addr.s_addr;
+	return !is_service_port(svcs, ntohs(d->peer.sin_port)) && d->info.ipi_addr.s_addr && d->info.ipi_spec_dst.s_addr == d->info.ipi_addr.s_addr;
 }
 
 static void svc_datagrams(struct svc *svc)
@@ -371,7 +384,7 @@ static void svc_datagrams(struct svc *svc)
 		if (n < 0) /* an ICMP error about an answer of ours */
 			continue;
 		svcs->stats.requests++;
-		if (!datagram_answerable(&d)) {
+		if (!datagram_answerable(svcs, &d)) {
 			svcs->stats.refused++;
 			continue;
 		}

@@ -468,22 +468,57 @@ static void collect_neighs(struct gather *g, struct gather_slot *slot, struct wo
 	slot->err = stack_neigh_foreach(w->stack, add_neigh, slot);
 }
 
-/* What one worker knows of a neighbour is told to the others, so each has its own view of it: the one that was confirmed last is shown. */
+/* What one worker knows of a neighbour is told to the others, so each has its own view of it. Those that agree on its address are one row: that of the best
+ * state, among equals that which was confirmed last. */
 struct neigh_row {
 	struct neigh_info info;
 	unsigned          cpu;
 };
 
+/* 0: the best. */
+static unsigned nud_rank(uint8_t nud)
+{
+	static const uint8_t order[] = { NUD_PERMANENT, NUD_NOARP, NUD_REACHABLE, NUD_DELAY, NUD_PROBE, NUD_STALE, NUD_INCOMPLETE, NUD_FAILED };
+	unsigned i = 0;
+
+	while (i < sizeof(order) && !(nud & order[i]))
+		i++;
+	return i;
+}
+
+static bool has_lladdr(const struct neigh_info *info)
+{
+	return info->nud && !(info->nud & (NUD_INCOMPLETE | NUD_FAILED));
+}
+
+static int cmp_neigh_addr(const struct neigh_info *a, const struct neigh_info *b)
+{
+	int c = a->ifindex - b->ifindex;
+
+	if (!c)
+		c = a->addr.family - b->addr.family;
+	return c ? c : memcmp(a->addr.b, b->addr.b, a->addr.family == AF_INET6 ? 16 : 4);
+}
+
 static int cmp_neigh(const void *pa, const void *pb)
 {
 	const struct neigh_row *a = pa, *b = pb;
-	int c = a->info.ifindex - b->info.ifindex;
+	int c = cmp_neigh_addr(&a->info, &b->info);
 
 	if (!c)
-		c = memcmp(&a->info.addr, &b->info.addr, sizeof(a->info.addr));
+		c = (int)nud_rank(a->info.nud) - (int)nud_rank(b->info.nud);
 	if (!c)
 		c = (b->info.confirmed > a->info.confirmed) - (b->info.confirmed < a->info.confirmed);
 	return c ? c : (b->info.updated > a->info.updated) - (b->info.updated < a->info.updated);
+}
+
+/* Whether a row before i, of the same neighbour, says all that row i says. */
+static bool neigh_said(const struct neigh_row *rows, size_t i)
+{
+	for (size_t k = i; k-- > 0 && cmp_neigh_addr(&rows[k].info, &rows[i].info) == 0;)
+		if (!has_lladdr(&rows[i].info) || (has_lladdr(&rows[k].info) && memcmp(&rows[k].info.lladdr, &rows[i].info.lladdr, sizeof(rows[i].info.lladdr)) == 0))
+			return true;
+	return false;
 }
 
 static void set_age(json_t *r, const char *key, ktime_t now, ktime_t then)
@@ -515,7 +550,7 @@ static json_t *neigh_records(const struct gather *g, const struct show *show)
 		const struct link_conf *link = netcfg_link_by_index(g->daemon->conf.cfg, info->ifindex);
 		json_t *r;
 
-		if (i && rows[i - 1].info.ifindex == info->ifindex && ipaddr_equal(&rows[i - 1].info.addr, &info->addr))
+		if (neigh_said(rows, i))
 			continue;
 		if ((show->ifindex && show->ifindex != info->ifindex) || (show->addr.family && !ipaddr_equal(&show->addr, &info->addr)))
 			continue;

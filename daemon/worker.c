@@ -34,6 +34,8 @@
 #include <unistd.h>
 
 #define RING_SIZE    4096 /* frames on the way from one worker to another */
+#define SETTLE_TURNS 1000
+#define JOIN_SECONDS 3
 #define THREAD_STACK (512 * 1024) /* address space; touched pages alone are memory */
 
 ktime_t clock_now(void)
@@ -420,12 +422,35 @@ int workers_start(struct daemon *d)
 	return err;
 }
 
-void workers_stop(struct daemon *d)
+/* Questions and answers that were on their way between the threads: here, where no other thread runs, this one is the owner of every mailbox. */
+static void settle(struct daemon *d)
 {
+	unsigned n, turns = 0;
+
+	do {
+		n = mailbox_run_jobs(&d->mail, d);
+		for (unsigned i = 0; i < d->nworkers; i++) {
+			worker_refresh_now(&d->workers[i]);
+			n += mailbox_run_jobs(&d->workers[i].mail, &d->workers[i]);
+		}
+	} while (n && ++turns < SETTLE_TURNS);
+}
+
+int workers_stop(struct daemon *d)
+{
+	struct timespec deadline;
+
 	for (unsigned i = 0; i < d->nworkers; i++)
 		while (worker_quit(&d->workers[i]) < 0)
 			usleep(1000);
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += JOIN_SECONDS;
 	for (unsigned i = 0; i < d->nworkers; i++)
-		pthread_join(d->workers[i].thread, NULL);
+		if (pthread_timedjoin_np(d->workers[i].thread, NULL, &deadline) != 0) {
+			log_msg(LOG_CRIT, "worker %u does not end", i);
+			return -ETIMEDOUT;
+		}
+	settle(d);
 	workers_free(d);
+	return 0;
 }

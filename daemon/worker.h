@@ -53,6 +53,7 @@ struct tapq *worker_tap(struct worker *worker, int ifindex); /* NULL: none */
 /* The control thread: all workers of a daemon. 0 or -errno; nothing is left behind on failure. */
 int  workers_new(struct daemon *daemon, unsigned n);
 int  workers_start(struct daemon *daemon);
-void workers_stop(struct daemon *daemon); /* has them end, joins them, frees their stacks */
+/* Has them end, joins them, brings what was under way to its end, frees their stacks. -ETIMEDOUT: one is stuck; then nothing is freed. */
+int  workers_stop(struct daemon *daemon);
 
 #endif

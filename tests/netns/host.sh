@@ -16,6 +16,7 @@ daemon h <<-CONF
 	service add tcp 80 http
 	service add udp 7 echo
 	service add udp 13 daytime
+	service add udp 7777 echo
 CONF
 
 check "the first ping of all is answered: no first packet is lost" in_ns h ping -c 1 -W 2 10.10.0.2
@@ -56,6 +57,13 @@ check "UDP echo, all sizes up to the largest datagram" in_ns h python3 - <<-'PY'
 	s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 	for n in [0, 1, 2, 3, 100, 1471, 1472, 1473, 2960, 9000, 30000, 65507]:
 	    d = os.urandom(n); s.send(d); r = s.recv(70000); assert r == d, (n, len(r))
+PY
+check "no service answers the port of a service: two of them would never end" in_ns h python3 - <<-'PY'
+	import socket
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1); s.bind(("10.10.0.1", 7777)); s.sendto(b"x", ("10.10.0.2", 7777))
+	try: raise SystemExit(f"answered: {s.recv(10)}")
+	except socket.timeout: pass
+	t = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); t.settimeout(5); t.sendto(b"x", ("10.10.0.2", 7777)); assert t.recv(10) == b"x"
 PY
 check "TCP to a closed port is refused at once" in_ns h python3 - <<-'PY'
 	import socket, time

@@ -12,8 +12,8 @@
 # pid. WORKERS (1) is handed to the daemon. BUILD is the build folder.
 set -u
 export LC_ALL=C
-BUILD=${BUILD:-${abs_top_builddir:-$(cd "$(dirname "$0")/../.." && pwd)/build}}
 SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${BUILD:-${abs_top_builddir:-$SRC/build}}
 NETSTACKD=${NETSTACKD:-$BUILD/netstackd}
 NSCTL=${NSCTL:-$BUILD/nsctl}
 WORKERS=${WORKERS:-1}
