@@ -452,6 +452,7 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 		free(hosts);
 		return conf_fail(e, err, "no memory to change the configuration");
 	}
+	conf_watch_begin(&d->conf);
 	err = change(&d->conf, what, e);
 	if (!err)
 		err = open_new_taps(d, &opened, e);
@@ -471,6 +472,7 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 			conf_fail(e, err, "no memory to change the configuration");
 	}
 	if (err) {
+		conf_watch_end(&d->conf, false);
 		conf_rollback(&d->conf, &undo);
 		for (unsigned i = 0; i < opened.n; i++)
 			tap_free(opened.tap[i]);
@@ -486,6 +488,7 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 	for (unsigned i = 0; i < d->conf.nlinks; i++)
 		if (d->conf.links[i].tap)
 			tell_carrier(d->conf.links[i].tap, &d->conf.links[i], netcfg_link_by_index(d->conf.cfg, d->conf.links[i].ifindex));
+	conf_watch_end(&d->conf, true);
 	monitor_changes(d);
 	conf_changes_reset(&d->conf);
 	return 0;
@@ -569,6 +572,10 @@ void apply_link_gone(struct daemon *d, int ifindex, const struct tap *tap, int e
 		 link->host_name, strerror(-err), link->name);
 	if (netcfg_link_set_carrier(d->conf.cfg, ifindex, false) < 0)
 		return;
+	d->conf.track = atomic_load(&d->monitors) != 0;
+	conf_note(&d->conf, CHANGE_LINK, false, ifindex, &ifindex, sizeof(ifindex));
+	monitor_changes(d);
+	conf_changes_reset(&d->conf);
 	p = calloc(1, sizeof(*p));
 	if (p)
 		p->snap = netcfg_commit(d->conf.cfg);

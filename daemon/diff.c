@@ -17,6 +17,7 @@ struct array {
 	void  *p;
 	size_t n, cap, size;
 	bool gateways; /* of routes: those with a gateway, or those without */
+	bool all; /* of routes: both, and those that follow from addresses */
 	const struct conf_state *st; /* whose numbers of links are to be translated to those of "to"; NULL: none */
 	const struct conf_state *to;
 };
@@ -65,9 +66,10 @@ static int collect_addr(void *arg, const struct addr_conf *addr)
 
 static int collect_route(void *arg, const struct route_conf *route)
 {
+	const struct array *a = arg;
 	struct route_conf c;
 
-	if (route->protocol == RTPROT_KERNEL || (route->gateway.family != 0) != ((struct array *)arg)->gateways)
+	if (!a->all && (route->protocol == RTPROT_KERNEL || (route->gateway.family != 0) != a->gateways))
 		return 0; /* follows from the addresses; or its turn is another time */
 	memset(&c, 0, sizeof(c));
 	c.dst.addr = route->dst.addr;
@@ -378,4 +380,115 @@ int conf_follow(struct conf_state *st, const struct conf_state *want, struct con
 	if (!err)
 		memcpy(st->control_group, want->control_group, sizeof(st->control_group));
 	return err;
+}
+
+/* ---- for monitors ----------------------------------------------------------------------------------------------------------- */
+
+struct conf_watch {
+	struct array      addrs, routes, neighs; /* at begin */
+	struct conf_link *links; /* ifindex and name, lo left out */
+	unsigned          nlinks;
+	bool              telling;
+};
+
+static int count_route(void *arg, const struct route_conf *route)
+{
+	(void)route;
+	return ++*(unsigned *)arg > WATCH_MAX;
+}
+
+static int gather_all(const struct conf_state *st, struct array *addrs, struct array *routes, struct array *neighs)
+{
+	int err = gather_addrs(st, addrs);
+
+	routes->size = sizeof(struct route_conf);
+	routes->all = true;
+	if (!err)
+		err = netcfg_route_foreach(st->cfg, 0, collect_route, routes);
+	return err ? err : gather_neighs(st, neighs);
+}
+
+static void watch_free(struct conf_watch *w)
+{
+	free(w->addrs.p);
+	free(w->routes.p);
+	free(w->neighs.p);
+	free(w->links);
+	free(w);
+}
+
+bool conf_watch_silent(const struct conf_watch *w)
+{
+	return w && !w->telling;
+}
+
+const char *conf_watch_name(const struct conf_watch *w, int ifindex)
+{
+	for (unsigned i = 0; w && i < w->nlinks; i++)
+		if (w->links[i].ifindex == ifindex)
+			return w->links[i].name;
+	return "";
+}
+
+/* Without memory, as above WATCH_MAX, monitors hear of what was asked for only. */
+void conf_watch_begin(struct conf_state *st)
+{
+	unsigned n = 0;
+	struct conf_watch *w = !st->track || netcfg_route_foreach(st->cfg, 0, count_route, &n) ? NULL : calloc(1, sizeof(*w));
+
+	st->watch = NULL;
+	if (!w)
+		return;
+	w->links = malloc(st->nlinks * sizeof(*w->links) + 1);
+	if (!w->links || gather_all(st, &w->addrs, &w->routes, &w->neighs)) {
+		watch_free(w);
+		return;
+	}
+	if (st->nlinks)
+		memcpy(w->links, st->links, st->nlinks * sizeof(*w->links));
+	w->nlinks = st->nlinks;
+	st->watch = w;
+}
+
+#define NOTE(name, type, kind)                                                                                                              \
+	static int name##_gone(struct conf_state *st, const void *item, struct conf_error *e)                                               \
+	{                                                                                                                                   \
+		(void)e;                                                                                                                    \
+		conf_note(st, kind, true, ((const type *)item)->ifindex, item, sizeof(type));                                               \
+		return 0;                                                                                                                   \
+	}                                                                                                                                   \
+	static int name##_new(struct conf_state *st, const void *item, struct conf_error *e)                                                \
+	{                                                                                                                                   \
+		(void)e;                                                                                                                    \
+		conf_note(st, kind, false, ((const type *)item)->ifindex, item, sizeof(type));                                              \
+		return 0;                                                                                                                   \
+	}
+NOTE(route, struct route_conf, CHANGE_ROUTE)
+NOTE(addr, struct addr_conf, CHANGE_ADDR)
+NOTE(neigh, struct neigh_conf, CHANGE_NEIGH)
+#undef NOTE
+
+void conf_watch_end(struct conf_state *st, bool tell)
+{
+	struct array addrs = { .p = NULL }, routes = { .p = NULL }, neighs = { .p = NULL };
+	struct conf_watch *w = st->watch;
+	struct conf_error e;
+	int err = 0;
+
+	if (!w)
+		return;
+	if (tell) {
+		w->telling = true;
+		err = gather_all(st, &addrs, &routes, &neighs);
+		if (!err) /* what depends on others goes first and comes last */
+			err = each_missing(st, &w->neighs, &neighs, neigh_gone, &e) | each_missing(st, &w->routes, &routes, route_gone, &e) |
+			      each_missing(st, &w->addrs, &addrs, addr_gone, &e) | each_missing(st, &addrs, &w->addrs, addr_new, &e) |
+			      each_missing(st, &routes, &w->routes, route_new, &e) | each_missing(st, &neighs, &w->neighs, neigh_new, &e);
+		st->changes_lost |= err != 0;
+	}
+	free(addrs.p);
+	free(routes.p);
+	free(neighs.p);
+	st->watch = NULL;
+	watch_free(w);
 }

@@ -201,12 +201,12 @@ void conf_changes_reset(struct conf_state *st)
 	st->changes_lost = false;
 }
 
-static void note(struct conf_state *st, enum conf_change_kind kind, bool deleted, int ifindex, const void *what, size_t size)
+void conf_note(struct conf_state *st, enum conf_change_kind kind, bool deleted, int ifindex, const void *what, size_t size)
 {
 	const struct link_conf *link = netcfg_link_by_index(st->cfg, ifindex);
 	struct conf_change *c;
 
-	if (!st->track)
+	if (!st->track || (kind != CHANGE_LINK && conf_watch_silent(st->watch)))
 		return;
 	if (!st->changes)
 		st->changes = malloc(CONF_MAX_CHANGES * sizeof(*st->changes));
@@ -218,8 +218,7 @@ static void note(struct conf_state *st, enum conf_change_kind kind, bool deleted
 	memset(c, 0, sizeof(*c));
 	c->kind = kind;
 	c->deleted = deleted;
-	if (link)
-		memcpy(c->dev, link->name, sizeof(c->dev));
+	snprintf(c->dev, sizeof(c->dev), "%s", link ? link->name : conf_watch_name(st->watch, ifindex));
 	memcpy(&c->addr, what, size);
 }
 
@@ -280,7 +279,7 @@ int conf_link_add(struct conf_state *st, const struct link_conf *params, const s
 	links[st->nlinks].tap = NULL;
 	memcpy(links[st->nlinks].name, params->name, NS_IFNAMSIZ);
 	st->nlinks++;
-	note(st, CHANGE_LINK, false, ifindex, &ifindex, sizeof(ifindex));
+	conf_note(st, CHANGE_LINK, false, ifindex, &ifindex, sizeof(ifindex));
 	return 0;
 }
 
@@ -294,7 +293,7 @@ int conf_link_remove(struct conf_state *st, const char *name, struct conf_error 
 	if (!link)
 		return conf_no_link(e, st->cfg, name);
 	ifindex = link->ifindex;
-	note(st, CHANGE_LINK, true, ifindex, &ifindex, sizeof(ifindex));
+	conf_note(st, CHANGE_LINK, true, ifindex, &ifindex, sizeof(ifindex));
 	err = netcfg_link_del(st->cfg, ifindex, &why);
 	if (err)
 		return refused(e, err, &why);
@@ -318,7 +317,7 @@ int conf_link_change(struct conf_state *st, const struct link_conf *link, struct
 	err = netcfg_link_set(st->cfg, link, &why);
 	if (err)
 		return refused(e, err, &why);
-	note(st, CHANGE_LINK, false, link->ifindex, &link->ifindex, sizeof(link->ifindex));
+	conf_note(st, CHANGE_LINK, false, link->ifindex, &link->ifindex, sizeof(link->ifindex));
 	return 0;
 }
 
@@ -328,7 +327,7 @@ int conf_addr_change(struct conf_state *st, const struct addr_conf *addr, int ho
 	int err = how == CONF_DEL ? netcfg_addr_del(st->cfg, addr, &why) : netcfg_addr_add(st->cfg, addr, how == CONF_REPLACE, &why);
 
 	if (!err)
-		note(st, CHANGE_ADDR, how == CONF_DEL, addr->ifindex, addr, sizeof(*addr));
+		conf_note(st, CHANGE_ADDR, how == CONF_DEL, addr->ifindex, addr, sizeof(*addr));
 	return refused(e, err, &why);
 }
 
@@ -338,7 +337,7 @@ int conf_route_change(struct conf_state *st, const struct route_conf *route, int
 	int err = how == CONF_DEL ? netcfg_route_del(st->cfg, route, &why) : netcfg_route_add(st->cfg, route, how == CONF_REPLACE, &why);
 
 	if (!err)
-		note(st, CHANGE_ROUTE, how == CONF_DEL, route->ifindex, route, sizeof(*route));
+		conf_note(st, CHANGE_ROUTE, how == CONF_DEL, route->ifindex, route, sizeof(*route));
 	return refused(e, err, &why);
 }
 
@@ -349,7 +348,7 @@ int conf_neigh_change(struct conf_state *st, const struct neigh_conf *neigh, int
 	char text[ADDR_TEXT];
 
 	if (!err)
-		note(st, CHANGE_NEIGH, how == CONF_DEL, neigh->ifindex, neigh, sizeof(*neigh));
+		conf_note(st, CHANGE_NEIGH, how == CONF_DEL, neigh->ifindex, neigh, sizeof(*neigh));
 	else if (how == CONF_DEL)
 		return conf_fail(e, err, "there is no permanent neighbour %s", addr_text(&neigh->addr, text));
 	return refused(e, err, &why);

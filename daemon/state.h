@@ -55,6 +55,7 @@ struct conf_state {
 	struct conf_change  *changes; /* since the last conf_changes_reset; NULL while not tracked */
 	unsigned             nchanges;
 	bool                 track, changes_lost;
+	struct conf_watch   *watch; /* between conf_watch_begin and conf_watch_end; NULL: none */
 };
 
 int  conf_state_init(struct conf_state *st, unsigned queues); /* lo and defaults; 0 or -ENOMEM */
@@ -75,6 +76,11 @@ int  conf_begin(struct conf_state *st, struct conf_undo *undo);
 void conf_rollback(struct conf_state *st, struct conf_undo *undo);
 void conf_end(struct conf_state *st, struct conf_undo *undo);
 void conf_changes_reset(struct conf_state *st);
+/* Around changes, when track is set: end notes what became of addresses, routes and permanent neighbours, also as a side effect (a link that went down, an
+ * address that was flushed), by comparing them with those at begin. Above WATCH_MAX routes only what was asked for is noted. tell false: a rollback. */
+#define WATCH_MAX 65536
+void conf_watch_begin(struct conf_state *st);
+void conf_watch_end(struct conf_state *st, bool tell);
 
 /* For diff.c and state.c: the primitive changes, which note what they did. 0 or -errno with e filled. */
 int  conf_link_add(struct conf_state *st, const struct link_conf *params, const struct conf_link *extra, struct conf_error *e);
@@ -89,6 +95,9 @@ enum conf_how { CONF_ADD, CONF_REPLACE, CONF_DEL };
 /* Fills e about a name that is unknown, with the nearest one that is not. conf_no_link returns -ENODEV. */
 int  conf_no_link(struct conf_error *e, const struct netcfg *cfg, const char *name);
 void conf_suggest_sysctl(struct conf_error *e, const struct netcfg *cfg, const char *name);
+void conf_note(struct conf_state *st, enum conf_change_kind kind, bool deleted, int ifindex, const void *what, size_t size);
+const char *conf_watch_name(const struct conf_watch *watch, int ifindex); /* of a link at begin, "" if there was none */
+bool conf_watch_silent(const struct conf_watch *watch); /* end will tell */
 int  conf_fail(struct conf_error *e, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4))); /* fills e; returns err */
 
 /* Text of an address, for messages and records; static buffers are not used. */

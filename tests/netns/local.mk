@@ -8,6 +8,7 @@ EXTRA_DIST += %reldir%/end.sh
 EXTRA_DIST += %reldir%/host.sh
 EXTRA_DIST += %reldir%/hostile.py
 EXTRA_DIST += %reldir%/hostile.sh
+EXTRA_DIST += %reldir%/idle.sh
 EXTRA_DIST += %reldir%/lib.sh
 EXTRA_DIST += %reldir%/lossy.sh
 EXTRA_DIST += %reldir%/router.sh

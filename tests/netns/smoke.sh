@@ -114,6 +114,12 @@ check "nothing is left of what was refused" bash -c "$NS; ! nsctl link show | gr
 sleep 0.3
 nsctl addr add 10.10.9.2/24 dev eth0; nsctl route add 10.66.0.0/16 via 10.10.0.9; nsctl addr del 10.10.9.2/24 dev eth0
 check "monitor sees addresses and routes come and go" wait_for 5 bash -c "grep -q '10.10.9.2' '$TMP/monitor' && grep -q '10.66.0.0/16' '$TMP/monitor' && grep -qi 'deleted' '$TMP/monitor'"
+nsctl link add ethm type tap host-name tapm; nsctl link set ethm up; nsctl addr add 10.67.0.2/24 dev ethm; nsctl route add 10.68.0.0/16 via 10.67.0.9; nsctl link set ethm down
+check "monitor sees the routes that a link takes along when it goes down" wait_for 5 bash -c "grep -q 'Deleted 10.67.0.0/24 dev ethm' '$TMP/monitor' && grep -q 'Deleted 10.68.0.0/16' '$TMP/monitor'"
+nsctl link set ethm up; in_ns h ip link del tapm
+check "monitor sees that a device is gone" wait_for 5 grep -q 'ethm.*NO-CARRIER' "$TMP/monitor"
+nsctl link del ethm
+check "and what a removed link takes along" wait_for 5 grep -q 'Deleted 10.67.0.2/24' "$TMP/monitor"
 refuse "a stranger is refused" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" show version
 check "forty clients at once, each with its answer" bash -c "$NS; for i in \$(seq 40); do nsctl show counters all >'$TMP/c'.\$i & done; wait; ! grep -L IpInReceives '$TMP'/c.* | grep ."
 check "a second netstackd is told that the socket is taken" says "another netstackd" in_ns h "$NETSTACKD" -f -c /dev/null --control "$NETSTACKD_CONTROL"
