@@ -201,7 +201,6 @@ static void init_fields(struct tcp_sock *tp)
 	tp->rcv_ratio = 128;
 	tp->reordering = (uint32_t)sc->tcp_reordering;
 	tp->cwnd = TCP_INIT_CWND * tp->mss;
-	tp->created = tcp_stack(tp)->now;
 	if (!tp->window_clamp)
 		tp->window_clamp = 65535u << TCP_MAX_WSCALE;
 }

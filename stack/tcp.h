@@ -76,7 +76,6 @@ struct tcp_skb_cb {
 	uint8_t  flags; /* TCPHDR_* */
 	uint8_t  sacked; /* TCPCB_*, sent segments */
 	bool     csum_valid; /* tx.csum holds the sum of the payload */
-	bool     has_ts;
 	union {
 		struct {
 			uint32_t csum;
@@ -172,7 +171,6 @@ struct tcp_sock {
 	/* negotiated */
 	uint8_t             snd_wscale, rcv_wscale;
 	bool                wscale_ok, tstamp_ok, sack_ok;
-	bool                ecn_seen; /* counted, not used */
 
 	/* scoreboard, in bytes */
 	uint32_t            sacked_out, lost_out, retrans_out;
@@ -194,7 +192,7 @@ struct tcp_sock {
 	uint32_t            cwnd, ssthresh; /* bytes */
 	uint32_t            cwnd_used, cwnd_used_seq, cwnd_cnt; /* most in flight in this window, and its end; bytes acked towards the next step */
 	ktime_t             cwnd_stamp;
-	bool                cwnd_limited, app_limited_now;
+	bool                cwnd_limited;
 	uint32_t            high_seq; /* recovery point */
 	uint32_t            prior_cwnd, prior_ssthresh;
 	uint32_t            undo_marker; /* snd_una when it began; 0: nothing to undo */
@@ -216,7 +214,6 @@ struct tcp_sock {
 	uint32_t            retrans_stamp; /* timestamp tick of the first retransmission of this episode; 0: none */
 	ktime_t             retrans_since; /* time of the first timeout in a row: user timeout */
 	ktime_t             probes_since;
-	ktime_t             orphan_deadline;
 
 	/* acknowledging */
 	uint8_t             ack_flags, quick, pingpong;
@@ -263,7 +260,7 @@ struct tcp_sock {
 	struct tcp_sock    *parent; /* while in that queue */
 	bool                connecting, orphan_counted, hashed, fin_rcvd, fin_pending /* no memory for it yet */, rescue_done;
 	uint32_t            rcv_isn, snt_isn;
-	ktime_t             created, snt_synack;
+	ktime_t             snt_synack; /* first SYN or SYN-ACK */
 
 	/* for people: tcp_info */
 	uint64_t            bytes_acked, bytes_received, bytes_sent, bytes_retrans;
@@ -342,7 +339,6 @@ void tcp_ehash_add(struct tcp_sock *tp);
 void tcp_ehash_del(struct tcp_sock *tp);
 void tcp_orphan_count(struct tcp_sock *tp, bool on);
 void tcp_write_queue_purge(struct tcp_sock *tp);
-void tcp_mss_init(struct tcp_sock *tp);
 static inline uint32_t tcp_ts_now(const struct stack *stack) { return (uint32_t)(stack->now / NSEC_PER_MSEC); }
 
 /* ---- memory */
@@ -397,7 +393,7 @@ void tcp_data_queue(struct tcp_sock *tp, struct sk_buff *skb); /* data at the te
 void tcp_queue_inorder(struct tcp_sock *tp, struct sk_buff *skb); /* fast path: exactly at rcv_nxt, fits; consumes */
 void tcp_urg(struct tcp_sock *tp, struct sk_buff *skb, const struct tcp_hdr *th);
 void tcp_fin(struct tcp_sock *tp);
-bool tcp_rmem_ok(struct tcp_sock *tp, const struct sk_buff *skb); /* after pruning if need be */
+bool tcp_rmem_ok(struct tcp_sock *tp); /* after pruning if need be */
 uint32_t tcp_space(const struct tcp_sock *tp); /* payload bytes for which there is room */
 uint32_t tcp_full_space(const struct tcp_sock *tp);
 uint32_t tcp_receive_window(const struct tcp_sock *tp); /* what of the offer is left */
@@ -428,7 +424,6 @@ void tcp_dsack_set(struct tcp_sock *tp, uint32_t start, uint32_t end, bool ofo);
 #define FLAG_SND_UNA_ADVANCED 0x100
 #define FLAG_ORIG_SACK_ACKED 0x200
 #define FLAG_SACK_RENEGING   0x400
-#define FLAG_NEW_DATA_LOST   0x800
 #define FLAG_SLOWPATH        0x1000
 #define FLAG_UPDATE_TS       0x2000
 #define FLAG_ACKED (FLAG_DATA_ACKED | FLAG_SYN_ACKED)
@@ -459,7 +454,7 @@ struct tcp_ack_result { /* what one ACK brought */
 	bool     reordered;
 	struct tcp_rate_mark rate;
 };
-void tcp_sacktag(struct tcp_sock *tp, const struct tcp_options *opt, uint32_t prior_una, struct tcp_ack_result *res);
+void tcp_sacktag(struct tcp_sock *tp, const struct tcp_options *opt, struct tcp_ack_result *res);
 void tcp_update_reordering(struct tcp_sock *tp, const struct tcp_ack_result *res);
 bool tcp_mark_lost(struct tcp_sock *tp); /* true: a retransmission was lost; RFC 6675 IsLost over the queue; and retransmissions that were lost again */
 void tcp_mark_skb_lost(struct tcp_sock *tp, struct sk_buff *skb);

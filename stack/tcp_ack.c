@@ -378,7 +378,6 @@ static void enter_recovery(struct tcp_sock *tp)
 void tcp_enter_loss(struct tcp_sock *tp)
 {
 	struct sk_buff *skb, *head = skb_peek(&tp->wq);
-	bool fresh = tp->ca_state < TCP_CA_Recovery;
 
 	if (tp->ca_state <= TCP_CA_Disorder || !after(tp->high_seq, tp->snd_una) || (tp->ca_state == TCP_CA_Loss && !tp->retransmits)) {
 		tp->prior_ssthresh = tp->ssthresh;
@@ -410,7 +409,6 @@ void tcp_enter_loss(struct tcp_sock *tp)
 	tp->cwnd_cnt = 0;
 	tp->cwnd_stamp = tcp_stack(tp)->now;
 	tp->dupacks = 0;
-	(void)fresh;
 	tcp_set_ca_state(tp, TCP_CA_Loss);
 	tp->high_seq = tp->snd_nxt;
 }
@@ -637,7 +635,7 @@ static int old_ack(struct tcp_sock *tp, uint32_t ack, const struct tcp_options *
 		return -1;
 	}
 	if (opt && opt->nsacks && tp->sack_ok && tcp_out(tp)) {
-		tcp_sacktag(tp, opt, prior_una, res);
+		tcp_sacktag(tp, opt, res);
 		tcp_update_reordering(tp, res);
 		recovery_step(tp, prior_una, false, res);
 		if (tcp_in_cwnd_reduction(tp))
@@ -672,7 +670,7 @@ int tcp_ack(struct tcp_sock *tp, const struct sk_buff *skb, const struct tcp_opt
 	tp->bytes_acked += acked;
 	tp->snd_una = ack;
 	if (tcp_unlikely(opt && opt->nsacks) && tp->sack_ok && prior_out)
-		tcp_sacktag(tp, opt, prior_una, &res);
+		tcp_sacktag(tp, opt, &res);
 	tp->sk.err_soft = 0;
 	tp->probes_out = 0; /* it answers: RFC 1122 4.2.2.17, a zero window may last for ever */
 	tp->keep_probes_out = 0;

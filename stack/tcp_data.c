@@ -120,9 +120,8 @@ static bool prune(struct tcp_sock *tp)
 	return false;
 }
 
-bool tcp_rmem_ok(struct tcp_sock *tp, const struct sk_buff *skb)
+bool tcp_rmem_ok(struct tcp_sock *tp)
 {
-	(void)skb;
 	if (tcp_likely(tp->sk.rmem <= tp->sk.rcvbuf && !tcp_mem_over(tcp_stack(tp))))
 		return true;
 	return prune(tp);
@@ -373,11 +372,10 @@ static void in_order(struct tcp_sock *tp, struct sk_buff *skb)
 		tcp_send_ack(tp);
 }
 
-static void trim_to_window(struct tcp_sock *tp, struct sk_buff *skb, uint32_t edge)
+static void trim_to_window(struct sk_buff *skb, uint32_t edge)
 {
 	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 
-	(void)tp;
 	if (!after(cb->end_seq, edge))
 		return;
 	/* A FIN right behind text that ends at the edge takes no room. */
@@ -392,7 +390,7 @@ static void out_of_order(struct tcp_sock *tp, struct sk_buff *skb)
 {
 	struct stack *stack = tcp_stack(tp);
 
-	if (!tcp_rmem_ok(tp, skb)) {
+	if (!tcp_rmem_ok(tp)) {
 		STACK_MIB_INC(stack, TcpExt_TCPOFODrop);
 		kfree_skb(skb, SKB_DROP_TCP_OFO_DROP);
 		tcp_send_ack(tp);
@@ -449,12 +447,12 @@ void tcp_data_queue(struct tcp_sock *tp, struct sk_buff *skb)
 		return;
 	}
 	if (!bare_fin)
-		trim_to_window(tp, skb, edge);
+		trim_to_window(skb, edge);
 	if (cb->seq != tp->rcv_nxt) {
 		out_of_order(tp, skb);
 		return;
 	}
-	if (!bare_fin && !skb_queue_empty(&tp->sk.rcvq) && !tcp_rmem_ok(tp, skb)) {
+	if (!bare_fin && !skb_queue_empty(&tp->sk.rcvq) && !tcp_rmem_ok(tp)) {
 		STACK_MIB_INC(stack, TcpExt_TCPRcvQDrop);
 		data_ready(tp);
 		kfree_skb(skb, tcp_mem_over(stack) ? SKB_DROP_PROTO_MEM : SKB_DROP_TCP_RCVBUF);

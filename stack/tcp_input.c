@@ -11,7 +11,8 @@
  * answers to unacceptable segments are limited per connection (tcp_invalid_ratelimit) and challenge ACKs per shard, which also ends ping-pong of two
  * confused ends.
  *
- * Acknowledging. RFC 5681 4.2 wants an ACK for every second full segment, so that the sender's clock ticks. Frames come in batches here as they do from a
+ * Acknowledging. RFC 5681 4.2 wants an ACK for every second full segment, so that the sender's clock ticks; RFC 9293 3.10.7.4 (MUST-58, MUST-59) wants a series
+ * of queued segments processed before any ACK of them is sent. Frames come in batches here as they do from a
  * GRO-ing driver, and the ACK goes out once at the end of a batch (tcp_run_acks), for at most 64 KiB, after the application has been woken: it then carries
  * the application's answer and its new window. Segments that are out of order, fill a hole, or come while SACK or DSACK must be told are answered one by one.
  * When only one segment came the RFC's delayed ACK applies.
@@ -228,6 +229,7 @@ reset:
 			cb->seq++; /* from here on it is an ordinary segment */
 			cb->flags &= (uint8_t)~TCPHDR_SYN;
 			cb->rx.window >>= tp->snd_wscale; /* that of a SYN is not scaled */
+			tcp_schedule_ack(tp); /* our own SYN-ACK may have been lost */
 			return true;
 		}
 syn:
@@ -503,7 +505,7 @@ static bool fast_path(struct tcp_sock *tp, struct sk_buff *skb)
 		tcp_data_snd_check(tp);
 		return true;
 	}
-	if (len > tcp_receive_window(tp) || (tp->sk.shutdown & SHUTDOWN_RCV) || !tcp_rmem_ok(tp, skb))
+	if (len > tcp_receive_window(tp) || (tp->sk.shutdown & SHUTDOWN_RCV) || !tcp_rmem_ok(tp))
 		return false;
 	if (tp->rcv_saw_ts && tp->rcv_wup == tp->rcv_nxt)
 		tcp_store_ts_recent(tp);

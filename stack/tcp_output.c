@@ -49,7 +49,7 @@ void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu)
 	if (tp->tstamp_ok)
 		mss -= 12;
 	/* Never more than half of the largest window the peer ever offered: otherwise small receivers stall (SWS). */
-	if (tp->max_window && mss > u32_max(tp->max_window >> 1, 68u - 40u) )
+	if (tp->max_window && mss > u32_max(tp->max_window >> 1, 68u - 40u))
 		mss = u32_max(tp->max_window >> 1, 68u - 40u);
 	tp->mss = mss;
 	tp->gso_bytes = mss;
@@ -307,7 +307,6 @@ struct sk_buff *tcp_alloc_tx(struct tcp_sock *tp, uint32_t payload)
 	cb->flags = TCPHDR_ACK;
 	cb->sacked = 0;
 	cb->csum_valid = true; /* of nothing */
-	cb->has_ts = false;
 	cb->tx.csum = 0;
 	skb_header_release(skb);
 	return skb;

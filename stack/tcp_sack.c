@@ -187,7 +187,7 @@ static void tag_range(struct tcp_sock *tp, const struct tcp_sack_block *b, uint3
 }
 
 /* A DSACK tells of a segment that came twice: perhaps a retransmission that was not needed (RFC 2883, RFC 3708). */
-static void dsack_seen(struct tcp_sock *tp, const struct tcp_sack_block *b, uint32_t prior_una, struct tcp_ack_result *res)
+static void dsack_seen(struct tcp_sock *tp, const struct tcp_sack_block *b, struct tcp_ack_result *res)
 {
 	uint32_t n = (b->end - b->start + tp->mss - 1) / tp->mss;
 
@@ -196,7 +196,6 @@ static void dsack_seen(struct tcp_sock *tp, const struct tcp_sack_block *b, uint
 		n = 1;
 	tp->dsack_dups += n;
 	res->flag |= FLAG_DSACKING;
-	(void)prior_una;
 	if (tp->undo_marker && tp->undo_retrans > 0 && after(b->end, tp->undo_marker))
 		tp->undo_retrans = tp->undo_retrans > (int32_t)n ? tp->undo_retrans - (int32_t)n : 0;
 }
@@ -219,7 +218,7 @@ static bool block_valid(const struct tcp_sock *tp, const struct tcp_sack_block *
 	return dsack && !before(b->start, tp->snd_una - u32_max(tp->max_window, 65535));
 }
 
-void tcp_sacktag(struct tcp_sock *tp, const struct tcp_options *opt, uint32_t prior_una, struct tcp_ack_result *res)
+void tcp_sacktag(struct tcp_sock *tp, const struct tcp_options *opt, struct tcp_ack_result *res)
 {
 	struct tcp_sack_block b[TCP_NUM_SACKS];
 	unsigned n = 0, i, j;
@@ -235,7 +234,7 @@ void tcp_sacktag(struct tcp_sock *tp, const struct tcp_options *opt, uint32_t pr
 			continue;
 		}
 		if (dsack) {
-			dsack_seen(tp, &opt->sacks[i], prior_una, res);
+			dsack_seen(tp, &opt->sacks[i], res);
 			continue;
 		}
 		for (j = n++; j > 0 && before(opt->sacks[i].start, b[j - 1].start); j--)

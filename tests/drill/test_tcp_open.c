@@ -342,3 +342,9 @@ DRILL(tcp_open, listener_closes_with_connections_waiting,
       "+0    close l",
       "+0    > tcp 80>40000 R. 1 ack 1",
       "+0    sockets = 0")
+
+/* MUST-46: a broadcast or multicast address cannot be connected to. */
+DRILL(tcp_open, connect_to_a_group,
+      "+0    socket c tcp",
+      "+0    connect c 192.0.2.255:80 = ENETUNREACH",
+      "+0    connect c 224.0.0.1:80 = ENETUNREACH")

@@ -177,3 +177,13 @@ DRILL(tcp_options, synack_echoes_the_first_syn,
       "+0.5  > tcp S 0",
       "+0.02 < tcp S. 0 ack 1 win 65535 <mss 1460,TS val 700 ecr last>",
       "+0    > tcp . 1 ack 1")
+
+/* MUST-64: options need not be aligned. */
+DRILL(tcp_options, unaligned,
+      LISTEN_80,
+      "+0.1  < tcp S 0 win 65535 <nop,mss 1400,nop,nop,wscale 3,sackOK,TS val 7 ecr 0,eol>",
+      "+0    > tcp S. 0 ack 1 <mss 1460,sackOK,TS val * ecr 7,wscale 7>",
+      "+0.02 < tcp . 1 ack 1 win 1000 <TS val 8 ecr last,nop,nop>",
+      "+0    accept l c",
+      "+0    info c snd_wnd = 8000",
+      "+0    info c snd_mss = 1388")

@@ -151,6 +151,18 @@ DRILL(tcp_recv, window_closes_and_opens,
       "+0    > tcp . 1 ack 2922..5841 win >=1460",
       "+0    mib TcpExtTCPFromZeroWindowAdv = 1")
 
+/* MUST-66: what carries no text counts at a closed window, too. */
+DRILL(tcp_recv, rst_and_urg_at_a_closed_window,
+      SMALL_BUFFER,
+      "+0    < tcp . 1:1461(1460) ack 1 win 65535",
+      "*     > tcp . 1 ack 1461",
+      "+0    < tcp . 1461:2921(1460) ack 1 win 65535",
+      "*     > tcp . 1 ack 2921",
+      "+0    < tcp U. 2921 ack 1 win 65535 urg 5",
+      "+0    recv c 1 flags oob = EAGAIN", /* the pointer is known, its byte is not */
+      "+0    < tcp R 2921 win 0",
+      "+0    getsockopt c ERROR = ECONNRESET")
+
 /* A FIN takes no room: it is taken at a closed window. */
 DRILL(tcp_recv, fin_at_the_edge,
       SMALL_BUFFER,

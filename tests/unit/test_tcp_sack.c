@@ -120,7 +120,7 @@ static void run(uint64_t *rng, uint32_t base, uint32_t skb_segs, bool odd)
 		for (unsigned i = dsack ? 1 : 0; i < opt.nsacks; i++)
 			if (before(opt.sacks[i].start, opt.sacks[i].end) && !after(opt.sacks[i].end, r.tp->snd_nxt))
 				twin_block(&r, &opt.sacks[i]);
-		tcp_sacktag(r.tp, &opt, r.tp->snd_una, &res);
+		tcp_sacktag(r.tp, &opt, &res);
 		tcp_mark_lost(r.tp);
 		twin_mark_lost(&r);
 		check(&r);
@@ -176,7 +176,7 @@ Test(tcp_sack, bytes_do_not_split)
 		struct tcp_options opt = { .nsacks = 1, .sacks = { { i, i + 1 } } };
 		struct tcp_ack_result res = { .flag = 0 };
 
-		tcp_sacktag(r.tp, &opt, 0, &res);
+		tcp_sacktag(r.tp, &opt, &res);
 	}
 	cr_assert_eq(r.tp->wq.qlen, before_len);
 	cr_assert_eq(r.tp->sacked_out, 0u);
