@@ -112,6 +112,27 @@ static void launch(struct net *net, struct sim_link *l, unsigned from, const str
 	heap_push(net, f);
 }
 
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ (h >> 29);
+}
+
+static void digest_frame(struct net *net, const struct sim_host *h, unsigned cpu, int ifindex, const struct sk_buff *skb)
+{
+	uint8_t  buf[FRAME_MAX + sizeof(uint64_t)];
+	uint64_t word;
+
+	memset(buf + skb->len, 0, sizeof(word));
+	if (skb->len > FRAME_MAX || skb_copy_bits(skb, 0, buf, skb->len))
+		abort();
+	net->digest = mix(mix(net->digest, (uint64_t)h->host->now), (uint64_t)h->index << 48 | (uint64_t)cpu << 40 | (uint64_t)(uint32_t)ifindex << 24 | skb->len);
+	for (uint32_t i = 0; i < skb->len; i += sizeof(word)) {
+		memcpy(&word, buf + i, sizeof(word));
+		net->digest = mix(net->digest, word);
+	}
+}
+
 static int on_xmit(void *arg, struct host *host, unsigned cpu, int ifindex, const struct sk_buff *skb)
 {
 	struct sim_host *h = arg;
@@ -120,7 +141,8 @@ static int on_xmit(void *arg, struct host *host, unsigned cpu, int ifindex, cons
 	unsigned         end = 0;
 	ktime_t          at, done;
 
-	(void)cpu;
+	if (net->digesting)
+		digest_frame(net, h, cpu, ifindex, skb);
 	for (unsigned i = 0; i < h->nlinks; i++)
 		if (h->port[i].ifindex == ifindex) {
 			l = &net->link[h->port[i].link];

@@ -56,6 +56,8 @@ struct net {
 	uint64_t         serial;
 	uint64_t         frames;
 	FILE            *trace; /* every frame as a line, or NULL */
+	bool             digesting;
+	uint64_t         digest; /* of every frame that was sent: when, by whom, and its bytes; only if digesting */
 	void           (*wake)(void *arg, struct sim_host *h, unsigned cpu, uint64_t cookie, uint32_t events);
 	void            *arg;
 };

@@ -24,7 +24,7 @@
 struct options {
 	uint64_t          seed;
 	unsigned          connections, parallel, clients, max_bytes;
-	bool              router, trace, verbose;
+	bool              router, trace, twice, verbose;
 	uint32_t          mtu;
 	double            limit; /* simulated seconds for one connection */
 	ktime_t           pace; /* between two that begin: uniform in [0, 2 * pace) */
@@ -410,7 +410,7 @@ static uint64_t sum(struct sim *s, enum net_mib m)
 	return n;
 }
 
-static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
+static bool run(const struct options *opt, unsigned ncpu, unsigned nr, uint64_t *ret_digest)
 {
 	struct sim            s = { .opt = opt, .ncpu = ncpu };
 	struct socket        *l[HOST_MAX_CPUS] = { NULL };
@@ -425,6 +425,7 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 	s.net.wake = on_wake;
 	s.net.arg = &s;
 	s.net.trace = opt->trace ? stderr : NULL;
+	s.net.digesting = opt->twice;
 	s.conn = calloc(opt->connections, sizeof(*s.conn));
 	if (!s.conn)
 		abort();
@@ -505,6 +506,7 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 	for (unsigned i = 0; i < ncpu; i++)
 		if (l[i])
 			ns_close(l[i]);
+	*ret_digest = s.net.digest;
 	net_free(&s.net);
 	free(s.conn);
 	return ok;
@@ -513,7 +515,8 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr)
 static void usage(void)
 {
 	puts("sim [--seed N] [--pace MS] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P] [--swap P]\n"
-	     "    [--delay MS] [--jitter MS] [--rate MBIT] [--queue FRAMES] [--max-bytes N] [--limit SECONDS] [--trace] [--verbose]\n"
+	     "    [--delay MS] [--jitter MS] [--rate MBIT] [--queue FRAMES] [--max-bytes N] [--limit SECONDS] [--twice] [--trace] [--verbose]\n"
+	     "--twice: each run once more, and every frame that is sent must be the same, at the same time.\n"
 	     "P is a probability in percent, of each frame on each link. One client without --router, up to eight behind one.");
 }
 
@@ -523,7 +526,7 @@ int main(int argc, char **argv)
 		{ "seed", 1, NULL, 's' }, { "shards", 1, NULL, 'n' }, { "connections", 1, NULL, 'c' }, { "parallel", 1, NULL, 'p' }, { "clients", 1, NULL, 'C' },
 		{ "router", 0, NULL, 'R' }, { "mtu", 1, NULL, 'm' }, { "loss", 1, NULL, 'l' }, { "reorder", 1, NULL, 'r' }, { "dup", 1, NULL, 'd' },
 		{ "corrupt", 1, NULL, 'x' }, { "swap", 1, NULL, 'w' }, { "delay", 1, NULL, 'D' }, { "jitter", 1, NULL, 'J' }, { "rate", 1, NULL, 'b' }, { "queue", 1, NULL, 'q' },
-		{ "max-bytes", 1, NULL, 'M' }, { "limit", 1, NULL, 'L' }, { "pace", 1, NULL, 'P' }, { "trace", 0, NULL, 'T' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
+		{ "max-bytes", 1, NULL, 'M' }, { "limit", 1, NULL, 'L' }, { "pace", 1, NULL, 'P' }, { "twice", 0, NULL, '2' }, { "trace", 0, NULL, 'T' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options opt = { .connections = 1000, .parallel = 200, .clients = 1, .max_bytes = 300000, .mtu = 1500, .limit = 900, .pace = 2 * NSEC_PER_MSEC,
@@ -531,6 +534,7 @@ int main(int argc, char **argv)
 					  .bits_per_sec = 1000000000, .queue = 2000 } };
 	const char    *shards = "1,2,8";
 	unsigned       n = 0, bad = 0, total = 1;
+	uint64_t       digest[2];
 	int            o;
 
 	opt.seed = 0;
@@ -555,6 +559,7 @@ int main(int argc, char **argv)
 		case 'M': opt.max_bytes = (unsigned)atoi(optarg); break;
 		case 'L': opt.limit = atof(optarg); break;
 		case 'P': opt.pace = (ktime_t)(atof(optarg) * 1e6); break;
+		case '2': opt.twice = true; break;
 		case 'T': opt.trace = true; break;
 		case 'v': opt.verbose = true; break;
 		default: usage(); return o == 'h' ? 0 : 2;
@@ -567,7 +572,7 @@ int main(int argc, char **argv)
 		opt.seed = test_seed("sim", 1);
 	for (const char *p = shards; *p; p++)
 		total += *p == ',';
-	printf("1..%u\n# --seed %llu\n", total, (unsigned long long)opt.seed);
+	printf("1..%u\n# --seed %llu\n", opt.twice ? total * 3 : total, (unsigned long long)opt.seed);
 	for (const char *p = shards; *p;) {
 		char *end;
 		long  ncpu = strtol(p, &end, 10);
@@ -576,7 +581,13 @@ int main(int argc, char **argv)
 			usage();
 			return 2;
 		}
-		bad += !run(&opt, (unsigned)ncpu, ++n);
+		bad += !run(&opt, (unsigned)ncpu, ++n, &digest[0]);
+		if (opt.twice) {
+			bad += !run(&opt, (unsigned)ncpu, ++n, &digest[1]);
+			n++;
+			printf("%s %u - %ld shard%s: the same seed gives the same frames\n", digest[0] == digest[1] ? "ok" : "not ok", n, ncpu, ncpu > 1 ? "s" : "");
+			bad += digest[0] != digest[1];
+		}
 		p = *end == ',' ? end + 1 : end;
 	}
 	return bad != 0;
