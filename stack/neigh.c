@@ -9,7 +9,7 @@
  *   NONE --output--> INCOMPLETE --answer--> REACHABLE --time--> STALE --output--> DELAY --time--> PROBE --answer--> REACHABLE
  *                        '--no answer--> FAILED                                                     '--no answer--> FAILED
  *
- * Packets for an INCOMPLETE neighbour wait in its queue, bounded in bytes; the oldest goes first. When the neighbour fails, waiting packets of
+ * Packets for an INCOMPLETE neighbour wait in its queue, bounded in bytes, for one neighbour and for all of them; the oldest goes first. When the neighbour fails, waiting packets of
  * others are answered by ICMP host unreachable and our own become errors of their sockets.
  *
  * Limits. Learned entries stand on one of five lists by what they are worth: failed, heard of but never used, incomplete, stale, live. Within a list the
@@ -20,8 +20,8 @@
  *
  * Shards. Each has its table. One of them, by hash of the address (neigh_home), sends the solicitations for an address; on the others "soliciting" is a message
  * to it (SHARD_NEIGH_SOLICIT). Its answer, and whatever any shard learns, goes to all (SHARD_NEIGH_UPDATE, SHARD_NEIGH_FAILED) and changes
- * entries that are there; it makes none. What arrives on a shard that has no such entry is told to the others too, for they may have one; how often is
- * bounded (RELAY_RATE a second, answers and the rest apart), so that a flood of ARP does not become a flood of messages. A lost one is asked for again.
+ * entries that are there; it makes none. What arrives on a shard that has no such entry is told to the others too, for they may have one. How often what nobody asked for
+ * is told is bounded (RELAY_RATE a second, answers and the rest apart), so that a flood of ARP does not become a flood of messages. A lost one is asked for again.
  *
  * RFC 4861 7.3.2 (states) and appendix C (transitions), RFC 1122 2.3.2.1 (validation), 2.3.2.2 (queue at least the latest packet).
  * Not done here: address resolution messages themselves (arp.c); proxies; neighbour discovery for IPv6; app_solicit.
@@ -133,6 +133,7 @@ _Static_assert(sizeof(nud_info) / sizeof(nud_info[0]) == NUD_STATES, "a NUD stat
 #define NEIGH_MIN_BUCKETS  64u
 #define NEIGH_FREE_MAX     64u /* entries kept for reuse */
 #define RELAY_RATE         1000 /* messages a second, and of burst */
+#define QUEUE_ALL          32u /* times unres_qlen_bytes wait for all neighbours together; beyond it each keeps its latest packet only */
 
 struct neighbour {
 	struct hlist_node   hash;
@@ -146,8 +147,8 @@ struct neighbour {
 	ktime_t             reachable_time; /* of this confirmation, randomised */
 	struct list_head    lru;
 	uint8_t             list; /* enum neigh_list */
-	uint8_t             probes;
 	uint8_t             mark; /* of neigh_apply */
+	uint16_t            probes;
 	struct eth_addr     ha;
 	struct timer        timer;
 	struct sk_buff_head queue;
@@ -159,6 +160,7 @@ struct neigh_table {
 	uint32_t           mask; /* buckets - 1 */
 	uint32_t           entries; /* learned ones: what gc counts */
 	uint32_t           permanent;
+	uint64_t           queue_bytes; /* waiting, for all neighbours together */
 	uint64_t           key[4]; /* of the hash; odd */
 	struct list_head   lists[NEIGH_LISTS];
 	struct timer       gc_timer;
@@ -275,6 +277,7 @@ static void neigh_destroy(struct stack *stack, struct neighbour *n, enum skb_dro
 		t->permanent--;
 	else
 		t->entries--;
+	t->queue_bytes -= n->queue_bytes;
 	skb_queue_purge(&n->queue, reason);
 	STACK_MIB_INC(stack, Neigh_Destroys);
 	if (t->nfree < NEIGH_FREE_MAX) {
@@ -462,6 +465,7 @@ static void neigh_drain(struct stack *stack, struct neighbour *n, bool send)
 
 	skb_queue_init(&q);
 	skb_queue_splice_tail(&n->queue, &q);
+	stack->neigh->queue_bytes -= n->queue_bytes;
 	n->queue_bytes = 0;
 	while ((skb = skb_dequeue(&q))) {
 		if (send)
@@ -555,17 +559,19 @@ static void neigh_timer(struct stack *stack, struct timer *t)
 
 static void neigh_queue(struct stack *stack, struct neighbour *n, struct sk_buff *skb)
 {
-	uint32_t limit = (uint32_t)stack->sysctl->neigh_unres_qlen_bytes;
+	uint64_t limit = (uint64_t)stack->sysctl->neigh_unres_qlen_bytes, *all = &stack->neigh->queue_bytes;
 
 	/* the latest packet is kept in any case (RFC 1122 2.3.2.2) */
-	while (n->queue_bytes + skb->truesize > limit && !skb_queue_empty(&n->queue)) {
+	while ((n->queue_bytes + skb->truesize > limit || *all + skb->truesize > limit * QUEUE_ALL) && !skb_queue_empty(&n->queue)) {
 		struct sk_buff *old = skb_dequeue(&n->queue);
 
 		n->queue_bytes -= old->truesize;
+		*all -= old->truesize;
 		STACK_MIB_INC(stack, Neigh_UnresDiscards);
 		kfree_skb(old, SKB_DROP_NEIGH_QUEUEFULL);
 	}
 	n->queue_bytes += skb->truesize;
+	*all += skb->truesize;
 	skb_queue_tail(&n->queue, skb);
 }
 
@@ -574,6 +580,12 @@ static int neigh_output_slow(struct stack *stack, struct sk_buff *skb, struct ne
 {
 	struct net_device *dev = skb->rt.dev;
 
+	/* A way that was found before the device went (corked data): an entry made for it now would outlive it. */
+	if (__builtin_expect(!dev_up(dev), 0)) {
+		dev->stats.tx_dropped++;
+		kfree_skb(skb, SKB_DROP_DEV_DOWN);
+		return -ENETDOWN;
+	}
 	if (!n) {
 		n = neigh_create(stack, dev, &skb->rt.nexthop, false, false);
 		if (!n) {
@@ -695,7 +707,7 @@ static bool neigh_relay_allow(struct stack *stack, bool answer)
 void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipaddr *addr, const struct eth_addr *lladdr, unsigned flags)
 {
 	struct neighbour *n = neigh_lookup(stack->neigh, dev->ifindex, addr);
-	bool solicited = flags & NEIGH_LEARN_SOLICITED;
+	bool solicited = flags & NEIGH_LEARN_SOLICITED, asked;
 
 	if (!n && flags & NEIGH_LEARN_CREATE)
 		n = neigh_create(stack, dev, addr, false, true);
@@ -705,7 +717,9 @@ void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipadd
 				   (solicited ? MSG_F_ANSWER : 0) | (flags & NEIGH_LEARN_OVERRIDE ? MSG_F_OVERRIDE : 0));
 		return;
 	}
-	if (neigh_judge(stack, n, lladdr, flags) && stack_multi(stack))
+	/* What was asked for is always passed on, and comes once for each question; what comes by itself may be a flood. */
+	asked = n->state == S_INCOMPLETE || n->state == S_PROBE;
+	if (neigh_judge(stack, n, lladdr, flags) && stack_multi(stack) && (asked || neigh_relay_allow(stack, solicited)))
 		neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, solicited ? NUD_REACHABLE : NUD_STALE,
 			   MSG_F_OVERRIDE | (solicited ? MSG_F_ANSWER : 0));
 }
@@ -815,6 +829,8 @@ static int neigh_apply_permanent(struct stack *stack, const struct neigh_conf *c
 
 		skb_queue_init(&waiting);
 		skb_queue_splice_tail(&n->queue, &waiting);
+		stack->neigh->queue_bytes -= n->queue_bytes;
+		n->queue_bytes = 0;
 		neigh_destroy(stack, n, SKB_DROP_NEIGH_DEAD);
 		if (neigh_apply_permanent(stack, conf, mark) < 0) {
 			skb_queue_purge(&waiting, SKB_DROP_NOMEM);
