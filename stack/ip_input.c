@@ -37,6 +37,12 @@ static inline struct ip_hdr *ip_hdr_of(const struct sk_buff *skb)
 	return (struct ip_hdr *)(void *)skb_network_header(skb);
 }
 
+/* Another shard has counted it: it was handed over above IP, or was put together there from fragments. */
+static inline bool ip_counted(const struct sk_buff *skb)
+{
+	return skb->handed | skb->reassembled | skb->to_raw;
+}
+
 /* ---- local delivery ---------------------------------------------------------------------------------------------------- */
 
 static void ip_protocol_deliver(struct stack *stack, struct sk_buff *skb)
@@ -53,7 +59,8 @@ static void ip_protocol_deliver(struct stack *stack, struct sk_buff *skb)
 		return;
 	}
 	if (likely(p)) {
-		STACK_MIB_INC(stack, Ip_InDelivers);
+		if (likely(!skb->handed))
+			STACK_MIB_INC(stack, Ip_InDelivers);
 		p->handler(stack, skb);
 		return;
 	}
@@ -121,7 +128,8 @@ static void ip_rcv_finish(struct stack *stack, struct sk_buff *skb, const struct
 	if (unlikely(reason != SKB_CONSUMED))
 		goto drop;
 	if (unlikely(skb->rt.flags & (RT_F_BROADCAST | RT_F_MULTICAST))) {
-		ip_rcv_group(stack, skb);
+		if (!ip_counted(skb))
+			ip_rcv_group(stack, skb);
 	} else if (unlikely(skb->pkt_type == SKB_PKT_BROADCAST || skb->pkt_type == SKB_PKT_MULTICAST)) {
 		reason = SKB_DROP_UNICAST_IN_L2_MULTICAST;
 		goto drop;
@@ -130,6 +138,10 @@ static void ip_rcv_finish(struct stack *stack, struct sk_buff *skb, const struct
 		reason = ip_options_source_route(stack, skb);
 		if (reason != SKB_CONSUMED)
 			goto drop;
+	}
+	if (unlikely(skb->to_raw) && !(skb->rt.flags & RT_F_LOCAL)) {
+		reason = SKB_DROP_NO_SOCKET; /* the address is no longer ours; a copy is not sent on */
+		goto drop;
 	}
 	if (skb->rt.flags & RT_F_LOCAL)
 		ip_local_deliver(stack, skb);
@@ -179,8 +191,10 @@ void ip_rcv(struct stack *stack, struct sk_buff *skb)
 		kfree_skb(skb, SKB_DROP_OTHERHOST);
 		return;
 	}
-	STACK_MIB_INC(stack, Ip_InReceives);
-	STACK_MIB_ADD(stack, IpExt_InOctets, skb->len);
+	if (likely(!ip_counted(skb))) {
+		STACK_MIB_INC(stack, Ip_InReceives);
+		STACK_MIB_ADD(stack, IpExt_InOctets, skb->len);
+	}
 	if (unlikely(!skb_may_pull(skb, sizeof(*iph)))) {
 		ip_rcv_error(stack, skb, SKB_DROP_IP_SHORT);
 		return;

@@ -26,6 +26,7 @@ int loopback_xmit(struct net_device *dev, struct sk_buff *skb)
 	skb->hash = 0; /* computed anew where it is wanted: reassembly may have happened in between */
 	skb->steered = 0;
 	skb->reassembled = 0;
+	skb->handed = 0;
 	skb->transport_header = SKB_NO_HEADER;
 	skb->tstamp = stack->now;
 	skb->dev = dev;

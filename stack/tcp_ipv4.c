@@ -148,6 +148,7 @@ static bool steer_to_owner(struct stack *stack, struct sk_buff *skb, const struc
 	if (cpu < 0 || (unsigned)cpu == stack->params.cpu)
 		return false;
 	skb_push(skb, (uint32_t)(skb->data - skb_network_header(skb)));
+	skb->handed = 1;
 	if (!steer_skb(stack, skb, (unsigned)cpu))
 		kfree_skb(skb, SKB_DROP_NO_SOCKET);
 	return true;
@@ -211,7 +212,8 @@ void tcp_v4_rcv(struct stack *stack, struct sk_buff *skb)
 	const struct ip_hdr *iph;
 	const struct tcp_hdr *th;
 
-	STACK_MIB_ADD(stack, Tcp_InSegs, skb->gso_segs > 1 ? skb->gso_segs : 1);
+	if (tcp_likely(!skb->handed))
+		STACK_MIB_ADD(stack, Tcp_InSegs, skb->gso_segs > 1 ? skb->gso_segs : 1);
 	if (tcp_unlikely(skb->pkt_type != SKB_PKT_HOST && skb->pkt_type != SKB_PKT_LOOPBACK) || (skb->rt.flags & (RT_F_BROADCAST | RT_F_MULTICAST))) {
 		kfree_skb(skb, SKB_DROP_TCP_BROADCAST);
 		return;

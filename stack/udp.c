@@ -475,6 +475,7 @@ static void udp_steer_copy(struct stack *stack, const struct sk_buff *skb, unsig
 	if (!copy)
 		return;
 	copy->dev = skb->dev;
+	copy->handed = 1;
 	skb_push(copy, (uint32_t)(copy->data - skb_network_header(copy)));
 	if (!steer_skb(stack, copy, cpu))
 		kfree_skb(copy, SKB_DROP_NO_SOCKET);
@@ -519,6 +520,7 @@ static bool udp_steer_owner(struct stack *stack, struct sk_buff *skb, const stru
 	if (cpu < 0 || (unsigned)cpu == stack->params.cpu)
 		return false;
 	skb_push(skb, (uint32_t)(skb->data - skb_network_header(skb)));
+	skb->handed = 1;
 	if (steer_skb(stack, skb, (unsigned)cpu))
 		return true;
 	kfree_skb(skb, SKB_DROP_NO_SOCKET);

@@ -114,6 +114,7 @@ struct sk_buff {
 	uint8_t  reassembled : 1; /* from fragments: max_frag holds the largest */
 	uint8_t  to_raw : 1; /* a copy for this shard's raw sockets; the transport has had its own on another shard */
 	uint8_t  nohdr : 1; /* skb_header_release was called */
+	uint8_t  handed : 1; /* from another shard, which had delivered it to its transport and counted it */
 	uint8_t  nr_frags;
 	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
 
