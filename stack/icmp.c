@@ -12,7 +12,7 @@
  * checked to quote a packet that we can have sent, then given to raw sockets and to the transport.
  * Path MTU: an MTU of 0 comes from a router older than RFC 1191 and is replaced by the next lower plateau of its section 7.1. TCP accepts a new
  * path MTU in its err function, where the sequence number tells whether the quote is of a live connection, UDP where it has found the socket; for other
- * protocols it is accepted here.
+ * protocols it is accepted here if there is a raw socket of that protocol: nobody else can have sent the packet.
  *
  * RFC 792, RFC 1122 3.2.2, RFC 1812 4.3, RFC 1191, RFC 6633 (source quench is ignored), RFC 6918 (information, mask and other old messages are not answered).
  * Not done here: extended errors (RFC 4884), options in errors, router discovery.
@@ -149,9 +149,10 @@ static bool icmp_peer_allow(struct stack *stack, be32 addr)
 	if (!p->last) {
 		p->credit = PEER_BURST * cost;
 	} else {
-		p->credit += stack->now - p->last;
-		if (p->credit > PEER_BURST * cost)
-			p->credit = PEER_BURST * cost;
+		ktime_t passed = stack->now - p->last;
+
+		/* compared before it is added: after a leap of time the sum would be none */
+		p->credit = passed >= PEER_BURST * cost - p->credit ? PEER_BURST * cost : p->credit + passed;
 	}
 	p->last = stack->now ? stack->now : 1;
 	if (p->credit < cost)
@@ -458,7 +459,7 @@ static void icmp_deliver_error(struct stack *stack, struct sk_buff *skb, uint8_t
 	const struct ip_hdr *inner = (const struct ip_hdr *)(const void *)skb->data;
 	const struct ip_proto *p = ip_proto_get(inner->protocol);
 
-	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED && !(p && p->err)) {
+	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED && !(p && p->err) && raw_in_use(stack, inner->protocol)) {
 		struct ipaddr daddr = ipaddr_v4(inner->daddr);
 
 		ip_rt_update_pmtu(stack, &daddr, info);
@@ -581,7 +582,8 @@ void icmp_rcv(struct stack *stack, struct sk_buff *skb)
 	enum skb_drop_reason reason;
 	uint8_t type;
 
-	STACK_MIB_INC(stack, Icmp_InMsgs);
+	if (likely(!skb->handed))
+		STACK_MIB_INC(stack, Icmp_InMsgs);
 	if (unlikely(!skb_may_pull(skb, sizeof(struct icmp_hdr)))) {
 		reason = SKB_DROP_ICMP_SHORT;
 		goto error;
@@ -596,7 +598,7 @@ void icmp_rcv(struct stack *stack, struct sk_buff *skb)
 		reason = SKB_DROP_ICMP_TYPE;
 		goto error;
 	}
-	if (icmp_types[type].in_mib)
+	if (icmp_types[type].in_mib && !skb->handed)
 		stack->mib[icmp_types[type].in_mib]++;
 	if (unlikely(skb->rt.type == RTN_BROADCAST || skb->rt.type == RTN_MULTICAST)) {
 		reason = icmp_group_check(stack, type);

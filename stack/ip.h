@@ -40,6 +40,7 @@ void icmp_rcv(struct stack *stack, struct sk_buff *skb);
  * ICMP protocol unreachable. raw_err: as ip_proto.err, for the raw sockets of the quoted packet's protocol. */
 bool raw_rcv(struct stack *stack, struct sk_buff *skb);
 void raw_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t code, uint32_t info);
+bool raw_in_use(const struct stack *stack, uint8_t protocol); /* some shard has a raw socket that may send this protocol */
 
 void ip_local_deliver(struct stack *stack, struct sk_buff *skb);
 void ip_forward(struct stack *stack, struct sk_buff *skb);

@@ -194,6 +194,20 @@ bool raw_rcv(struct stack *stack, struct sk_buff *skb)
 	return wanted;
 }
 
+bool raw_in_use(const struct stack *stack, uint8_t protocol)
+{
+	const struct raw_remote *r;
+	const struct sock *sk;
+
+	hlist_for_each(sk, &stack->socks->raw[protocol % RAW_HASH], struct sock, hash_node)
+		if (sk->protocol == protocol)
+			return true;
+	hlist_for_each(r, &stack->socks->raw_remotes, struct raw_remote, node)
+		if (r->protocol == protocol)
+			return true;
+	return false;
+}
+
 void raw_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t code, uint32_t info)
 {
 	const struct ip_hdr *iph = (const struct ip_hdr *)(const void *)icmp->data;

@@ -7,7 +7,7 @@
  * packets, and what was learned about a path (its MTU, RFC 1191; a better first hop, RFC 1122 3.2.2.2).
  *
  * Input has a small direct-mapped cache in front, keyed by (destination, source, device, TOS): the same question gets the same answer while
- * the configuration stands. An entry is good only for the genid under which it was made. Refusals are never cached.
+ * the configuration stands. An entry is good only for the version of the configuration under which it was made. Refusals are never cached.
  *
  * What was learned about paths stands in a bounded table (PATH_MAX_ENTRIES), oldest out first; each entry expires. A shard that learns an
  * MTU tells the others (SHARD_PMTU).
@@ -444,7 +444,7 @@ enum skb_drop_reason ip_route_input(struct stack *stack, struct sk_buff *skb, be
 	struct route_state *rs = stack->route;
 	uint64_t h = (daddr ^ ((uint64_t)saddr << 32)) * rs->key[0] + (uint32_t)dev->ifindex * rs->key[1];
 	struct rt_cache_entry *e = &rs->cache[h >> (64 - RT_CACHE_BITS)];
-	uint32_t genid = route_genid(stack);
+	uint32_t genid = (uint32_t)stack->snap->version + 1; /* what was learned about paths does not touch it: no ICMP message can make it cold */
 	enum skb_drop_reason r;
 
 	if (likely(e->genid == genid && e->daddr == daddr && e->saddr == saddr && e->iif == dev->ifindex && e->tos == tos && !skb->mark)) {
@@ -460,11 +460,19 @@ enum skb_drop_reason ip_route_input(struct stack *stack, struct sk_buff *skb, be
 
 /* ---- output ---------------------------------------------------------------------------------------------------------- */
 
+/* RFC 1122 3.2.1.3 (g): 127.0.0.0/8 stays inside, unless route_localnet says otherwise. */
+static bool output_loopback_leaves(const struct flowi *fl, const struct net_device *dev)
+{
+	return unlikely(ipv4_is_loopback(fl->saddr.v4)) && !dev_is_loopback(dev) && !dev->conf->v4.route_localnet;
+}
+
 /* The device on which daddr is taken to be directly reachable: group addresses, and destinations without a route when the device was given. */
 static int output_onlink(struct stack *stack, struct flowi *fl, struct net_device *dev, struct skb_route *rt)
 {
 	if (!dev || !dev_up(dev))
 		return -ENETUNREACH;
+	if (output_loopback_leaves(fl, dev))
+		return -EINVAL;
 	if (ipaddr_is_any(&fl->saddr))
 		fl->saddr = inet_select_addr(stack->snap, dev->ifindex, &fl->daddr, RT_SCOPE_LINK);
 	rt->dev = dev;
@@ -544,6 +552,8 @@ static int output_via(struct stack *stack, struct flowi *fl, const struct fib_re
 		return -ENETUNREACH;
 	if (!dev_up(dev))
 		return -ENETDOWN;
+	if (output_loopback_leaves(fl, dev))
+		return -EINVAL;
 	if (ipaddr_is_any(&fl->saddr)) {
 		if (nh->prefsrc.family)
 			fl->saddr = nh->prefsrc;
