@@ -120,8 +120,8 @@ static void frag_fail(struct stack *stack, struct frag_queue *q, enum skb_drop_r
 	frag_destroy(stack, q, reason);
 }
 
-/* Down to the low threshold: from whoever holds most, his oldest. keep is spared. */
-static void frag_evict(struct stack *stack, const struct frag_queue *keep)
+/* Down to the low threshold: from whoever holds most, his oldest. */
+static void frag_evict(struct stack *stack)
 {
 	struct ip_frags *f = stack->frags;
 	uint64_t low = (uint64_t)stack->sysctl->ipfrag_low_thresh, high = (uint64_t)stack->sysctl->ipfrag_high_thresh;
@@ -139,9 +139,7 @@ static void frag_evict(struct stack *stack, const struct frag_queue *keep)
 				most = i;
 		}
 		q = list_first(&f->peers[most].ages, struct frag_queue, age);
-		if (q == keep && !list_empty(&q->age) && q->age.next != &f->peers[most].ages)
-			q = list_entry(q->age.next, struct frag_queue, age);
-		if (!q || q == keep)
+		if (!q)
 			return;
 		frag_fail(stack, q, SKB_DROP_FRAG_MEM);
 	}
@@ -377,6 +375,8 @@ static struct sk_buff *frag_finish(struct stack *stack, struct frag_queue *q)
 	iph->check = ip_fast_csum(iph, ip_hdrlen(iph) / 4);
 	skb->transport_header = (uint16_t)(skb->network_header + hlen);
 	skb->ip_summed = CHECKSUM_NONE;
+	skb->gso_size = skb->gso_segs = 0; /* whatever the device said of the first piece */
+	skb->gso_type = 0;
 	skb->reassembled = 1;
 	skb->max_frag = q->max_size;
 	IPCB(skb)->frag_max_size = q->max_size;
@@ -452,7 +452,7 @@ struct sk_buff *ip_defrag(struct stack *stack, struct sk_buff *skb)
 		return NULL;
 	}
 	if (!frag_queue_piece(stack, q, skb)) {
-		frag_evict(stack, NULL);
+		frag_evict(stack);
 		return NULL;
 	}
 	skb = frag_finish(stack, q);
@@ -609,6 +609,9 @@ int ip_do_fragment(struct stack *stack, struct sk_buff *skb, uint32_t mtu, int (
 		return fragment_failed(stack, skb, SKB_DROP_PKT_TOO_BIG, -EMSGSIZE);
 	if (mtu < ip_hdrlen(iph) + 8)
 		return fragment_failed(stack, skb, SKB_DROP_PKT_TOO_BIG, -EMSGSIZE);
+	/* a fragment of somebody else's that ends where no datagram can: its pieces would count on from 0 */
+	if ((be16_to_cpu(iph->frag_off) & IP_OFFSET) * 8u + skb->len > IPV4_MAX_PACKET)
+		return fragment_failed(stack, skb, SKB_DROP_FRAG_TOO_FAR, -EINVAL);
 	err = skb_checksum_help(skb);
 	/* one piece may have to hold everything but the header, which takes no slot */
 	if (err == 0 && skb->nr_frags == SKB_MAX_FRAGS)

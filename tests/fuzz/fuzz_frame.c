@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_frame.c: hostile frames, from Ethernet up, into a host and router of one or two shards with listening TCP, UDP and raw sockets whose owner echoes.
+ * fuzz_frame.c: hostile frames, from Ethernet up, into a host and router of one to four shards with listening TCP, UDP and raw sockets whose owner echoes.
  *
  * The input is a program of small steps: raw frames; frames whose lengths, checksums and TCP sequence numbers are made right, so that what is behind them is
  * reached; time; calls on sockets. Oracles: nothing crashes; every frame that comes from one of our own addresses has right lengths and checksums; an hour
@@ -354,7 +354,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	setup = u8(z);
 	z->lport = 80;
 	z->pport = 40000;
-	z->host = host_new("fuzz", 1 + (setup & 1), 1, &fuzz_ops, z);
+	z->host = host_new("fuzz", 1 + (setup & 1) + (setup >> 2 & 2), 1, &fuzz_ops, z);
 	z->ifindex[0] = host_link(z->host, "eth0", "192.0.2.1/24", 0x10, 1500, 0);
 	z->ifindex[1] = host_link(z->host, "eth1", "198.51.100.1/24", 0x11, setup & 2 ? 576 : 1500, 0);
 	n.ifindex = z->ifindex[0];

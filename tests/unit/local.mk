@@ -7,6 +7,7 @@ UNIT_TESTS += %reldir%/test_fib
 UNIT_TESTS += %reldir%/test_frame
 UNIT_TESTS += %reldir%/test_grammar
 UNIT_TESTS += %reldir%/test_gso
+UNIT_TESTS += %reldir%/test_hostile
 UNIT_TESTS += %reldir%/test_http_parse
 UNIT_TESTS += %reldir%/test_inet_hash
 UNIT_TESTS += %reldir%/test_ip_fragment
