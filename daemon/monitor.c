@@ -35,6 +35,17 @@ static void log_conflict(const struct link_conf *link, const struct stack_event 
 		 link ? link->name : "?", addr, m[0], m[1], m[2], m[3], m[4], m[5]);
 }
 
+static void log_martian(const struct link_conf *link, const struct stack_event *ev)
+{
+	const uint8_t *m = ev->lladdr.b;
+	char from[INET6_ADDRSTRLEN] = "?", to[INET6_ADDRSTRLEN] = "?";
+
+	inet_ntop(ev->addr.family, ev->addr.b, from, sizeof(from));
+	inet_ntop(ev->daddr.family, ev->daddr.b, to, sizeof(to));
+	log_link(LOG_WARNING, link ? link->name : "", "%s: a martian: a packet from %s to %s, sent by %02x:%02x:%02x:%02x:%02x:%02x, cannot have come this way (log_martians)",
+		 link ? link->name : "?", from, to, m[0], m[1], m[2], m[3], m[4], m[5]);
+}
+
 static void event_run(struct job *job, void *owner)
 {
 	struct event_job *ej = (struct event_job *)job;
@@ -52,6 +63,11 @@ static void event_run(struct job *job, void *owner)
 		free(ej);
 		return;
 	}
+	if (ev->type == STACK_EV_MARTIAN) {
+		log_martian(link, ev);
+		free(ej);
+		return;
+	}
 	r = record_neigh(link ? link->name : "", &ev->addr, &ev->lladdr, ev->nud);
 	json_object_set_new(r, "what", json_string("neigh"));
 	json_object_set_new(r, "deleted", json_boolean(ev->type == STACK_EV_NEIGH_DEL));
@@ -64,7 +80,7 @@ void monitor_from_worker(struct worker *w, const struct stack_event *ev)
 {
 	struct event_job *ej;
 
-	if (ev->type != STACK_EV_NEIGH && ev->type != STACK_EV_NEIGH_DEL && ev->type != STACK_EV_ADDR_CONFLICT)
+	if (ev->type != STACK_EV_NEIGH && ev->type != STACK_EV_NEIGH_DEL && ev->type != STACK_EV_ADDR_CONFLICT && ev->type != STACK_EV_MARTIAN)
 		return; /* the control thread has said so already */
 	if (ev->nud & NUD_PERMANENT)
 		return; /* likewise */

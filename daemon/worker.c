@@ -211,7 +211,7 @@ static void op_notify(void *priv, const struct stack_event *ev)
 {
 	struct worker *w = priv;
 
-	if (ev->type == STACK_EV_ADDR_CONFLICT || atomic_load_explicit(&w->daemon->monitors, memory_order_relaxed))
+	if (ev->type == STACK_EV_ADDR_CONFLICT || ev->type == STACK_EV_MARTIAN || atomic_load_explicit(&w->daemon->monitors, memory_order_relaxed))
 		monitor_from_worker(w, ev);
 }
 

@@ -32,6 +32,7 @@
 #define PATH_BUCKETS     512u
 #define PATH_MAX_ENTRIES 2048u
 #define IDENT_BUCKETS    2048u
+#define MARTIAN_INTERVAL NSEC_PER_SEC
 
 struct rt_cache_entry {
 	be32             daddr, saddr;
@@ -59,6 +60,7 @@ struct ident { /* a counter of IP identifications, shared by the flows that hash
 
 struct route_state { /* owner: the shard */
 	struct timer          expire; /* earliest of the paths' expiries; not pending: none */
+	ktime_t               martian_next; /* before that no other martian is told of */
 	uint32_t              bumps; /* changes of routing that no snapshot tells of */
 	uint64_t              key[2]; /* odd: the cache's hash */
 	struct hlist_head     paths[PATH_BUCKETS];
@@ -439,6 +441,22 @@ static enum skb_drop_reason route_input_slow(struct stack *stack, struct sk_buff
 	}
 }
 
+/* log_martians. What is told is one packet a second: a flood of them must not become one of log lines. */
+static void input_martian(struct stack *stack, const struct sk_buff *skb, be32 daddr, be32 saddr, const struct net_device *dev, enum skb_drop_reason why)
+{
+	struct stack_event ev = { .type = STACK_EV_MARTIAN, .ifindex = dev->ifindex, .addr = ipaddr_v4(saddr), .daddr = ipaddr_v4(daddr) };
+
+	if (why != SKB_DROP_IP_MARTIAN_SOURCE && why != SKB_DROP_IP_INVALID_SOURCE && why != SKB_DROP_IP_INVALID_DEST && why != SKB_DROP_IP_LOCALNET &&
+	    why != SKB_DROP_IP_RPFILTER)
+		return;
+	if (stack->now < stack->route->martian_next)
+		return;
+	stack->route->martian_next = stack->now + MARTIAN_INTERVAL;
+	if (skb->mac_header != SKB_NO_HEADER && skb->mac_header + ETH_HLEN == skb->network_header)
+		ev.lladdr = ((const struct eth_hdr *)(const void *)skb_mac_header(skb))->h_source;
+	stack_notify(stack, &ev);
+}
+
 enum skb_drop_reason ip_route_input(struct stack *stack, struct sk_buff *skb, be32 daddr, be32 saddr, uint8_t tos, struct net_device *dev)
 {
 	struct route_state *rs = stack->route;
@@ -452,6 +470,8 @@ enum skb_drop_reason ip_route_input(struct stack *stack, struct sk_buff *skb, be
 		return SKB_CONSUMED;
 	}
 	r = route_input_slow(stack, skb, daddr, saddr, tos, dev);
+	if (unlikely(r != SKB_CONSUMED && dev->conf->v4.log_martians))
+		input_martian(stack, skb, daddr, saddr, dev, r);
 	/* a learned MTU expires by itself, so it is asked for each time */
 	if (r == SKB_CONSUMED && !skb->mark && !stack->sysctl->ip_forward_use_pmtu)
 		*e = (struct rt_cache_entry){ .daddr = daddr, .saddr = saddr, .iif = dev->ifindex, .genid = genid, .tos = tos, .rt = skb->rt };

@@ -342,3 +342,53 @@ Test(hostile, far_time)
 	drain(h);
 	host_free(h);
 }
+
+static unsigned martians;
+
+static int discard(void *priv, int ifindex, struct sk_buff *skb)
+{
+	(void)priv;
+	(void)ifindex;
+	consume_skb(skb);
+	return 0;
+}
+
+static void notice(void *priv, const struct stack_event *ev)
+{
+	(void)priv;
+	if (ev->type != STACK_EV_MARTIAN)
+		return;
+	martians++;
+	cr_assert_eq(ev->ifindex, 2);
+	cr_assert_eq(ev->addr.v4, cpu_to_be32(OURS));
+	cr_assert_eq(ev->daddr.v4, cpu_to_be32(OURS));
+	cr_assert_eq(ev->lladdr.b[5], 0x20);
+}
+
+/* log_martians: told with everything that finds the culprit, and no more often than once a second. */
+Test(hostile, martians_are_told)
+{
+	static const struct stack_ops ops = { .xmit = discard, .notify = notice };
+	struct host *h = new_host(1); /* its configuration serves a stack of this test's own */
+	struct stack_params params = { .ncpu = 1 };
+	struct stack *st;
+	uint8_t f[100], p[8] = { 0 };
+	uint32_t n = ip_frame(f, OURS, OURS, 17, 0, p, 8);
+
+	cr_assert_eq(stack_new(&st, &params, &ops, NULL, NSEC_PER_SEC), 0);
+	for (unsigned on = 0; on < 2; on++) {
+		cr_assert_eq(netcfg_sysctl_set(h->cfg, "net.ipv4.conf.eth0.log_martians", on ? "1" : "0", NULL), 0);
+		cr_assert_eq(stack_apply(st, netcfg_commit(h->cfg), NSEC_PER_SEC), 0);
+		for (unsigned i = 0; i < 300; i++) {
+			ktime_t now = (10 * on + 1) * NSEC_PER_SEC + i * 10 * NSEC_PER_MSEC;
+			struct sk_buff *skb = alloc_skb(stack_skb_pool(st), 256, 128);
+
+			skb_put_data(skb, f, n);
+			stack_rx(st, 2, skb, now);
+			stack_run(st, now, 0);
+		}
+		cr_assert_eq(martians, on ? 3 : 0, "%u told", martians);
+	}
+	stack_free(st);
+	host_free(h);
+}

@@ -120,12 +120,13 @@ void stack_neigh_flush(struct stack *stack, int ifindex /* 0: all */, ktime_t no
 enum stack_event_type {
 	STACK_EV_LINK, STACK_EV_ADDR, STACK_EV_ROUTE, STACK_EV_NEIGH, STACK_EV_NEIGH_DEL, STACK_EV_PMTU,
 	STACK_EV_ADDR_CONFLICT, /* lladdr claims addr, which is ours (RFC 5227 2.4); at most one a second from a shard */
+	STACK_EV_MARTIAN, /* a packet from addr (by the station lladdr) to daddr was refused for its addresses (log_martians); at most one a second from a shard */
 };
 
 struct stack_event {
 	enum stack_event_type type;
 	int             ifindex;
-	struct ipaddr   addr;
+	struct ipaddr   addr, daddr; /* daddr: STACK_EV_MARTIAN only */
 	struct eth_addr lladdr;
 	uint8_t         nud;
 	bool            carrier, up;
