@@ -225,6 +225,7 @@ static void forget_connection(struct tcp_sock *tp)
 	int32_t linger2 = tp->linger2;
 	int8_t syn = tp->syn_retries_max;
 
+	free(tp->listen); /* of a socket that has listened before */
 	memset((char *)tp + sizeof(struct sock), 0, sizeof(*tp) - sizeof(struct sock));
 	init_fields(tp);
 	tp->nagle = nagle;
@@ -464,7 +465,6 @@ static int tcp_disconnect(struct sock *sk)
 	}
 	rcv_queue_purge(tp, SKB_DROP_SOCKET_CLOSE);
 	inet_put_port(sk);
-	free(tp->listen);
 	forget_connection(tp);
 	sk->err = sk->err_soft = 0;
 	sk->shutdown = 0;

@@ -392,3 +392,28 @@ Test(hostile, martians_are_told)
 	stack_free(st);
 	host_free(h);
 }
+
+/* A listener that was shut down may connect; what it listened with is given back (LeakSanitizer sees to it), also when that fails. */
+Test(hostile, a_listener_connects)
+{
+	struct sockaddr_in sin = sin_of(0, 80), to = sin_of(PEER, 81), nowhere = sin_of(0x08080808u, 81);
+	struct host *h = new_host(1);
+	struct socket *s;
+	int err;
+
+	cr_assert_eq(ns_socket(host_touch(h, 0), AF_INET, SOCK_STREAM, 0, &s), 0);
+	cr_assert_eq(ns_bind(s, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		host_touch(h, 0);
+		cr_assert_eq(ns_listen(s, 5), 0);
+		cr_assert_eq(ns_shutdown(s, SHUT_RD), 0);
+		cr_assert_eq(ns_connect(s, (struct sockaddr *)&nowhere, sizeof(nowhere)), -ENETUNREACH);
+		cr_assert_eq(ns_connect(s, (struct sockaddr *)&to, sizeof(to)), -EINPROGRESS);
+		host_run(h, h->now + 300 * NSEC_PER_SEC); /* nobody answers */
+		drain(h);
+		err = ns_connect(s, (struct sockaddr *)&to, sizeof(to));
+		cr_assert_eq(err, -ETIMEDOUT, "%d in round %u", err, i);
+	}
+	ns_close(s);
+	end(h);
+}
