@@ -91,8 +91,11 @@ void show_counters(const struct show *s, const json_t *records)
 	char num[24];
 
 	table_init(&t, "<>");
-	json_array_foreach(records, i, rec)
-		table_row(&t, (const char *const[]){ rec_str(rec, "name"), units(rec_num(rec, "value"), s->human, num) });
+	json_array_foreach(records, i, rec) {
+		bool negative = json_integer_value(json_object_get(rec, "value")) < 0; /* TcpMaxConn: -1, no limit (RFC 4022) */
+
+		table_row(&t, (const char *const[]){ rec_str(rec, "name"), negative ? rec_str(rec, "value") : units(rec_num(rec, "value"), s->human, num) });
+	}
 	table_print(&t, s->out);
 }
 

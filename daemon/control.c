@@ -75,17 +75,14 @@ static void client_next(struct client *client);
 
 /* ---- records ------------------------------------------------------------------------------------------------------------ */
 
-static int dump_to_buffer(const char *text, size_t n, void *out)
-{
-	return evbuffer_add(out, text, n);
-}
-
 void record_add(struct evbuffer *out, json_t *record)
 {
-	if (!record)
-		return;
-	json_dump_callback(record, dump_to_buffer, out, JSON_COMPACT);
-	evbuffer_add(out, "\n", 1);
+	char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+
+	/* All of the line or nothing of it: who pumps notices that nothing came. */
+	if (text)
+		evbuffer_add_printf(out, "%s\n", text);
+	free(text);
 	json_decref(record);
 }
 
@@ -193,19 +190,26 @@ static void client_result(struct client *client, const struct conf_error *e)
 		shutdown(bufferevent_getfd(client->bev), SHUT_RDWR); /* seen by the loop, which frees the client */
 	free(text);
 	json_decref(r);
+	bufferevent_enable(client->bev, EV_WRITE); /* it is; but libevent may have had no memory to notice that there is something to send */
 }
 
 /* Sends on with the answer until enough waits. True: it is complete. */
 static bool client_pump(struct client *client)
 {
 	struct evbuffer *out = bufferevent_get_output(client->bev);
+	struct conf_error e;
 
 	while (client->answer && evbuffer_get_length(out) < OUT_HIGH) {
-		if (client->answer->next(client->answer, out))
+		size_t before = evbuffer_get_length(out);
+		bool more = client->answer->next(client->answer, out), failed = more && evbuffer_get_length(out) == before;
+
+		if (more && !failed)
 			continue;
 		client->answer->free(client->answer);
 		client->answer = NULL;
-		client_result(client, NULL);
+		if (failed)
+			conf_fail(&e, -ENOMEM, "no memory for the rest of the answer");
+		client_result(client, failed ? &e : NULL);
 	}
 	return !client->answer;
 }
@@ -366,11 +370,19 @@ static void client_next(struct client *client)
 {
 	struct evbuffer *in = bufferevent_get_input(client->bev);
 
+	if (!client->eof && !client->closing)
+		bufferevent_enable(client->bev, EV_READ);
 	while (!client_busy(client) && !client->closing && evbuffer_get_length(bufferevent_get_output(client->bev)) < OUT_HIGH) {
 		size_t len;
 		char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
 		struct conf_error e;
 
+		if (!line && evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_LF).pos >= 0) {
+			conf_fail(&e, -ENOMEM, "no memory for the request");
+			client_result(client, &e);
+			client_close(client);
+			return;
+		}
 		if (!line) {
 			size_t rest = evbuffer_get_length(in);
 
@@ -425,12 +437,14 @@ void control_retry(struct daemon *d)
 static void on_read(struct bufferevent *bev, void *arg)
 {
 	struct client *client = arg;
+	struct evbuffer *in = bufferevent_get_input(bev);
 
-	(void)bev;
-	if (!client_busy(client))
+	if (client->monitors)
+		evbuffer_drain(in, evbuffer_get_length(in)); /* it has nothing to say */
+	else if (!client_busy(client) && evbuffer_get_length(bufferevent_get_output(bev)) < OUT_HIGH)
 		client_next(client);
-	else if (client->monitors)
-		evbuffer_drain(bufferevent_get_input(client->bev), CONTROL_REQUEST_MAX); /* it has nothing to say */
+	else if (evbuffer_get_length(in) >= CONTROL_REQUEST_MAX)
+		bufferevent_disable(bev, EV_READ); /* until its turn; libevent's own high-water mark does not survive a lack of memory */
 }
 
 static void on_drained(struct bufferevent *bev, void *arg)
@@ -574,10 +588,10 @@ static void client_new(struct control *c, int fd)
 	LIST_INSERT_HEAD(&c->clients, client, node);
 	c->nclients++;
 	bufferevent_setcb(bev, on_read, on_drained, on_event, client);
-	bufferevent_setwatermark(bev, EV_READ, 0, CONTROL_REQUEST_MAX);
 	bufferevent_setwatermark(bev, EV_WRITE, OUT_HIGH / 4, 0);
 	limit_patience(client, false);
-	bufferevent_enable(bev, EV_READ | EV_WRITE);
+	if (bufferevent_enable(bev, EV_READ | EV_WRITE) < 0)
+		client_free(client);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)

@@ -3,7 +3,7 @@
  * notify.c: what systemd is told (sd_notify).
  *
  * The watchdog is fed only when every worker has answered since the last time: a worker that is stuck stops it, and systemd starts the daemon anew.
- * Three questions fit into the watchdog's time; without a watchdog nothing wakes up.
+ * Two questions fit into the watchdog's time, as sd_watchdog_enabled(3) recommends; without a watchdog nothing wakes up.
  */
 #include "notify.h"
 
@@ -84,8 +84,8 @@ int notify_watchdog_start(struct daemon *d)
 
 	if (sd_watchdog_enabled(0, &d->watchdog_usec) <= 0)
 		return 0;
-	tv.tv_sec = (time_t)(d->watchdog_usec / 3 / 1000000);
-	tv.tv_usec = (suseconds_t)(d->watchdog_usec / 3 % 1000000);
+	tv.tv_sec = (time_t)(d->watchdog_usec / 2 / 1000000);
+	tv.tv_usec = (suseconds_t)(d->watchdog_usec / 2 % 1000000);
 	d->watchdog_event = event_new(d->base, -1, EV_PERSIST, on_watchdog, d);
 	if (!d->watchdog_event || event_add(d->watchdog_event, &tv) < 0)
 		return -ENOMEM;
