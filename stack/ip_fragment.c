@@ -2,7 +2,8 @@
 /*
  * ip_fragment.c: datagrams put together from fragments, and cut into them.
  *
- * Theory of operation, reassembly. Incomplete datagrams stand in a hash keyed by (source, destination, protocol, identification, device). Which eighths
+ * Theory of operation, reassembly. Incomplete datagrams stand in a hash keyed by (source, destination, protocol, identification), by whatever
+ * devices the fragments come (RFC 791; paths may be several). Which eighths
  * of bytes are there is kept as a bitmap of 8,192 bits: whether a fragment is new, a repetition or overlaps costs the same for each
  * fragment, whatever came before and in whatever order, so there is no sequence of fragments that is expensive. Pieces wait in a plain list; their offsets matter only
  * at the end, when they become fragments of one skb by reference, or, when there are more than fit, one copy into a large area.
@@ -39,7 +40,6 @@ struct frag_key {
 	be32     saddr, daddr;
 	be16     id;
 	uint8_t  proto, pad;
-	uint32_t ifindex;
 };
 
 struct frag_queue { /* one incomplete datagram */
@@ -175,7 +175,7 @@ static struct frag_queue *frag_create(struct stack *stack, const struct frag_key
 static struct frag_queue *frag_find(struct stack *stack, const struct sk_buff *skb)
 {
 	const struct ip_hdr *iph = ip_hdr_of(skb);
-	struct frag_key key = { .saddr = iph->saddr, .daddr = iph->daddr, .id = iph->id, .proto = iph->protocol, .ifindex = (uint32_t)skb->dev->ifindex };
+	struct frag_key key = { .saddr = iph->saddr, .daddr = iph->daddr, .id = iph->id, .proto = iph->protocol };
 	uint64_t h = siphash(&stack->frags->key, &key, sizeof(key));
 	struct frag_queue *q;
 

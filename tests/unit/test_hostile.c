@@ -417,3 +417,25 @@ Test(hostile, a_listener_connects)
 	ns_close(s);
 	end(h);
 }
+
+/* RFC 791 2.3: source, destination, protocol and identification make a datagram, not the devices its fragments came by. */
+Test(hostile, fragments_by_two_devices)
+{
+	struct host *h = new_host(1);
+	uint8_t f[1514], p[64] = { 0 }, mac[6] = { 2, 0, 0, 0, 0, 0x11 };
+	struct socket *s = udp(h, 0, 0, 5000);
+	uint32_t n;
+
+	put_be16(p, 77);
+	put_be16(p + 2, 5000);
+	put_be16(p + 4, 64);
+	n = ip_frame(f, PEER, OURS, 17, 0x2000, p, 32);
+	rx(h, 0, f, n);
+	n = ip_frame(f, PEER, OURS, 17, 4, p + 32, 32);
+	memcpy(f, mac, 6);
+	cr_assert_eq(host_rx(h, 0, 3, f, n), 0);
+	host_run(h, h->now);
+	cr_assert_eq(ns_recv(s, p, sizeof(p), 0), 56);
+	ns_close(s);
+	end(h);
+}
