@@ -622,7 +622,7 @@ bool ip_sk_df(const struct sock *sk, const struct skb_route *rt, uint32_t total_
 	case IP_PMTUDISC_PROBE:
 		return true;
 	case IP_PMTUDISC_WANT:
-		return total_len <= rt->mtu;
+		return total_len <= rt->mtu && !(rt->flags & RT_F_MTU_LOCK);
 	default:
 		return false;
 	}

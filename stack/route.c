@@ -47,6 +47,7 @@ struct path { /* what is known of the way to one destination */
 	struct list_head  lru; /* oldest first */
 	struct ipaddr     daddr;
 	uint32_t          mtu; /* 0: nothing learned */
+	bool              mtu_lock; /* the path takes less than mtu: no DF */
 	ktime_t           mtu_expires;
 	struct ipaddr     gateway; /* AF_UNSPEC: no redirect */
 	int               gw_ifindex;
@@ -162,20 +163,22 @@ static void path_expire(struct stack *stack, struct timer *t)
 static bool path_learn_mtu(struct stack *stack, const struct ipaddr *daddr, uint32_t mtu)
 {
 	uint32_t least = (uint32_t)stack->sysctl->ip_min_pmtu;
+	bool lock = mtu < least;
 	struct path *p;
 
-	if (mtu < least)
+	if (lock)
 		mtu = least;
 	p = path_lookup(stack, daddr);
 	/* a larger value while a smaller one holds is stale news; a probe upward waits for the expiry (RFC 1191 6.3) */
-	if (p && p->mtu && p->mtu_expires > stack->now && mtu > p->mtu)
+	if (p && p->mtu && p->mtu_expires > stack->now && (mtu > p->mtu || (p->mtu_lock && !lock)))
 		return false;
 	p = path_get(stack, daddr);
 	if (!p)
 		return false;
-	if (p->mtu != mtu || p->mtu_expires <= stack->now)
+	if (p->mtu != mtu || p->mtu_lock != lock || p->mtu_expires <= stack->now)
 		stack->route->bumps++;
 	p->mtu = mtu;
+	p->mtu_lock = lock;
 	p->mtu_expires = stack->now + stack->sysctl->ip_mtu_expires * NSEC_PER_SEC;
 	timer_reduce(stack, &stack->route->expire, p->mtu_expires);
 	return true;
@@ -545,7 +548,7 @@ static void output_learned(struct stack *stack, const struct ipaddr *daddr, stru
 		return;
 	if (p->mtu && p->mtu < rt->mtu && p->mtu_expires > stack->now) {
 		rt->mtu = p->mtu;
-		rt->flags |= RT_F_PMTU;
+		rt->flags |= RT_F_PMTU | (p->mtu_lock ? RT_F_MTU_LOCK : 0);
 	}
 	if (p->gateway.family && p->gw_expires > stack->now && p->gw_ifindex == rt->dev->ifindex && rt->flags & RT_F_GATEWAY)
 		rt->nexthop = p->gateway;

@@ -52,6 +52,7 @@ struct ipaddr inet_select_addr(const struct net_snapshot *snap, int ifindex, con
 #define RT_F_DOREDIRECT 0x08 /* goes back out by the device it came in by */
 #define RT_F_GATEWAY   0x10
 #define RT_F_PMTU      0x20 /* mtu is a learned one */
+#define RT_F_MTU_LOCK  0x80 /* ... below min_pmtu, which is taken instead: what is larger than the path is to be fragmented on the way */
 #define RT_F_INPUT     0x40 /* ip_route_input filled it: a packet of others, not one of our own */
 
 /* A received packet, network_header set: fills skb->rt with local delivery, forwarding or an error. 0, or the drop reason as a positive value

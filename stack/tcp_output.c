@@ -286,7 +286,7 @@ int tcp_transmit_skb(struct tcp_sock *tp, struct sk_buff *skb, bool clone)
 	tx->hash = tp->sk.hash;
 	tx->tstamp = 0;
 	struct ip_tx ip = { .saddr = tp->sk.saddr, .daddr = tp->sk.daddr, .proto = NS_IPPROTO_TCP, .tos = tp->sk.tos, .ttl = tp->sk.ttl,
-			    .df = tp->sk.pmtudisc != IP_PMTUDISC_DONT };
+			    .df = tp->sk.pmtudisc != IP_PMTUDISC_DONT && !(tp->sk.rt.flags & RT_F_MTU_LOCK && tp->sk.pmtudisc == IP_PMTUDISC_WANT) };
 	err = ip_build_and_send(stack, tx, &ip);
 	if (tcp_likely(err == 0) && clone && payload + (flags & (TCPHDR_SYN | TCPHDR_FIN)))
 		tcp_rate_sent(tp, skb);

@@ -439,3 +439,31 @@ Test(hostile, fragments_by_two_devices)
 	ns_close(s);
 	end(h);
 }
+
+/* A path that takes less than min_pmtu: that much is sent, and without DF, so that it arrives. */
+Test(hostile, path_mtu_below_the_least)
+{
+	struct host *h = new_host(1);
+	struct ipaddr dst = ipaddr_v4(cpu_to_be32(PEER));
+	static const struct {
+		uint32_t mtu;
+		size_t   len;
+		unsigned frames;
+		bool     df;
+	} row[] = { { 600, 500, 1, true }, { 296, 500, 1, false }, { 296, 1000, 2, false }, { 580, 500, 1, false } };
+	struct socket *s = udp(h, 0, 0, 5000);
+	uint8_t p[1000] = { 0 };
+	struct host_frame *f;
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		ip_rt_update_pmtu(host_touch(h, 0), &dst, row[i].mtu);
+		cr_assert_eq(send_to(s, PEER, 9, p, row[i].len, 0), (ssize_t)row[i].len);
+		f = host_sent(h);
+		cr_assert(f);
+		cr_assert_eq((f->data[20] & 0x40) != 0, row[i].df, "row %u", i);
+		free(f);
+		cr_assert_eq(drain(h), row[i].frames - 1, "row %u", i);
+	}
+	ns_close(s);
+	end(h);
+}
