@@ -489,8 +489,8 @@ static bool udp_is_home(const struct stack *stack, const struct sk_buff *skb, co
 	return flow_cpu(stack, hash) == stack->params.cpu;
 }
 
-/* Broadcast and multicast, trimmed and verified: to every socket here. */
-static void udp_deliver_all(struct stack *stack, struct sk_buff *skb, const struct ipaddr *saddr, const struct ipaddr *daddr, uint16_t sport, uint16_t dport)
+/* Broadcast and multicast, trimmed and verified: to every socket here. elsewhere: another shard was given a copy. */
+static void udp_deliver_all(struct stack *stack, struct sk_buff *skb, const struct ipaddr *saddr, const struct ipaddr *daddr, uint16_t sport, uint16_t dport, bool elsewhere)
 {
 	struct udp_mcast m = { .skb = skb, .saddr = *saddr, .daddr = *daddr, .sport = sport, .iif = skb->dev ? skb->dev->ifindex : 0 };
 
@@ -499,17 +499,24 @@ static void udp_deliver_all(struct stack *stack, struct sk_buff *skb, const stru
 		udp_queue_rcv(m.last, skb);
 		return;
 	}
+	if (elsewhere) {
+		consume_skb(skb);
+		return;
+	}
 	STACK_MIB_INC(stack, Udp_IgnoredMulti);
 	kfree_skb(skb, SKB_DROP_NO_SOCKET);
 }
 
-static void udp_steer_all(struct stack *stack, const struct sk_buff *skb, uint16_t dport)
+/* True: there was another shard to give it to. */
+static bool udp_steer_all(struct stack *stack, const struct sk_buff *skb, uint16_t dport)
 {
 	uint64_t cpus = inet_port_owners(stack, IPPROTO_UDP, dport);
+	bool any = cpus != 0;
 
 	for (unsigned cpu = 0; cpus; cpu++, cpus >>= 1)
 		if (cpus & 1)
 			udp_steer_copy(stack, skb, cpu);
+	return any;
 }
 
 /* Nobody here: another shard's socket, or nobody's. True: handed over. */
@@ -535,7 +542,7 @@ void udp_rcv(struct stack *stack, struct sk_buff *skb)
 	uint16_t sport, dport;
 	uint32_t ulen;
 	struct sock *sk;
-	bool group, home = false;
+	bool group, home = false, elsewhere = false;
 
 	if (unlikely(!skb_may_pull(skb, UDP_HLEN)))
 		goto short_packet;
@@ -559,12 +566,12 @@ void udp_rcv(struct stack *stack, struct sk_buff *skb)
 	if (unlikely(!sk) && stack_multi(stack))
 		home = udp_is_home(stack, skb, &saddr, &daddr, sport, dport);
 	if (home && group)
-		udp_steer_all(stack, skb, dport);
+		elsewhere = udp_steer_all(stack, skb, dport);
 	else if (home && udp_steer_owner(stack, skb, &daddr, dport))
 		return;
 	if (unlikely(group)) {
 		skb_trim(skb, ulen); /* what IP's length has more than UDP's is no data */
-		udp_deliver_all(stack, skb, &saddr, &daddr, sport, dport);
+		udp_deliver_all(stack, skb, &saddr, &daddr, sport, dport, elsewhere);
 		return;
 	}
 	if (likely(sk)) {

@@ -467,3 +467,28 @@ Test(hostile, path_mtu_below_the_least)
 	ns_close(s);
 	end(h);
 }
+
+/* A broadcast for a socket of another shard is not ignored, and nothing is dropped. */
+Test(hostile, broadcast_for_another_shard)
+{
+	struct host *h = new_host(4);
+	struct socket *s = udp(h, 2, 0, 5000);
+	uint8_t f[200], p[12] = { 0 };
+	uint32_t n;
+
+	for (uint16_t port = 1; port <= 40; port++) {
+		put_be16(p, port);
+		put_be16(p + 2, 5000);
+		put_be16(p + 4, 12);
+		n = ip_frame(f, PEER, 0xc00002ffu, 17, 0, p, 12);
+		memset(f, 0xff, 6);
+		rx(h, port % 4, f, n);
+		cr_assert_eq(ns_recv(s, p, sizeof(p), 0), 4, "port %u", port);
+		cr_assert_eq(ns_recv(s, p, sizeof(p), 0), -EAGAIN, "port %u comes twice", port);
+	}
+	cr_assert_eq(host_mib(h, MIB_Udp_IgnoredMulti), 0, "%llu ignored", (unsigned long long)host_mib(h, MIB_Udp_IgnoredMulti));
+	cr_assert_eq(host_drops(h, SKB_DROP_NO_SOCKET), 0);
+	cr_assert_eq(host_mib(h, MIB_IpExt_InBcastPkts), 40);
+	ns_close(s);
+	end(h);
+}
