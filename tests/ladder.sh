@@ -19,6 +19,8 @@ JOBS=${JOBS:-$(nproc)}
 export NETSTACK_SEED=${NETSTACK_SEED:-1}
 LANES=()
 WANTED=("$@")
+ROOT= # may make network namespaces and TAPs
+[ "$(id -u)" -ne 0 ] || [ ! -c /dev/net/tun ] || ROOT=1
 
 cleanup() {
 	local p
@@ -123,6 +125,22 @@ coverage() {
 script() { # WORKERS SCRIPT
 	BUILD=$T/gcc WORKERS=$1 bash "$2"
 }
+# The daemon as a sanitizer build, two workers, under a test of tests/netns. What a sanitizer says goes to files, since the daemon has dropped its rights; any
+# file is a failure. Leaks are not looked for here (LeakSanitizer needs ptrace); the stack's own books are what tests/unit and tests/sim check.
+sanitized_daemon() { # BUILD SCRIPT
+	local logs=$T/$1-logs status
+	make -C "$T/$1" -s -j "$JOBS" all || return 1
+	chmod 755 "$T" && mkdir -p "$logs" && chmod 1777 "$logs"
+	ASAN_OPTIONS="log_path=$logs/asan:detect_leaks=0:quarantine_size_mb=4" UBSAN_OPTIONS="log_path=$logs/ubsan:print_stacktrace=1" \
+		TSAN_OPTIONS="log_path=$logs/tsan:halt_on_error=0" BUILD=$T/$1 WORKERS=2 bash "$2"
+	status=$?
+	if [ -n "$(ls -A "$logs")" ]; then
+		echo "not ok - the sanitizer has something to say"
+		head -n 60 "$logs"/*
+		status=1
+	fi
+	return $status
+}
 bare_debian() {
 	CHECK_ARGS="gcc host" bash tests/chroot/chroot.sh
 }
@@ -134,6 +152,9 @@ fi
 lane_sanitizers() {
 	rung asan "unit, drill, sim, fuzz under ASan and UBSan" sanitized
 	rung threads "threads under TSan" threads
+	[ -n "$ROOT" ] || return 0
+	rung asan-daemon "netns/hostile.sh, 2 workers, ASan and UBSan" sanitized_daemon asan tests/netns/hostile.sh
+	rung tsan-daemon "netns/host.sh, 2 workers, TSan" sanitized_daemon tsan tests/netns/host.sh
 }
 lane_compilers() {
 	rung clang "clang, warnings are errors" clang_werror
@@ -144,8 +165,8 @@ lane_daemon() {
 	local s w
 	rung sim "10,000 connections over bad wires" sim_long
 	rung install "installed library, pkg-config" installed
-	if [ "$(id -u)" -ne 0 ] || [ ! -c /dev/net/tun ]; then
-		echo "not run: tests/netns and tests/boot (they need root and /dev/net/tun)"
+	if [ -z "$ROOT" ]; then
+		echo "not run: tests/netns, tests/boot and tests/chroot (they need root and /dev/net/tun)"
 		return 0
 	fi
 	for w in 1 2; do
