@@ -33,7 +33,7 @@ for ((round = 0; round < ROUNDS; round++)); do
 	kill "$guard" 2>/dev/null; wait "$guard" 2>/dev/null
 	[ $status = 0 ] || { bad=$((bad + 1)); echo "# round $round: status $status"; }
 	for c in "${clients[@]}"; do end_pid "$c" 3; done
-	wait_for 3 bash -c "! ip netns exec $(nsname h) ip link show tap0 && ! [ -e $NETSTACKD_CONTROL ]" || { left=$((left + 1)); echo "# round $round: something is left"; }
+	wait_for 3 bash -c "! nsenter --net=/run/netns/$(nsname h) ip link show tap0 && ! [ -e $NETSTACKD_CONTROL ]" || { left=$((left + 1)); echo "# round $round: something is left"; }
 done
 check "$ROUNDS ends in the middle of everything, each with status 0" test "$bad" = 0
 check "nothing was left behind" test "$left" = 0

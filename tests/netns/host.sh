@@ -85,11 +85,11 @@ check "half-close: what was sent before comes back after our FIN" in_ns h python
 	assert n == 100000, n
 PY
 check "the status page" in_ns h curl -sSf -m 10 -o "$TMP/page" http://10.10.0.2/
-check "metrics in Prometheus' text form" bash -c "ip netns exec $(nsname h) curl -sSf -m 10 http://10.10.0.2/metrics | grep -q '^# TYPE '"
-check "status.json is JSON" bash -c "ip netns exec $(nsname h) curl -sSf -m 10 http://10.10.0.2/status.json | python3 -m json.tool"
+check "metrics in Prometheus' text form" bash -c "nsenter --net=/run/netns/$(nsname h) curl -sSf -m 10 http://10.10.0.2/metrics | grep -q '^# TYPE '"
+check "status.json is JSON" bash -c "nsenter --net=/run/netns/$(nsname h) curl -sSf -m 10 http://10.10.0.2/status.json | python3 -m json.tool"
 check "show sockets lists the listeners" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show sockets | grep -qE 'LISTEN.*:80'"
 check "show counters NAME leaves out zeros unless all are asked for" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show counters Tcp | grep -q TcpPassiveOpens && ! nsctl show counters Tcp | grep -qE ' 0\$' && nsctl show counters Tcp all | grep -qE ' 0\$'"
 check "show drops names what died" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl show drops | grep -q no_socket"
 check_stop
-check "its TAP is gone with it" bash -c "! ip netns exec $(nsname h) ip link show tap0"
+check "its TAP is gone with it" bash -c "! nsenter --net=/run/netns/$(nsname h) ip link show tap0"
 plan_end

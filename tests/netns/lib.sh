@@ -31,9 +31,10 @@ ns() {
 	in_ns "$1" sysctl -qw net.ipv4.tcp_congestion_control=cubic net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
 	:
 }
-in_ns() { local n; n=$(nsname "$1"); shift; ip netns exec "$n" "$@"; }
+# nsenter, not "ip netns exec": that one wants "/" to be a mount point, which it is not in a plain chroot
+in_ns() { local n; n=$(nsname "$1"); shift; nsenter --net="/run/netns/$n" "$@"; }
 # run in the background in a namespace; the pid is remembered and stands in $!
-bg_ns() { local n; n=$(nsname "$1"); shift; ip netns exec "$n" "$@" & PIDS+=($!); }
+bg_ns() { local n; n=$(nsname "$1"); shift; nsenter --net="/run/netns/$n" "$@" & PIDS+=($!); }
 
 end_pid() { # TERM, then KILL after at most $2 (default 5) seconds
 	local pid=$1 i n=$((${2:-5} * 20))
@@ -82,7 +83,7 @@ nsctl() { "$NSCTL" -s "$NETSTACKD_CONTROL" "$@"; }
 daemon() { # namespace; the configuration comes on standard input
 	local n=$1; shift
 	cat >"$TMP/netstackd.conf"
-	ip netns exec "$(nsname "$n")" "$NETSTACKD" --foreground -c "$TMP/netstackd.conf" --control "$NETSTACKD_CONTROL" --workers "$WORKERS" "$@" >>"$TMP/daemon.log" 2>&1 &
+	nsenter --net="/run/netns/$(nsname "$n")" "$NETSTACKD" --foreground -c "$TMP/netstackd.conf" --control "$NETSTACKD_CONTROL" --workers "$WORKERS" "$@" >>"$TMP/daemon.log" 2>&1 &
 	DAEMON_PID=$!
 	if ! wait_for 20 nsctl show version; then
 		sed 's/^/# /' "$TMP/daemon.log"; bail "netstackd did not start"

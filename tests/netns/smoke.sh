@@ -50,7 +50,7 @@ check "a connection is there" talking
 printf '%s\n' "$CONF" "addr add 10.10.1.2/24 dev eth0" "route add 10.20.0.0/16 via 10.10.0.7" "service add udp 7 echo" "sysctl net.ipv4.ip_forward=1" \
 	"link add eth1 type tap host-name tap1 mtu 9000" "link set eth1 up" >"$TMP/netstackd.conf"
 check "reload with more of everything" nsctl reload
-check "the new link is there, with its MTU on both sides" bash -c "$NS; nsctl link show eth1 | grep -q 'mtu 9000' && ip netns exec $H ip link show tap1 | grep -q 'mtu 9000'"
+check "the new link is there, with its MTU on both sides" bash -c "$NS; nsctl link show eth1 | grep -q 'mtu 9000' && nsenter --net=/run/netns/$H ip link show tap1 | grep -q 'mtu 9000'"
 check "so are address, route, service and tunable" bash -c "$NS; nsctl addr show | grep -q 10.10.1.2/24 && nsctl route show | grep -q '10.20.0.0/16 via 10.10.0.7' &&
 	nsctl save | grep -q 'service add udp 7 echo' && nsctl sysctl net.ipv4.ip_forward | grep -q 1"
 check "the connection lives" talking
@@ -60,7 +60,7 @@ check "and is the same again" bash -c "$NS; nsctl save | cmp - '$TMP/netstackd.c
 printf '%s\n' "$CONF" >"$TMP/netstackd.conf"
 kill -HUP "$DAEMON_PID"
 check "SIGHUP with the first file takes all of it away again" wait_for 5 bash -c "$NS; ! nsctl save | grep -E 'eth1|10.20.0.0|udp|ip_forward'"
-check "its TAP, too" bash -c "! ip netns exec $H ip link show tap1"
+check "its TAP, too" bash -c "! nsenter --net=/run/netns/$H ip link show tap1"
 echo "link add eth0 type tap host-name tap0 mtu 12" >>"$TMP/netstackd.conf"
 refuse "a bad file is refused" nsctl reload
 check "the connection still lives" talking
@@ -71,11 +71,11 @@ check "link add" nsctl link add eth2 type tap host-name tap2 host-addr 10.12.0.1
 check "link set, addr add" bash -c "$NS; nsctl link set eth2 up && nsctl addr add 10.12.0.2/24 dev eth2"
 check "ping over the new link" in_ns h ping -q -c 2 -i 0.05 -W 2 10.12.0.2
 nsctl link set eth2 down
-check "link set down takes the host's carrier away" bash -c "ip netns exec $H ip link show tap2 | grep -q NO-CARRIER"
+check "link set down takes the host's carrier away" bash -c "nsenter --net=/run/netns/$H ip link show tap2 | grep -q NO-CARRIER"
 nsctl link set eth2 up
-check "and up gives it back" bash -c "ip netns exec $H ip link show tap2 | grep -q LOWER_UP"
-check "another MTU on both ends" bash -c "$NS; nsctl link set eth2 mtu 1400 && ip netns exec $H ip link show tap2 | grep -q 'mtu 1400'"
-check "another name on the host, address and all" bash -c "$NS; nsctl link set eth2 host-name tap3 && ip netns exec $H ip addr show tap3 | grep -q 10.12.0.1/24 && ! ip netns exec $H ip link show tap2"
+check "and up gives it back" bash -c "nsenter --net=/run/netns/$H ip link show tap2 | grep -q LOWER_UP"
+check "another MTU on both ends" bash -c "$NS; nsctl link set eth2 mtu 1400 && nsenter --net=/run/netns/$H ip link show tap2 | grep -q 'mtu 1400'"
+check "another name on the host, address and all" bash -c "$NS; nsctl link set eth2 host-name tap3 && nsenter --net=/run/netns/$H ip addr show tap3 | grep -q 10.12.0.1/24 && ! nsenter --net=/run/netns/$H ip link show tap2"
 check "ping goes on" in_ns h ping -q -c 2 -i 0.05 -W 3 10.12.0.2
 in_ns h ip link del tap3
 check "a TAP deleted by the host: no carrier" wait_for 5 bash -c "$NS; nsctl link show eth2 | grep -q NO-CARRIER"
@@ -140,14 +140,14 @@ for f in "$TMP/netstackd.conf" "$SRC/conf/netstackd.conf" "$SRC"/conf/examples/*
 # ---- the end
 kill "$TALK" 2>/dev/null
 check "it ends with status 0 when told to" stop_daemon
-check "its TAP and its socket are gone" bash -c "! ip netns exec $H ip link show tap0 && ! test -e '$NETSTACKD_CONTROL'"
+check "its TAP and its socket are gone" bash -c "! nsenter --net=/run/netns/$H ip link show tap0 && ! test -e '$NETSTACKD_CONTROL'"
 printf '%s\ncontrol group daemon\n' "$CONF" >"$TMP/2.conf"
 daemon h <"$TMP/2.conf"
 check "with a control group, its members may" setpriv --reuid=2 --regid=1 --clear-groups "$NSCTL" link set eth0 mtu 1300
 refuse "and others may not" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" show version
 HELPER=$(helper)
 kill -KILL "$DAEMON_PID"; wait "$DAEMON_PID" 2>/dev/null; DAEMON_PID=
-check "killed: the helper takes the socket away and ends, the TAP is gone" wait_for 5 bash -c "! test -e '$NETSTACKD_CONTROL' && ! kill -0 $HELPER && ! ip netns exec $H ip link show tap0"
+check "killed: the helper takes the socket away and ends, the TAP is gone" wait_for 5 bash -c "! test -e '$NETSTACKD_CONTROL' && ! kill -0 $HELPER && ! nsenter --net=/run/netns/$H ip link show tap0"
 check "in the background: the parent returns when it is ready" in_ns h "$NETSTACKD" -c "$TMP/2.conf" --control "$NETSTACKD_CONTROL" --workers "$WORKERS"
 DAEMON_PID=$("$NSCTL" -j show version | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["pid"])')
 check "and it answers" in_ns h ping -q -c 2 -i 0.05 -W 2 10.10.0.2
