@@ -119,7 +119,7 @@ check "monitor sees the routes that a link takes along when it goes down" wait_f
 nsctl link set ethm up; in_ns h ip link del tapm
 check "monitor sees that a device is gone" wait_for 5 grep -q 'ethm.*NO-CARRIER' "$TMP/monitor"
 nsctl link del ethm
-check "and what a removed link takes along" wait_for 5 grep -q 'Deleted 10.67.0.2/24' "$TMP/monitor"
+check "and what a removed link takes along" wait_for 5 grep -q 'Deleted inet 10.67.0.2/24' "$TMP/monitor"
 refuse "a stranger is refused" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" show version
 check "forty clients at once, each with its answer" bash -c "$NS; for i in \$(seq 40); do nsctl show counters all >'$TMP/c'.\$i & done; wait; ! grep -L IpInReceives '$TMP'/c.* | grep ."
 check "a second netstackd is told that the socket is taken" says "another netstackd" in_ns h "$NETSTACKD" -f -c /dev/null --control "$NETSTACKD_CONTROL"
