@@ -21,7 +21,8 @@
  * Shards. Each has its table. One of them, by hash of the address (neigh_home), sends the solicitations for an address; on the others "soliciting" is a message
  * to it (SHARD_NEIGH_SOLICIT). Its answer, and whatever any shard learns, goes to all (SHARD_NEIGH_UPDATE, SHARD_NEIGH_FAILED) and changes
  * entries that are there; it makes none. What arrives on a shard that has no such entry is told to the others too, for they may have one. How often what nobody asked for
- * is told is bounded (RELAY_RATE a second, answers and the rest apart), so that a flood of ARP does not become a flood of messages. A lost one is asked for again.
+ * is told is bounded (RELAY_RATE a second, answers and the rest apart), and so is how often one asks another to
+ * solicit, so that neither a flood of ARP nor a scan becomes a flood of messages. A lost one is asked for again.
  *
  * RFC 4861 7.3.2 (states) and appendix C (transitions), RFC 1122 2.3.2.1 (validation), 2.3.2.2 (queue at least the latest packet).
  * Not done here: address resolution messages themselves (arp.c); proxies; neighbour discovery for IPv6; app_solicit.
@@ -155,6 +156,8 @@ struct neighbour {
 	uint32_t            queue_bytes;
 };
 
+enum { RELAY_HEARD, RELAY_ANSWER, RELAY_QUESTION, RELAY_KINDS }; /* messages to other shards that a peer can cause: what was heard, answers, requests to solicit */
+
 struct neigh_table {
 	struct hlist_head *hash;
 	uint32_t           mask; /* buckets - 1 */
@@ -169,7 +172,7 @@ struct neigh_table {
 	struct {
 		ktime_t since;
 		int     left;
-	} relay[2]; /* of what arrived here for entries of others: the rest, answers */
+	} relay[RELAY_KINDS];
 	struct hlist_head  free;
 	unsigned           nfree;
 };
@@ -241,6 +244,21 @@ static void neigh_tell(struct stack *stack, unsigned cpu, enum shard_msg_type ty
 		msg.lladdr = *lladdr;
 	if (stack->ops->tell)
 		stack->ops->tell(stack->priv, cpu, &msg);
+}
+
+/* One more message of this kind may go now. */
+static bool neigh_relay_allow(struct stack *stack, unsigned kind)
+{
+	struct neigh_table *t = stack->neigh;
+
+	if (stack->now - t->relay[kind].since >= NSEC_PER_SEC || !t->relay[kind].since) {
+		t->relay[kind].since = stack->now;
+		t->relay[kind].left = RELAY_RATE;
+	}
+	if (t->relay[kind].left <= 0)
+		return false;
+	t->relay[kind].left--;
+	return true;
 }
 
 /* ---- life of an entry ------------------------------------------------------------------------------------------------ */
@@ -441,7 +459,8 @@ static void neigh_solicit(struct stack *stack, struct neighbour *n)
 
 	n->probes++;
 	timer_mod(stack, &n->timer, stack->now + stack->sysctl->neigh_retrans_time * NSEC_PER_MSEC);
-	if (home != stack->params.cpu)
+	/* When too much is asked for (a scan through this router) we solicit ourselves: a frame is dropped when there are too many, a message is not. */
+	if (home != stack->params.cpu && neigh_relay_allow(stack, RELAY_QUESTION))
 		neigh_tell(stack, home, SHARD_NEIGH_SOLICIT, n->dev->ifindex, &n->key, NULL, nud_info[n->state].nud, n->state == S_PROBE ? MSG_F_VERIFY : 0);
 	else
 		arp_solicit(stack, n->dev, &n->key, n->state == S_PROBE ? &n->ha : NULL, skb_peek(&n->queue));
@@ -690,20 +709,6 @@ static bool neigh_judge(struct stack *stack, struct neighbour *n, const struct e
 	return !same || (ev == E_ANSWER && old != S_REACHABLE);
 }
 
-static bool neigh_relay_allow(struct stack *stack, bool answer)
-{
-	struct neigh_table *t = stack->neigh;
-
-	if (stack->now - t->relay[answer].since >= NSEC_PER_SEC || !t->relay[answer].since) {
-		t->relay[answer].since = stack->now;
-		t->relay[answer].left = RELAY_RATE;
-	}
-	if (t->relay[answer].left <= 0)
-		return false;
-	t->relay[answer].left--;
-	return true;
-}
-
 void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipaddr *addr, const struct eth_addr *lladdr, unsigned flags)
 {
 	struct neighbour *n = neigh_lookup(stack->neigh, dev->ifindex, addr);
@@ -712,14 +717,14 @@ void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipadd
 	if (!n && flags & NEIGH_LEARN_CREATE)
 		n = neigh_create(stack, dev, addr, false, true);
 	if (!n) {
-		if (stack_multi(stack) && neigh_relay_allow(stack, solicited))
+		if (stack_multi(stack) && neigh_relay_allow(stack, solicited ? RELAY_ANSWER : RELAY_HEARD))
 			neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, NUD_STALE,
 				   (solicited ? MSG_F_ANSWER : 0) | (flags & NEIGH_LEARN_OVERRIDE ? MSG_F_OVERRIDE : 0));
 		return;
 	}
 	/* What was asked for is always passed on, and comes once for each question; what comes by itself may be a flood. */
 	asked = n->state == S_INCOMPLETE || n->state == S_PROBE;
-	if (neigh_judge(stack, n, lladdr, flags) && stack_multi(stack) && (asked || neigh_relay_allow(stack, solicited)))
+	if (neigh_judge(stack, n, lladdr, flags) && stack_multi(stack) && (asked || neigh_relay_allow(stack, solicited ? RELAY_ANSWER : RELAY_HEARD)))
 		neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, solicited ? NUD_REACHABLE : NUD_STALE,
 			   MSG_F_OVERRIDE | (solicited ? MSG_F_ANSWER : 0));
 }

@@ -33,6 +33,7 @@
 #define PATH_MAX_ENTRIES 2048u
 #define IDENT_BUCKETS    2048u
 #define MARTIAN_INTERVAL NSEC_PER_SEC
+#define PMTU_TELL_RATE   1000u /* messages a second about learned MTUs */
 
 struct rt_cache_entry {
 	be32             daddr, saddr;
@@ -61,6 +62,8 @@ struct ident { /* a counter of IP identifications, shared by the flows that hash
 
 struct route_state { /* owner: the shard */
 	struct timer          expire; /* earliest of the paths' expiries; not pending: none */
+	ktime_t               tell_since; /* the present second of PMTU_TELL_RATE */
+	unsigned              told;
 	ktime_t               martian_next; /* before that no other martian is told of */
 	uint32_t              bumps; /* changes of routing that no snapshot tells of */
 	uint64_t              key[2]; /* odd: the cache's hash */
@@ -184,12 +187,24 @@ static bool path_learn_mtu(struct stack *stack, const struct ipaddr *daddr, uint
 	return true;
 }
 
+/* A flood of ICMP must not become one of messages, which are never dropped. A shard that is not told learns from the next error that is its own. */
+static bool path_may_tell(struct stack *stack)
+{
+	struct route_state *rs = stack->route;
+
+	if (stack->now - rs->tell_since >= NSEC_PER_SEC) {
+		rs->tell_since = stack->now;
+		rs->told = 0;
+	}
+	return rs->told++ < PMTU_TELL_RATE;
+}
+
 void ip_rt_update_pmtu(struct stack *stack, const struct ipaddr *daddr, uint32_t mtu)
 {
 	if (!path_learn_mtu(stack, daddr, mtu))
 		return;
 	stack_notify(stack, &(struct stack_event){ .type = STACK_EV_PMTU, .addr = *daddr });
-	if (stack_multi(stack) && stack->ops->tell) {
+	if (stack_multi(stack) && stack->ops->tell && path_may_tell(stack)) {
 		struct shard_msg msg = { .type = SHARD_PMTU, .from = stack->params.cpu, .addr = *daddr, .mtu = mtu, .when = stack->now };
 
 		stack->ops->tell(stack->priv, STACK_CPU_ALL, &msg);

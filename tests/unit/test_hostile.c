@@ -492,3 +492,37 @@ Test(hostile, broadcast_for_another_shard)
 	ns_close(s);
 	end(h);
 }
+
+/* Neither a scan through a router nor a flood of ICMP becomes a flood of messages between shards. */
+Test(hostile, scan_and_icmp_are_no_flood_of_messages)
+{
+	struct host *h = host_new("h", 2, 1, NULL, NULL);
+	int ifindex = host_link(h, "eth0", "10.0.0.1/8", 0x10, 1500, 0);
+	struct stack *st;
+	unsigned before;
+
+	host_apply(h);
+	host_run(h, h->now);
+	st = host_touch(h, 0);
+	before = h->shard[1].ring_len;
+	for (unsigned i = 0; i < 8000; i++) {
+		struct sk_buff *skb = alloc_skb(stack_skb_pool(st), 256, 128);
+
+		memset(skb_put(skb, 40), 0x45, 40);
+		skb_reset_network_header(skb);
+		skb->protocol = ETH_P_IP;
+		skb->rt = (struct skb_route){ .dev = dev_get_by_index(st, ifindex), .nexthop = ipaddr_v4(cpu_to_be32(0x0a000100u + i)), .mtu = 1500,
+					      .type = RTN_UNICAST, .flags = RT_F_INPUT };
+		neigh_output(st, skb);
+	}
+	cr_assert_leq(h->shard[1].ring_len - before, 1100, "%u messages for a scan of 8,000", h->shard[1].ring_len - before);
+	cr_assert_gt(drain(h), 6000, "what another shard is not asked for is asked here");
+	before = h->shard[1].ring_len;
+	for (unsigned i = 0; i < 8000; i++) {
+		struct ipaddr dst = ipaddr_v4(cpu_to_be32(0x0b000000u + i));
+
+		ip_rt_update_pmtu(st, &dst, 600);
+	}
+	cr_assert_leq(h->shard[1].ring_len - before, 1000, "%u messages for 8,000 paths", h->shard[1].ring_len - before);
+	end(h);
+}

@@ -142,6 +142,10 @@ Test(route, path_mtus_are_bounded)
 	cr_assert(ip_rt_pmtu(st, &d, 1500) == 1500);
 	host_run(h, h->now + NSEC_PER_SEC);
 	d.v4 = a4(0x0b000000 + 9999);
+	/* in a flood other shards are told of some only; when it is over, of each again */
+	cr_assert(ip_rt_pmtu(h->shard[1].stack, &d, 1500) == 1500);
+	ip_rt_update_pmtu(host_touch(h, 0), &d, 1000);
+	host_run(h, h->now);
 	cr_assert(ip_rt_pmtu(h->shard[1].stack, &d, 1500) == 1000, "the other shard was not told");
 	ip_rt_update_pmtu(host_touch(h, 0), &d, 1200);
 	cr_assert(ip_rt_pmtu(st, &d, 1500) == 1000, "a larger value replaced a smaller one before its time");
