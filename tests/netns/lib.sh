@@ -46,6 +46,8 @@ end_pid() { # TERM, then KILL after at most $2 (default 5) seconds
 }
 cleanup() {
 	local status=$? p s
+	# a subshell that is ended right after its fork may still have our traps: what there is belongs to the main shell
+	[ "$BASHPID" = $$ ] || exit "$status"
 	trap - EXIT INT TERM HUP
 	if [ -n "$DAEMON_PID" ]; then end_pid "$DAEMON_PID"; fi
 	for p in "${PIDS[@]}"; do end_pid "$p" 1; done
