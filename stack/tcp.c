@@ -251,7 +251,7 @@ void tcp_init_xfer(struct tcp_sock *tp)
 		tp->cwnd = tp->mss;
 	tp->cwnd_stamp = tcp_stack(tp)->now;
 	if (!(sk->userlocks & 1))
-		sk->sndbuf = u32_max(sk->sndbuf, u32_min(4 * TCP_INIT_CWND * (tp->mss + 1300), (uint32_t)tcp_stack(tp)->sysctl->tcp_wmem_max));
+		sk->sndbuf = u32_max(sk->sndbuf, u32_min(4 * TCP_INIT_CWND * TCP_SNDBUF_SEG(tp->mss), (uint32_t)tcp_stack(tp)->sysctl->tcp_wmem_max));
 	tp->lsndtime = tp->last_ack_rcv = tcp_stack(tp)->now;
 	tp->snd_sml = tp->snd_una;
 	tp->backoff = 0;

@@ -55,6 +55,7 @@ static inline uint32_t u32_max(uint32_t a, uint32_t b) { return a > b ? a : b; }
 #define TCP_PAWS_24DAYS_MS (UINT32_C(60) * 60 * 24 * 24 * 1000)
 #define TCP_MAX_QUICKACKS  16u
 #define TCP_INIT_CWND      10u /* RFC 6928, segments */
+#define TCP_SNDBUF_SEG(mss) ((mss) + 1300u) /* what a full segment takes of the send buffer, bytes, with some to spare */
 #define TCP_MIN_MSS        48u
 #define TCP_MAX_WSCALE     14u
 #define TCP_MAX_GSO_BYTES  65160u /* payload of one GSO segment: with headers it stays under 64 KiB */

@@ -83,12 +83,30 @@ void tcp_run_acks(struct stack *stack)
 	}
 }
 
+/*
+ * Room for two congestion windows: one on its way, one that the application writes meanwhile. With less it is the buffer that limits a long way, cwnd is never
+ * filled and does not grow. Only when the application waits for room and less than cwnd is on its way; never beyond tcp_wmem's third value.
+ */
+static void sndbuf_expand(struct tcp_sock *tp)
+{
+	const struct stack *stack = tcp_stack(tp);
+	uint64_t want = 2 * (uint64_t)(tp->cwnd / tp->mss + 1) * TCP_SNDBUF_SEG(tp->mss);
+
+	if ((tp->sk.userlocks & 1) || tcp_out(tp) >= tp->cwnd || tcp_mem_pressure(stack))
+		return;
+	if (want > (uint64_t)stack->sysctl->tcp_wmem_max)
+		want = (uint64_t)stack->sysctl->tcp_wmem_max;
+	tp->sk.sndbuf = u32_max(tp->sk.sndbuf, (uint32_t)want);
+}
+
 void tcp_data_snd_check(struct tcp_sock *tp)
 {
 	if (tp->send_head || tp->fin_pending)
 		tcp_push_pending(tp);
-	if (tcp_unlikely(tp->sk.nospace))
+	if (tcp_unlikely(tp->sk.nospace)) {
+		sndbuf_expand(tp);
 		sk_write_space(&tp->sk);
+	}
 }
 
 /* ---- answers to what is not acceptable ------------------------------------------------------------------------------------------------------- */
