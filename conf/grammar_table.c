@@ -12,7 +12,7 @@
 
 static const struct arg_word link_types[] = {
 	{ "tap", LINK_TAP, "a TAP device of the host: the other end is a link there" },
-	{ "loopback", LINK_LOOPBACK, "sends to itself" },
+	{ "loopback", LINK_LOOPBACK, "sends to itself: lo, which is there already; no other can be added" },
 	{ NULL, 0, NULL },
 };
 
@@ -88,7 +88,7 @@ static const struct arg_def link_add_args[] = {
 	{ .key = "mtu", .type = ARG_U32, .min = 68, .max = 65536, .help = "largest packet, bytes (default: 1500)" },
 	{ .key = "address", .alias = "lladdr", .type = ARG_LLADDR, .help = "MAC address (default: a locally administered one)" },
 	{ .key = "queues", .type = ARG_U16, .min = 1, .max = 64, .help = "queues, one for each worker (default: as many as workers)" },
-	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 0, .max = 1000000, .help = "frames that may wait to be sent (default: 1000)" },
+	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 1, .max = 1000000, .help = "frames that may wait to be sent (default: 1000)" },
 	{ .key = "offload", .type = ARG_ENUM, .words = on_off, .help = "checksum and segmentation offload of the device (default: off)" },
 	END
 };
@@ -156,7 +156,7 @@ static const struct arg_def route_add_args[] = {
 	{ .key = "dev", .alias = "oif", .type = ARG_NAME, .help = "the link to send on" },
 	{ .key = "metric", .alias = "preference priority", .type = ARG_U32, .help = "the lower one wins (default: 0)" },
 	{ .key = "src", .type = ARG_ADDR, .help = "source address of packets of our own" },
-	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables, .min = 1, .max = UINT32_MAX - 1, .help = "routing table (default: main)" },
+	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables, .min = 1, .max = UINT32_MAX - 1, .help = "routing table: main, local, default or a number (default: main)" },
 	{ .key = "mtu", .type = ARG_U32, .min = 68, .max = 65535, .help = "path MTU, bytes (default: the link's)" },
 	{ .key = "advmss", .type = ARG_U32, .min = 48, .max = 65535, .help = "MSS that TCP announces (default: from the MTU)" },
 	{ .key = "scope", .type = ARG_ENUM, .words = scopes, .help = "how far the destinations are (default: link without a gateway, else global)" },
@@ -166,7 +166,7 @@ static const struct arg_def route_add_args[] = {
 };
 
 static const struct arg_def route_flush_args[] = {
-	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables_or_all, .min = 1, .max = UINT32_MAX - 1, .help = "routing table (default: main)" },
+	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables_or_all, .min = 1, .max = UINT32_MAX - 1, .help = "routing table: main, local, default, all or a number (default: main)" },
 	{ .key = "dev", .alias = "oif", .type = ARG_NAME, .help = "only routes over this link" },
 	END
 };
@@ -182,7 +182,7 @@ static const struct arg_def route_get_args[] = {
 
 static const struct arg_def route_show_args[] = {
 	{ .key = "prefix", .alias = "to", .type = ARG_PREFIX, .words = destinations, .flags = ARG_F_POS, .help = "only this destination" },
-	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables_or_all, .min = 1, .max = UINT32_MAX - 1, .help = "routing table (default: main)" },
+	{ .key = "table", .meta = "TABLE", .type = ARG_U32, .words = tables_or_all, .min = 1, .max = UINT32_MAX - 1, .help = "routing table: main, local, default, all or a number (default: main)" },
 	{ .key = "dev", .alias = "oif", .type = ARG_NAME, .help = "only routes over this link" },
 	{ .key = "type", .type = ARG_ENUM, .words = route_types, .help = "only routes of this type" },
 	{ .key = "proto", .alias = "protocol", .meta = "PROTO", .type = ARG_U32, .words = route_protos, .min = 0, .max = 255, .help = "only routes made so" },
@@ -223,7 +223,7 @@ static const struct arg_def sysctl_set_args[] = {
 };
 
 static const struct arg_def sysctl_show_args[] = {
-	{ .key = "name", .type = ARG_WORD, .flags = ARG_F_POS, .excl = 1, .help = "the tunable, or the start of several names" },
+	{ .key = "name", .type = ARG_WORD, .flags = ARG_F_POS, .excl = 1, .help = "the tunable, or several by the words before a dot (net.core)" },
 	{ .key = "all", .alias = "-a", .type = ARG_FLAG, .excl = 1, .help = "every one (the same as no name)" },
 	END
 };
@@ -281,7 +281,7 @@ static const struct arg_def save_args[] = {
 };
 
 static const struct arg_def monitor_args[] = {
-	{ .key = "what", .type = ARG_ENUM, .words = monitors, .flags = ARG_F_POS, .help = "only these changes (default: all)" },
+	{ .key = "what", .type = ARG_ENUM, .words = monitors, .flags = ARG_F_POS, .help = "only these changes: link, addr, route, neigh or all (default: all)" },
 	END
 };
 
@@ -346,7 +346,7 @@ const struct cmd_def grammar_table[] = {
 	{ CMD_ROUTE_ADD, C, "route", "add", route_add_args, "Make a route", "route add 10.20.0.0/16 via 10.10.0.7 dev eth0 metric 100" },
 	{ CMD_ROUTE_REPLACE, C, "route", "replace", route_add_args, "Make a route, or change the one to this destination", "route replace default via 10.10.0.1" },
 	{ CMD_ROUTE_DEL, C, "route", "del", route_add_args, "Remove a route; what is not given matches any", "route del 10.20.0.0/16" },
-	{ CMD_ROUTE_FLUSH, C, "route", "flush", route_flush_args, "Remove routes", "route flush table main dev eth0" },
+	{ CMD_ROUTE_FLUSH, C, "route", "flush", route_flush_args, "Remove routes, also those that addresses made", "route flush table main dev eth0" },
 	{ CMD_ROUTE_GET, R, "route", "get", route_get_args, "Show the way that a packet would take", "route get 10.20.1.1 from 10.10.0.9 iif eth0" },
 	{ CMD_ROUTE_SHOW, R | CMD_F_DEFAULT, "route", "show", route_show_args, "Show routes", "route show table all" },
 
