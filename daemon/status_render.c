@@ -287,7 +287,7 @@ static void render_metrics(struct out *o, const struct status_data *d)
 static const char style[] =
 	"body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:72em;padding:0 1em;color:#222;background:#fcfcfa}"
 	"h1{font-size:1.5em;margin-bottom:0}h2{font-size:1.1em;margin:1.8em 0 .4em}"
-	"table{border-collapse:collapse}th,td{padding:.15em .9em .15em 0;text-align:left;vertical-align:top}"
+	"table{border-collapse:collapse;display:block;overflow-x:auto}th,td{padding:.15em .9em .15em 0;text-align:left;vertical-align:top}"
 	"th{font-weight:600;border-bottom:1px solid #bbb}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
 	".up{color:#17702b}.down{color:#b3261e}.dim{color:#777}code{font-size:.95em}"
 	"@media(prefers-color-scheme:dark){body{color:#ddd;background:#181a1b}th{border-color:#555}.up{color:#6fcf7f}.down{color:#ff8a80}a{color:#8ab4f8}}";
