@@ -712,7 +712,7 @@ static bool neigh_judge(struct stack *stack, struct neighbour *n, const struct e
 void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipaddr *addr, const struct eth_addr *lladdr, unsigned flags)
 {
 	struct neighbour *n = neigh_lookup(stack->neigh, dev->ifindex, addr);
-	bool solicited = flags & NEIGH_LEARN_SOLICITED, asked;
+	bool solicited = flags & NEIGH_LEARN_SOLICITED, asked, news;
 
 	if (!n && flags & NEIGH_LEARN_CREATE)
 		n = neigh_create(stack, dev, addr, false, true);
@@ -724,7 +724,9 @@ void neigh_learn(struct stack *stack, struct net_device *dev, const struct ipadd
 	}
 	/* What was asked for is always passed on, and comes once for each question; what comes by itself may be a flood. */
 	asked = n->state == S_INCOMPLETE || n->state == S_PROBE;
-	if (neigh_judge(stack, n, lladdr, flags) && stack_multi(stack) && (asked || neigh_relay_allow(stack, solicited ? RELAY_ANSWER : RELAY_HEARD)))
+	/* An answer that this shard did not ask for is another's, even if it says nothing new here: who asked waits for it. */
+	news = neigh_judge(stack, n, lladdr, flags) || (solicited && !asked);
+	if (news && stack_multi(stack) && (asked || neigh_relay_allow(stack, solicited ? RELAY_ANSWER : RELAY_HEARD)))
 		neigh_tell(stack, STACK_CPU_ALL, SHARD_NEIGH_UPDATE, dev->ifindex, addr, lladdr, solicited ? NUD_REACHABLE : NUD_STALE,
 			   MSG_F_OVERRIDE | (solicited ? MSG_F_ANSWER : 0));
 }
