@@ -122,7 +122,10 @@ static json_t *change_record(struct daemon *d, const struct conf_change *c, unsi
 	default:
 		*mask = MONITOR_NEIGH;
 		*what = "neigh";
-		return record_neigh(c->dev, &c->neigh.addr, &c->neigh.lladdr, NUD_PERMANENT);
+		r = record_neigh(c->dev, &c->neigh.addr, &c->neigh.lladdr, NUD_PERMANENT);
+		if (c->deleted) /* "neigh del" does not say it */
+			json_object_del(r, "lladdr");
+		return r;
 	}
 }
 

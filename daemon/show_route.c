@@ -30,14 +30,9 @@ struct route_answer {
 	struct route_conf chunk[CHUNK];
 };
 
-static bool prefix_covers(const struct ipprefix *wide, const struct ipprefix *p)
+static bool same_prefix(const struct ipprefix *a, const struct ipprefix *b)
 {
-	if (p->len < wide->len || p->addr.family != wide->addr.family)
-		return false;
-	for (unsigned bit = 0; bit < wide->len; bit++)
-		if ((wide->addr.b[bit / 8] ^ p->addr.b[bit / 8]) & (0x80 >> bit % 8))
-			return false;
-	return true;
+	return a->len == b->len && a->addr.family == b->addr.family && memcmp(a->addr.b, b->addr.b, a->addr.family == AF_INET6 ? 16 : 4) == 0;
 }
 
 static int take_route(void *arg, const struct route_conf *route)
@@ -48,7 +43,7 @@ static int take_route(void *arg, const struct route_conf *route)
 		return 0;
 	a->done++;
 	if ((a->ifindex && route->ifindex != a->ifindex) || (a->by_type && route->type != a->type) || (a->by_proto && route->protocol != a->proto) ||
-	    (a->by_prefix && !prefix_covers(&a->prefix, &route->dst)))
+	    (a->by_prefix && !same_prefix(&a->prefix, &route->dst)))
 		return 0;
 	a->chunk[a->n++] = *route;
 	return a->n == CHUNK;
@@ -121,6 +116,17 @@ static int take_dev(struct daemon *d, const struct cmd *cmd, const char *key, in
 	return 0;
 }
 
+static const char *why_no_way(int err, bool from_us)
+{
+	switch (err) {
+	case -ENETUNREACH:  return "no route to there";
+	case -EINVAL:       return from_us ? "a blackhole route, or its source is not an address of ours" : "a blackhole route";
+	case -EHOSTUNREACH: return "an unreachable route";
+	case -EACCES:       return "a prohibit route";
+	default:            return strerror(-err);
+	}
+}
+
 int show_route_get(struct daemon *d, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
 	const struct cmd_arg *addr = cmd_arg(cmd, "addr"), *from = cmd_arg(cmd, "from"), *mark = cmd_arg(cmd, "mark");
@@ -142,7 +148,7 @@ int show_route_get(struct daemon *d, const struct cmd *cmd, struct claim *claim,
 	memset(&src, 0, sizeof(src));
 	err = netcfg_route_get(d->conf.cfg, &q, &route, &src);
 	if (err)
-		return conf_fail(e, err, "%s: %s", addr_text(&q.daddr, text), err == -ENETUNREACH ? "no route to there" : strerror(-err));
+		return conf_fail(e, err, "%s: %s", addr_text(&q.daddr, text), why_no_way(err, from && !q.iif));
 	link = route.ifindex ? netcfg_link_by_index(d->conf.cfg, route.ifindex) : NULL;
 	/* What was asked for, not the route's own network. */
 	route.dst = (struct ipprefix){ .addr = q.daddr, .len = q.daddr.family == AF_INET6 ? 128 : 32 };

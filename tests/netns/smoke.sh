@@ -53,6 +53,8 @@ check "reload with more of everything" nsctl reload
 check "the new link is there, with its MTU on both sides" bash -c "$NS; nsctl link show eth1 | grep -q 'mtu 9000' && nsenter --net=/run/netns/$H ip link show tap1 | grep -q 'mtu 9000'"
 check "so are address, route, service and tunable" bash -c "$NS; nsctl addr show | grep -q 10.10.1.2/24 && nsctl route show | grep -q '10.20.0.0/16 via 10.10.0.7' &&
 	nsctl save | grep -q 'service add udp 7 echo' && nsctl sysctl net.ipv4.ip_forward | grep -q 1"
+check "route show with a destination shows that one only" bash -c "$NS; nsctl route show 10.20.0.0/16 | grep -q '^10.20.0.0/16 via 10.10.0.7' &&
+	[ -z \"\$(nsctl route show 10.0.0.0/8; nsctl route show default)\" ]"
 check "the connection lives" talking
 nsctl save >"$TMP/netstackd.conf"
 check "what save wrote can be loaded" nsctl reload
@@ -113,7 +115,10 @@ check "nothing is left of what was refused" bash -c "$NS; ! nsctl link show | gr
 "$NSCTL" monitor >"$TMP/monitor" 2>&1 & PIDS+=($!)
 sleep 0.3
 nsctl addr add 10.10.9.2/24 dev eth0; nsctl route add 10.66.0.0/16 via 10.10.0.9; nsctl addr del 10.10.9.2/24 dev eth0
+nsctl neigh add 10.10.0.66 lladdr 02:00:00:00:00:66 dev eth0; nsctl neigh del 10.10.0.66 dev eth0
 check "monitor sees addresses and routes come and go" wait_for 5 bash -c "grep -q '10.10.9.2' '$TMP/monitor' && grep -q '10.66.0.0/16' '$TMP/monitor' && grep -qi 'deleted' '$TMP/monitor'"
+check "and permanent neighbours, without a made-up MAC address" wait_for 5 bash -c "grep -q '^10.10.0.66 dev eth0 lladdr 02:00:00:00:00:66' '$TMP/monitor' &&
+	grep -q '^Deleted 10.10.0.66 dev eth0 PERMANENT' '$TMP/monitor'"
 nsctl link add ethm type tap host-name tapm; nsctl link set ethm up; nsctl addr add 10.67.0.2/24 dev ethm; nsctl route add 10.68.0.0/16 via 10.67.0.9; nsctl link set ethm down
 check "monitor sees the routes that a link takes along when it goes down" wait_for 5 bash -c "grep -q 'Deleted 10.67.0.0/24 dev ethm' '$TMP/monitor' && grep -q 'Deleted 10.68.0.0/16' '$TMP/monitor'"
 nsctl link set ethm up; in_ns h ip link del tapm
