@@ -259,6 +259,8 @@ static const struct arg_def show_sockets_args[] = {
 	{ .key = "tcp", .alias = "-t", .type = ARG_FLAG, .help = "TCP sockets" },
 	{ .key = "udp", .alias = "-u", .type = ARG_FLAG, .help = "UDP sockets" },
 	{ .key = "listening", .alias = "-l", .type = ARG_FLAG, .help = "only sockets that wait for peers" },
+	{ .key = "all", .alias = "-a", .type = ARG_FLAG, .help = "those that wait for peers too (always so)" },
+	{ .key = "numeric", .alias = "-n", .type = ARG_FLAG, .help = "numbers instead of names (always so)" },
 	END
 };
 

@@ -60,6 +60,7 @@ static const struct {
 	{ "service del tcp 80", CMD_SERVICE_DEL, "service del tcp 80" },
 	{ "show sockets -ti", CMD_SHOW_SOCKETS, "show sockets tcp info" },
 	{ "sh so i", CMD_SHOW_SOCKETS, "show sockets info" },
+	{ "show sockets -tlna", CMD_SHOW_SOCKETS, "show sockets tcp listening numeric all" },
 	{ "show counters Tcp", CMD_SHOW_COUNTERS, "show counters Tcp" },
 	{ "show drops -a", CMD_SHOW_DROPS, "show drops all" },
 	{ "show v", CMD_SHOW_VERSION, "show version" },
