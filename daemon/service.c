@@ -7,8 +7,9 @@
  * comes late finds nobody.
  * Fairness. A connection does a bounded piece of work in its turn and asks to be run again (svc_again); services_run gives those their turns and says "now" as
  * its deadline while there are any.
- * Limits. CONNS_MAX connections a service and worker; what comes beyond is reset at once, which tells a client more than silence, and every
- * connection has a deadline at all times, so that no place is held for ever.
+ * Limits. CONNS_MAX connections a service and worker. Every connection has a deadline at all times, so that no place is held for ever; but many who only
+ * hold theirs (a window of zero, half a request) must not lock the others out until then: when all places are taken, the connection that has been still for
+ * the longest is reset for the new one, if that is EVICT_NS or more. Else the new one is, at once, which tells a client more than silence.
  * Datagrams. A service answers only a datagram that was sent to one address of this host, from a port that no service has, neither by custom nor here, where
  * another netstackd may have the same: two such services would else send to each other for ever (RFC 862 to 867 know no end), and a forged sender would set
  * them on a third. The answer leaves from the address that was asked.
@@ -23,6 +24,7 @@
 #include <sys/epoll.h>
 
 #define CONNS_MAX     4096
+#define EVICT_NS      (2 * NSEC_PER_SEC) /* longer than a first retransmission takes */
 #define LISTEN_BACKLOG 1024
 #define ACCEPT_BATCH  64
 #define DATAGRAM_BATCH 64
@@ -46,7 +48,7 @@ struct slot {
 
 struct svc {
 	struct list_head       node; /* services->list */
-	struct list_head       conns;
+	struct list_head       conns; /* the one that has been still for the longest comes first */
 	struct services       *services;
 	const struct svc_type *type;
 	struct service_conf    conf;
@@ -160,8 +162,10 @@ void svc_deadline(struct svc_conn *c, enum svc_timeout t)
 {
 	struct services *svcs = c->svc->services;
 
-	c->expires = stack_now(svcs->stack) + timeouts[t];
+	c->moved = stack_now(svcs->stack);
+	c->expires = c->moved + timeouts[t];
 	list_move_tail(&c->tnode, &svcs->timeouts[t]);
+	list_move_tail(&c->node, &c->svc->conns);
 }
 
 void svc_again(struct svc_conn *c)
@@ -254,6 +258,18 @@ static void conn_run(struct svc_conn *c)
 		c->svc->type->run(c);
 }
 
+/* All places are taken: is there one to be had? */
+static bool evict(struct svc *svc)
+{
+	struct svc_conn *c = list_first(&svc->conns, struct svc_conn, node);
+
+	if (stack_now(svc->services->stack) - c->moved < EVICT_NS)
+		return false;
+	svc->services->stats.refused++;
+	svc_reset(c);
+	return true;
+}
+
 static void conn_new(struct svc *svc, struct socket *sock)
 {
 	struct services *svcs = svc->services;
@@ -261,7 +277,7 @@ static void conn_new(struct svc *svc, struct socket *sock)
 	int on = 1;
 
 	svcs->stats.accepted++;
-	c = svc->nconns < CONNS_MAX ? calloc(1, svc->type->conn_size) : NULL;
+	c = svc->nconns < CONNS_MAX || evict(svc) ? calloc(1, svc->type->conn_size) : NULL;
 	if (!c)
 		goto err_sock;
 	if (slot_get(svcs, c, SLOT_CONN, &c->slot))

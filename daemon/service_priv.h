@@ -22,13 +22,13 @@ struct svc;
 struct services;
 
 struct svc_conn {
-	struct list_head node; /* svc->conns */
+	struct list_head node; /* svc->conns; moves to the end with every deadline */
 	struct list_head tnode; /* services->timeouts[] */
 	struct list_head again; /* services->again, or alone */
 	struct svc      *svc;
 	struct socket   *sock;
 	uint32_t         slot;
-	ktime_t          expires;
+	ktime_t          expires, moved; /* moved: when that deadline was set, which is when something went forward */
 	bool             lingering; /* our FIN is out: what comes is thrown away */
 };
 

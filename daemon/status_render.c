@@ -253,7 +253,7 @@ static void prom_workers(struct out *o, const struct status_data *d)
 	WORKER_PROM("services_connections", "gauge", "Connections of built-in services.", d->services[i].connections)
 	WORKER_PROM("services_accepted_total", "counter", "Connections that built-in services took.", d->services[i].accepted)
 	WORKER_PROM("services_requests_total", "counter", "Requests to built-in services.", d->services[i].requests)
-	WORKER_PROM("services_refused_total", "counter", "Connections and datagrams that built-in services refused.", d->services[i].refused)
+	WORKER_PROM("services_refused_total", "counter", "Connections and datagrams that built-in services refused, and connections that were ended to make room.", d->services[i].refused)
 #undef SOFTNET_PROM
 #undef WORKER_PROM
 }

@@ -435,6 +435,56 @@ Test(service, http_half_a_request_is_not_waited_for)
 	bench_free(b);
 }
 
+/* As many as a service has places, none of which ever says a word (or reads one), against one who has something to say. */
+Test(service, those_who_hold_places_make_room)
+{
+	enum { PLACES = 4096 };
+	static const char say_http[] = "GET /bytes/0 HTTP/1.1\r\n" H "Connection: close\r\n\r\n";
+	struct socket **held = calloc(PLACES, sizeof(struct socket *)), *s;
+	struct sockaddr_in sa = sin_of(INADDR_LOOPBACK, 80);
+	struct bench *b = bench_new();
+	struct services_stats stats;
+	char buf[1024] = "";
+
+	add(b, IPPROTO_TCP, 80, "http");
+	for (unsigned i = 0; i < PLACES; i++) {
+		cr_assert_eq(ns_socket(host_touch(b->h, 0), AF_INET, SOCK_STREAM, 0, &held[i]), 0);
+		cr_assert_eq(ns_connect(held[i], (struct sockaddr *)&sa, sizeof(sa)), -EINPROGRESS);
+		if (i % 256 == 255)
+			run(b, 5 * NSEC_PER_MSEC);
+	}
+	run(b, 500 * NSEC_PER_MSEC);
+	services_stats(b->svcs, &stats);
+	cr_assert_eq(stats.connections, PLACES);
+	s = dial(b, 80);
+	cr_assert(hear(b, s, buf, sizeof(buf)), "all that are there are fresh: one more is refused");
+	services_stats(b->svcs, &stats);
+	cr_assert_eq(stats.refused, 1);
+	hang_up(b, s);
+	run(b, 2500 * NSEC_PER_MSEC);
+	say(b, held[1], "GET /bytes/0 HTTP/1.1\r\n" H "\r\n"); /* this one goes forward */
+	for (unsigned i = 0; i < 3; i++) { /* each takes the place of another holder, and leaves it free */
+		s = dial(b, 80);
+		say(b, s, say_http);
+		buf[0] = '\0';
+		cr_assert(hear(b, s, buf, sizeof(buf)));
+		cr_assert_eq(strncmp(buf, "HTTP/1.1 200 ", 13), 0, "the one that was still for the longest makes room: %s", buf);
+		hang_up(b, s);
+	}
+	services_stats(b->svcs, &stats);
+	cr_assert_eq(stats.refused, 2, "the first of them made room for all three");
+	buf[0] = '\0';
+	cr_assert_not(hear(b, held[1], buf, sizeof(buf)));
+	cr_assert_eq(strncmp(buf, "HTTP/1.1 200 ", 13), 0, "one that goes forward keeps its place: %s", buf);
+	for (unsigned i = 0; i < PLACES; i++) {
+		host_touch(b->h, 0);
+		ns_close(held[i]);
+	}
+	free(held);
+	run(b, 10 * NSEC_PER_SEC);
+	bench_free(b);
+}
+
 Test(service, tcp_echo_chargen_daytime_discard)
 {
 	enum { N = 300000 };
