@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #define MAX_CLIENTS   64
+#define MAX_MONITORS  48 /* of them: they stay, and must not shut out who has a question */
 #define OUT_HIGH      (64u * 1024) /* an answer pauses when this much waits to be sent */
 #define EVENTS_HIGH   (256u * 1024) /* a monitor loses events when this much waits */
 #define STALL_SECONDS 30
@@ -285,12 +286,15 @@ static void change_done(struct daemon *d, void *arg, const struct conf_error *e)
 	claim_result(arg, e);
 }
 
-static void start_monitor(struct client *client, const struct cmd *cmd)
+static int start_monitor(struct client *client, const struct cmd *cmd, struct conf_error *e)
 {
 	const struct cmd_arg *what = cmd_arg(cmd, "what");
 
+	if (atomic_load(&client->control->daemon->monitors) >= MAX_MONITORS)
+		return conf_fail(e, -EBUSY, "%u clients monitor already: that is all that may", (unsigned)MAX_MONITORS);
 	client->monitors = what && what->num ? what->num : MONITOR_ALL;
 	atomic_fetch_add(&client->control->daemon->monitors, 1);
+	return 0;
 }
 
 /* Carries cmd out. Returns 0 when the answer was or will be given; -errno with e otherwise. */
@@ -300,10 +304,8 @@ static int execute(struct client *client, const struct cmd *cmd, struct conf_err
 	struct claim *claim;
 	int err;
 
-	if (cmd->id == CMD_MONITOR) {
-		start_monitor(client, cmd);
-		return 0;
-	}
+	if (cmd->id == CMD_MONITOR)
+		return start_monitor(client, cmd, e);
 	claim = claim_new(client);
 	if (!claim)
 		return conf_fail(e, -ENOMEM, "no memory for the request");
@@ -594,6 +596,19 @@ static void client_new(struct control *c, int fd)
 		client_free(client);
 }
 
+/* All places are taken: the client that came first of those who ask nothing loses its own. */
+static bool client_make_room(struct control *c)
+{
+	struct client *client, *idle = NULL;
+
+	LIST_FOREACH(client, &c->clients, node) /* the last that came is the first in the list */
+		if (!client_busy(client) && evbuffer_get_length(bufferevent_get_output(client->bev)) == 0)
+			idle = client;
+	if (idle)
+		client_free(idle);
+	return idle;
+}
+
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *c = arg;
@@ -637,7 +652,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 		}
 		if (!may_control(c, fd))
 			turn_away(fd, -EPERM, "only root, the user of netstackd and members of its control group may do this");
-		else if (c->nclients >= MAX_CLIENTS)
+		else if (c->nclients >= MAX_CLIENTS && !client_make_room(c))
 			turn_away(fd, -EBUSY, "too many clients: try again later");
 		else
 			client_new(c, fd);

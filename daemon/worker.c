@@ -24,6 +24,9 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <netstack/socket.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -36,6 +39,8 @@
 #define RING_SIZE    4096 /* frames on the way from one worker to another */
 #define SETTLE_TURNS 1000
 #define JOIN_SECONDS 3
+#define GIVE_BACK_BYTES (UINT64_C(32) << 20) /* so much became free: worth the walk through malloc's lists */
+#define GIVE_BACK_DELAY (3 * NSEC_PER_SEC) /* after the pool of buffers has trimmed itself */
 #define THREAD_STACK (512 * 1024) /* address space; touched pages alone are memory */
 
 ktime_t clock_now(void)
@@ -93,6 +98,29 @@ static void set_timer(struct worker *w, ktime_t deadline)
 		w->armed = deadline;
 }
 
+/*
+ * malloc keeps what a flood of buffers filled, once it lies in pieces, however much of it is free again: whoever made a worker hold its limit of memory once would
+ * have made it do so for ever. So when much has become free, and some time after the pool has let go of it (stack_run), the pages go back
+ * to the kernel. Returns when it wants to be called next.
+ */
+static ktime_t give_back_memory(struct worker *w)
+{
+	uint64_t held = skb_pool_stats(stack_skb_pool(w->stack))->outstanding_bytes;
+
+	if (w->now >= w->give_back_at) {
+#ifdef __GLIBC__
+		malloc_trim(0);
+#endif
+		w->most_held = held;
+		w->give_back_at = KTIME_MAX;
+	}
+	if (held > w->most_held)
+		w->most_held = held;
+	if (w->most_held - held >= GIVE_BACK_BYTES && w->give_back_at == KTIME_MAX)
+		w->give_back_at = w->now + GIVE_BACK_DELAY;
+	return w->give_back_at;
+}
+
 static void worker_loop(struct worker *w)
 {
 	bool work_left = true;
@@ -112,6 +140,9 @@ static void worker_loop(struct worker *w)
 		due = services_due(w->services, w->now);
 		if (due <= w->now)
 			services_run(w->services, w->now); /* and once more around: this may have given the stack something to do */
+		if (due < deadline)
+			deadline = due;
+		due = give_back_memory(w);
 		if (due < deadline)
 			deadline = due;
 		kick_others(w);
@@ -268,6 +299,7 @@ static int worker_init(struct worker *w, struct daemon *d, unsigned cpu)
 	w->daemon = d;
 	w->cpu = cpu;
 	w->armed = KTIME_MAX;
+	w->give_back_at = KTIME_MAX;
 	w->timer_fd = -1;
 	w->mail.efd = -1;
 	w->service_env = (struct service_env){ .priv = w, .page = env_page, .wall_clock = env_wall_clock };

@@ -24,6 +24,8 @@ struct worker {
 	struct event      *mail_event, *timer_event;
 	int                timer_fd;
 	ktime_t            armed; /* when timer_fd goes off; KTIME_MAX: not */
+	uint64_t           most_held; /* bytes of buffers, since memory was last given back */
+	ktime_t            give_back_at; /* KTIME_MAX: nothing to give back */
 	ktime_t            now; /* of this wake-up */
 	bool               now_valid;
 	bool               quit;

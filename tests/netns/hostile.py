@@ -5,11 +5,15 @@
 frames IF DST-MAC SRC-IP DST-IP COUNT SEED   malformed frames of every kind, and mutations of right ones
 synflood IF DST-MAC NET DST-IP PORT COUNT    SYNs from many addresses
 arpflood IF COUNT                            ARP requests from many made-up neighbours
+hold DST-IP COUNT                            connections that ask for much and read nothing
+monitors PATH NSCTL                          as many monitors, and then silent clients, as are let in; nsctl beside them
 control PATH                                 garbage, half requests, a megabyte, clients that go away
 """
 import random
+import resource
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -184,6 +188,34 @@ def arpflood(ifname, d, count):
         send(sock, b"\xff" * 6 + mac + b"\x08\6" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + socket.inet_aton(s) + bytes(6) + socket.inet_aton(d))
 
 
+def hold(d, count):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, count + 100))
+    held = []
+    for _ in range(count):
+        c = socket.socket()
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        c.settimeout(10)
+        c.connect((d, 80))
+        c.sendall(b"GET /bytes/100000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        held.append(c)
+    time.sleep(0.5)
+
+
+def monitors(path, nsctl):
+    clients = []
+    for request in (b"monitor\n", b"", b"show ver"):
+        for _ in range(70):
+            c = socket.socket(socket.AF_UNIX)
+            c.connect(path)
+            try:
+                c.sendall(request)
+            except OSError:
+                pass  # turned away
+            clients.append(c)
+        for _ in range(5):
+            subprocess.run([nsctl, "-s", path, "show", "version"], check=True, timeout=10, stdout=subprocess.DEVNULL)
+
+
 def control(path):
     def client():
         c = socket.socket(socket.AF_UNIX)
@@ -245,6 +277,10 @@ def main():
         synflood(args[0], args[1], args[2], args[3], int(args[4]), int(args[5]))
     elif what == "arpflood":
         arpflood(args[0], args[1], int(args[2]))
+    elif what == "hold":
+        hold(args[0], int(args[1]))
+    elif what == "monitors":
+        monitors(args[0], args[1])
     elif what == "control":
         control(args[0])
     else:

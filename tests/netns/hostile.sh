@@ -39,6 +39,12 @@ well "an ARP flood"
 check "the neighbour table stayed within its limit" bash -c "[ \$('$NSCTL' neigh show | wc -l) -le $((1100 * WORKERS)) ]"
 AFTER=$(rss)
 [ -n "${INSTRUMENTED:-}" ] || check "memory did not run away: $BEFORE kB before the floods, $AFTER kB after" test "$AFTER" -lt $((BEFORE + 60000))
+HELD_BEFORE=$(rss)
+check "1,000 connections that ask for much and read nothing" hostile hold 10.10.255.2 1000
+gave_back() { [ "$(rss)" -lt $((HELD_BEFORE + 30000)) ]; }
+[ -n "${INSTRUMENTED:-}" ] || check "the kernel gets the memory back once they are gone" wait_for 15 gave_back
+well "readers that do not read"
+check "monitors and silent clients do not shut nsctl out" hostile monitors "$NETSTACKD_CONTROL" "$NSCTL"
 check "garbage, half requests and a gigabyte at the control socket" hostile control "$NETSTACKD_CONTROL"
 well "bad clients"
 
