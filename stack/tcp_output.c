@@ -262,7 +262,9 @@ int tcp_transmit_skb(struct tcp_sock *tp, struct sk_buff *skb, bool clone)
 	tx->gso_size = 0;
 	tx->gso_segs = 1;
 	tx->gso_type = 0;
-	if (tcp_unlikely(payload > mss - (hlen > 32 ? hlen - 32 : 0)) && payload > (mss = tcp_current_mss(tp))) {
+	unsigned usual = tp->tstamp_ok ? 32 : 20; /* what mss has been made for; SACK blocks come on top of it */
+
+	if (tcp_unlikely(payload > mss - (hlen > usual ? hlen - usual : 0)) && payload > (mss = tcp_current_mss(tp))) {
 		tx->gso_size = (uint16_t)mss;
 		tx->gso_segs = (uint16_t)((payload + mss - 1) / mss);
 		tx->gso_type = SKB_GSO_TCPV4;
@@ -393,6 +395,12 @@ static bool nagle_test(const struct tcp_sock *tp, const struct sk_buff *skb, uin
 	return !(tcp_out(tp) && after(tp->snd_sml, tp->snd_una) && !after(tp->snd_sml, tp->snd_nxt));
 }
 
+/* The largest frame. The urgent pointer counts from each segment's own number, and who cuts a large frame copies it as it is: then no large frames. */
+static uint32_t gso_limit(const struct tcp_sock *tp, uint32_t mss)
+{
+	return tcp_unlikely(tp->urg_mode) ? mss : u32_max(tp->gso_bytes, mss);
+}
+
 /* How many bytes of skb go now: all of it, or whole segments up to limit; the small end stays when Nagle holds it. */
 static uint32_t split_point(const struct tcp_sock *tp, const struct sk_buff *skb, uint32_t mss, uint32_t limit, int nonagle)
 {
@@ -446,7 +454,7 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, int nonagle, bool push_on
 				cwnd_limited = true;
 				break;
 			}
-			limit = split_point(tp, skb, mss, u32_min(limit, u32_max(tp->gso_bytes, mss)), ng);
+			limit = split_point(tp, skb, mss, u32_min(limit, gso_limit(tp, mss)), ng);
 			if (limit < skb->len) {
 				skb = tcp_split(tp, skb, limit);
 				if (!skb)
@@ -534,7 +542,7 @@ int tcp_retransmit_skb(struct tcp_sock *tp, struct sk_buff *skb, uint32_t max_by
 	/* The peer took its window back: nothing but the first segment, which also probes. */
 	if (!before(cb->seq, tcp_wnd_end(tp)) && cb->seq != tp->snd_una)
 		return -EAGAIN;
-	max_bytes = u32_max(u32_min(max_bytes, tp->gso_bytes), mss);
+	max_bytes = u32_max(u32_min(max_bytes, gso_limit(tp, mss)), mss);
 	max_bytes -= max_bytes % mss;
 	if (skb->len > max_bytes) {
 		skb = tcp_split(tp, skb, max_bytes);
@@ -546,10 +554,12 @@ int tcp_retransmit_skb(struct tcp_sock *tp, struct sk_buff *skb, uint32_t max_by
 	int err = tcp_transmit_skb(tp, skb, true);
 	uint32_t len = cb->end_seq - cb->seq;
 
-	STACK_MIB_INC(stack, Tcp_RetransSegs);
+	uint32_t segs = skb->len > mss ? (skb->len + mss - 1) / mss : 1;
+
+	STACK_MIB_ADD(stack, Tcp_RetransSegs, segs);
 	if (cb->flags & TCPHDR_SYN)
 		STACK_MIB_INC(stack, TcpExt_TCPSynRetrans);
-	tp->total_retrans++;
+	tp->total_retrans += segs;
 	tp->bytes_retrans += skb->len;
 	if (err)
 		return err;
@@ -568,7 +578,7 @@ int tcp_retransmit_skb(struct tcp_sock *tp, struct sk_buff *skb, uint32_t max_by
 	}
 	if (tp->undo_retrans < 0)
 		tp->undo_retrans = 0;
-	tp->undo_retrans++;
+	tp->undo_retrans += (int32_t)segs; /* one DSACK tells of one segment */
 	return 0;
 }
 

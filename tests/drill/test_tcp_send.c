@@ -302,3 +302,14 @@ DRILL(tcp_send, icmp_errors_are_soft,
       "*     > tcp P. 1:11(10) ack 1",
       "+1    wait",
       "+0    getsockopt c ERROR = EHOSTUNREACH")
+
+/* Without timestamps, too, a SACK block takes its room from the text: a datagram larger than the MTU, sent DF, would go nowhere. */
+DRILL(tcp_send, sack_blocks_make_segments_shorter,
+      OPEN_SACK,
+      "+0    < tcp . 101:201(100) ack 1 win 65535",
+      "+0    > tcp . 1 ack 1 <sack 101:201>",
+      "+0    send c 1460",
+      "+0    > tcp . 1:1449(1448) ack 1 <sack 101:201>",
+      "+0    > tcp P. 1449:1461(12) ack 1 <sack 101:201>",
+      "+0.02 < tcp . 1 ack 1461 win 65535",
+      "+0    mib TcpRetransSegs = 0")

@@ -5,6 +5,8 @@
 #include "../lib/frame.h"
 #include "../lib/host.h"
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,4 +161,68 @@ Test(tcp_batch, segmentation_offload)
 	cr_assert(n == 10 && largest == 1514, "%zu frames, %zu bytes", n, largest);
 	bulk(LINK_F_TX_CSUM | LINK_F_TSO4, &n, &largest);
 	cr_assert(n <= 3 && largest >= 1514 * 3, "%zu frames, %zu bytes", n, largest);
+}
+
+/* The urgent pointer counts from each segment's number; a device that cuts a frame copies it. So urgent text leaves in segments. */
+Test(tcp_batch, urgent_text_is_not_left_to_the_device)
+{
+	static struct rig r;
+	static uint8_t data[4380];
+	struct host_frame *f;
+	unsigned urgent = 0;
+
+	rig_init(&r, LINK_F_TX_CSUM | LINK_F_TSO4);
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = frame_pattern(i);
+	host_touch(r.h, 0);
+	cr_assert_eq(ns_send(r.sock, data, sizeof(data), MSG_OOB), (ssize_t)sizeof(data));
+	run(&r);
+	while ((f = host_sent(r.h))) {
+		uint32_t seq = get_be32(f->data + 38);
+		static uint32_t first;
+
+		first = urgent ? first : seq;
+		cr_assert(f->len <= 1514, "%zu bytes in one frame", f->len);
+		cr_assert(f->data[47] & 0x20, "URG");
+		cr_assert_eq(get_be16(f->data + 52) + (seq - first), sizeof(data));
+		urgent++;
+		free(f);
+	}
+	cr_assert_eq(urgent, 3u);
+	rig_exit(&r);
+}
+
+/* One DSACK tells of one segment, however many the retransmitted frame held. */
+Test(tcp_batch, retransmissions_count_in_segments)
+{
+	static struct rig r;
+	static uint8_t data[14600];
+	struct host_frame *f;
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	rig_init(&r, LINK_F_TX_CSUM | LINK_F_TSO4);
+	host_touch(r.h, 0);
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = frame_pattern(i);
+	cr_assert_eq(ns_send(r.sock, data, sizeof(data), 0), (ssize_t)sizeof(data));
+	run(&r);
+	while ((f = host_sent(r.h)))
+		free(f);
+	host_run(r.h, r.h->now + 1500 * NSEC_PER_MSEC); /* everything is taken for lost, the first segment goes again */
+	while ((f = host_sent(r.h)))
+		free(f);
+	in(&r, "tcp . 1 ack 2921 win 20000"); /* then more in one frame */
+	in(&r, "tcp . 1 ack 7301 win 20000");
+	run(&r);
+	size_t bytes = 0;
+
+	while ((f = host_sent(r.h))) {
+		bytes += f->len - 54;
+		free(f);
+	}
+	cr_assert_eq(ns_getsockopt(r.sock, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	cr_assert(info.tcpi_total_retrans >= 1 + bytes / 1460, "%u retransmissions, %zu bytes after the first", info.tcpi_total_retrans, bytes);
+	cr_assert(bytes >= 2 * 1460);
+	rig_exit(&r);
 }
