@@ -260,6 +260,7 @@ struct tcp_sock {
 	struct list_head    accept_node; /* in the listener's accept_queue */
 	struct tcp_sock    *parent; /* while in that queue */
 	bool                connecting, orphan_counted, hashed, fin_rcvd, fin_pending /* no memory for it yet */, rescue_done;
+	bool                in_place; /* ns_recv_inplace's callback looks at the first segment, which is not in the queue meanwhile */
 	uint32_t            rcv_isn, snt_isn;
 	ktime_t             snt_synack; /* first SYN or SYN-ACK */
 

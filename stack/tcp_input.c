@@ -390,6 +390,7 @@ static bool closing_acked(struct tcp_sock *tp, struct sk_buff *skb)
 		}
 		/* Nobody will read what may come (RFC 1122 4.2.2.13). */
 		if (tp->linger2 < 0) {
+			tcp_send_active_reset(tp);
 			tcp_done(tp);
 			STACK_MIB_INC(tcp_stack(tp), TcpExt_TCPAbortOnData);
 			kfree_skb(skb, SKB_DROP_TCP_ABORT_ON_DATA);

@@ -119,6 +119,8 @@ ssize_t tcp_recvmsg(struct sock *sk, struct msghdr *msg, int flags)
 		return -EAGAIN;
 	if (flags & MSG_OOB)
 		return recv_urg(tp, msg, flags);
+	if (tcp_unlikely(tp->in_place))
+		return -EBUSY;
 	for (skb = skb_peek(&sk->rcvq); skb && copied < len; skb = next) {
 		uint32_t off = seq - TCP_SKB_CB(skb)->seq, n = skb->len - off;
 		bool skip;
@@ -196,6 +198,8 @@ ssize_t tcp_recv_inplace(struct sock *sk, size_t max, size_t (*fn)(void *, const
 
 	if (sk->state == SS_LISTEN)
 		return -ENOTCONN;
+	if (tcp_unlikely(tp->in_place))
+		return -EBUSY;
 	while (total < max && (skb = skb_peek(&sk->rcvq))) {
 		uint32_t n = max - total < skb->len ? (uint32_t)(max - total) : skb->len, took;
 		bool skip;
@@ -205,8 +209,19 @@ ssize_t tcp_recv_inplace(struct sock *sk, size_t max, size_t (*fn)(void *, const
 			eat(tp, skb, 1);
 			continue;
 		}
+		/* Out of the queue while it is looked at: fn may close the socket, which empties the queue. It stays charged. */
+		skb_unlink(&sk->rcvq, skb);
+		tp->in_place = true;
 		took = offer(skb, n, fn, arg);
 		total += took;
+		if (tcp_unlikely(!tp->in_place || sk->dead)) { /* disconnected or closed inside fn */
+			tp->in_place = false;
+			tcp_rmem_sub(tp, skb->truesize);
+			consume_skb(skb);
+			return (ssize_t)total;
+		}
+		tp->in_place = false;
+		skb_queue_head(&sk->rcvq, skb);
 		if (took)
 			eat(tp, skb, took);
 		if (took < n)

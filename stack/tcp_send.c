@@ -173,6 +173,19 @@ ssize_t tcp_sendmsg(struct sock *sk, const struct msghdr *msg, int flags)
 	return total ? finish(tp, copied, total, flags) : 0;
 }
 
+/* Has fn fill n bytes behind skb's end; they are not skb's yet. False: fn closed the socket, shut it down or sent something: they are nobody's. */
+static bool fill(struct tcp_sock *tp, struct sk_buff *skb, uint32_t n, void (*fn)(void *, void *, size_t), void *arg)
+{
+	struct skb_pool *pool = tcp_stack(tp)->pool;
+	struct skb_area *area = skb->area;
+	uint32_t seq = tp->write_seq;
+
+	skb_area_get(area); /* fn may write on after it has closed the socket */
+	fn(arg, skb->tail, n);
+	skb_area_put(pool, area);
+	return tp->write_seq == seq && tp->send_head && skb_peek_tail(&tp->wq) == skb && !(tp->sk.shutdown & SHUTDOWN_SND);
+}
+
 ssize_t tcp_send_fill(struct sock *sk, size_t max, void (*fn)(void *, void *, size_t), void *arg)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -191,9 +204,11 @@ ssize_t tcp_send_fill(struct sock *sk, size_t max, void (*fn)(void *, void *, si
 		if (!skb)
 			break;
 		uint32_t n = max - done < room ? (uint32_t)(max - done) : room, at = skb->len;
+
+		if (!fill(tp, skb, n, fn, arg))
+			return done ? (ssize_t)done : -EPIPE;
 		void *dst = skb_put(skb, n);
 
-		fn(arg, dst, n);
 		if (csum && TCP_SKB_CB(skb)->csum_valid)
 			TCP_SKB_CB(skb)->tx.csum = csum_add(TCP_SKB_CB(skb)->tx.csum, csum_shift(csum_partial(dst, n, 0), at));
 		else

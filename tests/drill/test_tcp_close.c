@@ -360,3 +360,13 @@ DRILL(tcp_close, stack_shutdown,
       OPEN_PLAIN,
       "+0    shutdown-stack",
       "+0    > tcp F. 1 ack 1")
+
+/* TCP_LINGER2 below 0: no FIN-WAIT-2 without an owner. The peer, who may still be sending, is told. */
+DRILL(tcp_close, no_fin_wait2_when_not_wanted,
+      OPEN_PLAIN,
+      "+0    setsockopt c LINGER2 -1",
+      "+0    close c",
+      "+0    > tcp F. 1 ack 1",
+      "+0.02 < tcp . 1 ack 2 win 65535",
+      "+0    > tcp R. 2 ack 1",
+      "+0    sockets = 1")

@@ -226,3 +226,65 @@ Test(tcp_batch, retransmissions_count_in_segments)
 	cr_assert(bytes >= 2 * 1460);
 	rig_exit(&r);
 }
+
+/* ---- callbacks that close the socket ---- */
+
+struct closing { struct rig *r; bool reset; unsigned calls; };
+
+static void hang_up(struct closing *c)
+{
+	struct linger lin = { 1, 0 };
+
+	if (c->calls++)
+		return;
+	if (c->reset)
+		cr_assert_eq(ns_setsockopt(c->r->sock, SOL_SOCKET, SO_LINGER, &lin, sizeof(lin)), 0);
+	ns_close(c->r->sock);
+}
+
+static size_t take_and_close(void *arg, const void *data, size_t len)
+{
+	uint8_t b = 0;
+
+	if (!((struct closing *)arg)->calls)
+		cr_assert_eq(ns_recv(((struct closing *)arg)->r->sock, &b, 1, 0), -EBUSY);
+	hang_up(arg);
+	for (size_t i = 0; i < len; i++) /* the bytes are there until the callback returns */
+		b ^= ((const uint8_t *)data)[i];
+	return b == 1 ? len : len; /* looked at, so that it is read */
+}
+
+static void fill_and_close(void *arg, void *data, size_t len)
+{
+	hang_up(arg);
+	memset(data, 0x55, len);
+}
+
+static void close_inside(bool recv, bool reset)
+{
+	static struct rig r;
+	struct closing c = { &r, reset, 0 };
+
+	rig_init(&r, 0);
+	if (recv) {
+		in(&r, "tcp P. 1:1001(1000) ack 1 win 20000");
+		run(&r);
+		out(&r, "tcp . 1 ack 1001");
+		host_touch(r.h, 0);
+		cr_assert_eq(ns_recv_inplace(r.sock, 4000, take_and_close, &c), 1000);
+	} else {
+		host_touch(r.h, 0);
+		cr_assert_eq(ns_send_fill(r.sock, 4000, fill_and_close, &c), -EPIPE);
+	}
+	r.sock = NULL;
+	cr_assert_eq(c.calls, 1u);
+	run(&r);
+	out(&r, reset ? (recv ? "tcp R. 1 ack 1001" : "tcp R. 1 ack 1") : recv ? "tcp F. 1 ack 1001" : "tcp F. 1 ack 1");
+	cr_assert(host_sent_peek(r.h) == NULL);
+	rig_exit(&r);
+}
+
+Test(tcp_batch, closed_inside_recv_inplace) { close_inside(true, false); }
+Test(tcp_batch, reset_inside_recv_inplace) { close_inside(true, true); }
+Test(tcp_batch, closed_inside_send_fill) { close_inside(false, false); }
+Test(tcp_batch, reset_inside_send_fill) { close_inside(false, true); }

@@ -43,9 +43,11 @@ int ns_getsockopt(struct socket *sock, int level, int name, void *val, socklen_t
 int ns_ioctl(struct socket *sock, unsigned long cmd, int *val); /* FIONREAD/SIOCINQ, SIOCOUTQ, SIOCATMARK */
 
 /* Zero-copy receive for services inside the process: calls fn on up to max bytes in place, in order, and consumes what fn says
- * it took; stops when it takes less than offered. Returns the sum taken, 0 at end of stream, -EAGAIN, or an error. */
+ * it took; stops when it takes less than offered. Returns the sum taken, 0 at end of stream, -EAGAIN, or an error. fn may send on the socket
+ * and may close it; receiving from it inside fn is -EBUSY. */
 ssize_t ns_recv_inplace(struct socket *sock, size_t max, size_t (*fn)(void *arg, const void *data, size_t len), void *arg);
-/* Zero-copy send: data is written straight into packet buffers by fn, which fills len bytes. Returns bytes queued or -EAGAIN … */
+/* Zero-copy send: data is written straight into packet buffers by fn, which fills len bytes. Returns bytes queued or -EAGAIN …
+ * fn may shut the socket down or close it, and what it was filling then is not sent; it is not to send on it. */
 ssize_t ns_send_fill(struct socket *sock, size_t max, void (*fn)(void *arg, void *data, size_t len), void *arg);
 
 /* interest 0: no wake-ups. EPOLLONESHOT: one, and none after it until the next call of this. What holds already is told at the end of the next stack_run, as
