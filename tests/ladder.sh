@@ -80,7 +80,12 @@ rung() {
 configured() {
 	local dir=$T/$1
 	shift
-	mkdir -p "$dir" && (cd "$dir" && "$SRC/configure" -q "$@")
+	[ -f "$dir/Makefile" ] || { mkdir -p "$dir" && (cd "$dir" && "$SRC/configure" -q "$@"); }
+}
+sanitizer_config() { # asan or tsan
+	local list=address,undefined
+	[ "$1" = asan ] || list=thread
+	configured "$1" --with-sanitizer=$list --disable-shared CC=gcc CFLAGS='-O1 -g'
 }
 build() {
 	local dir=$1
@@ -104,10 +109,10 @@ built_tests() { # all of the tests are built, none is run
 gcc_werror() { build gcc --enable-werror CC=gcc && check_in gcc; }
 clang_werror() { built_tests clang --enable-werror --disable-shared CC=clang; }
 sanitized() {
-	configured asan --with-sanitizer=address,undefined --disable-shared CC=gcc CFLAGS='-O1 -g' && FUZZ_SECONDS=20 SIM_CONNECTIONS=300 check_in asan
+	sanitizer_config asan && FUZZ_SECONDS=20 SIM_CONNECTIONS=300 check_in asan
 }
 threads() {
-	configured tsan --with-sanitizer=thread --disable-shared CC=gcc CFLAGS='-O1 -g' && make -C "$T/tsan" -s -j "$JOBS" check-threads
+	sanitizer_config tsan && make -C "$T/tsan" -s -j "$JOBS" check-threads
 }
 sim_long() {
 	top_builddir=$T/gcc top_srcdir=$SRC SIM_CONNECTIONS=10000 sh tests/sim/check-sim.sh
@@ -129,7 +134,7 @@ script() { # WORKERS SCRIPT
 # file is a failure. Leaks are not looked for here (LeakSanitizer needs ptrace); the stack's own books are what tests/unit and tests/sim check.
 sanitized_daemon() { # BUILD SCRIPT
 	local logs=$T/$1-logs status
-	make -C "$T/$1" -s -j "$JOBS" all || return 1
+	sanitizer_config "$1" && make -C "$T/$1" -s -j "$JOBS" all || return 1
 	chmod 755 "$T" && mkdir -p "$logs" && chmod 1777 "$logs"
 	ASAN_OPTIONS="log_path=$logs/asan:detect_leaks=0:quarantine_size_mb=4" UBSAN_OPTIONS="log_path=$logs/ubsan:print_stacktrace=1" \
 		TSAN_OPTIONS="log_path=$logs/tsan:halt_on_error=0" BUILD=$T/$1 WORKERS=2 bash "$2"
