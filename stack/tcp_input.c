@@ -532,6 +532,8 @@ static bool fast_path(struct tcp_sock *tp, struct sk_buff *skb)
 	/* Any other ACK field than the usual one, and a window update, are looked at before the text is queued, as in step 5. */
 	if (cb->rx.ack_seq != tp->snd_una || (cb->rx.window << tp->snd_wscale) != tp->snd_wnd)
 		(void)tcp_ack(tp, skb, NULL, FLAG_DATA);
+	else
+		tp->snd_wl1 = cb->seq; /* or it would lie behind, and half the sequence space later window updates would look old */
 	skb_pull(skb, hlen);
 	tcp_queue_inorder(tp, skb);
 	if (tp->send_head || tp->sk.nospace)

@@ -91,7 +91,7 @@ bool tcp_challenge_allowed(struct stack *stack)
 	if (stack->now - st->challenge_start >= NSEC_PER_SEC || !st->challenge_start) {
 		/* The exact number must not be countable from outside (CVE-2016-5696). */
 		st->challenge_start = stack->now ? stack->now : 1;
-		st->challenge_count = limit / 2 + rng_below(&stack->rng, limit ? limit : 1);
+		st->challenge_count = limit - limit / 2 + rng_below(&stack->rng, limit ? limit : 1); /* at least one */
 	}
 	if (!st->challenge_count)
 		return false;

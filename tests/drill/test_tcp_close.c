@@ -370,3 +370,28 @@ DRILL(tcp_close, no_fin_wait2_when_not_wanted,
       "+0.02 < tcp . 1 ack 2 win 65535",
       "+0    > tcp R. 2 ack 1",
       "+0    sockets = 1")
+
+/* RFC 5961 section 10: challenge ACKs have a limit that all connections share. */
+DRILL(tcp_close, challenge_acks_have_a_common_limit,
+      "sysctl net.ipv4.tcp_challenge_ack_limit=1", "sysctl net.ipv4.tcp_invalid_ratelimit=0",
+      OPEN_PLAIN,
+      "+0    < tcp R 100 win 0",
+      "+0    > tcp . 1 ack 1",
+      "+0    < tcp R 200 win 0",
+      "+1.1  < tcp R 300 win 0",
+      "+0    > tcp . 1 ack 1",
+      "+0    mib TcpExtTCPChallengeACK = 2")
+
+/* 3.10.7.4 step 8: the peer's FIN again starts the 2 MSL anew. */
+DRILL(tcp_close, fin_again_restarts_time_wait,
+      OPEN_PLAIN,
+      "+0    close c",
+      "+0    > tcp F. 1 ack 1",
+      "+0.02 < tcp F. 1 ack 2 win 65535",
+      "+0    > tcp . 2 ack 2",
+      "+50   < tcp F. 1 ack 2 win 65535",
+      "+0    > tcp . 2 ack 2",
+      "+30   wait",
+      "+0    sockets = 2",
+      "+40   wait",
+      "+0    sockets = 1")

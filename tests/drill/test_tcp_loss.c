@@ -187,6 +187,9 @@ DRILL(tcp_loss, reneging,
       "+0.05 < tcp . 1 ack 1461 win 65535", /* and nothing of the rest */
       "+0.01..0.1 > tcp . 1461:2921(1460)",
       "+0    mib TcpExtTCPSACKReneging = 1",
+      "+0.05 < tcp . 1 ack 2921 win 65535",
+      "+0    > tcp . 2921:4381(1460)", /* what had been sacked is taken for lost */
+      "+0    > tcp . 4381:5841(1460)",
       "+0.05 < tcp . 1 ack 14601 win 65535",
       "+0    info c sacked = 0")
 
@@ -235,3 +238,37 @@ DRILL(tcp_loss, keepalive_is_answered,
       OPEN_PLAIN,
       "+60   < tcp . 0 ack 1 win 65535",
       "+0    > tcp . 1 ack 1")
+
+/* Karn, RFC 6298 section 3: without timestamps the ACK of what was sent twice gives no sample. */
+DRILL(tcp_loss, no_sample_from_what_was_sent_twice,
+      OPEN_PLAIN,
+      "+0    send c 10",
+      "+0    > tcp P. 1:11(10) ack 1",
+      "+0.2..0.3   > tcp P. 1:11(10) ack 1",
+      "+0.1  < tcp . 1 ack 11 win 65535",
+      "+0    info c rtt = 18000..24000")
+
+/* What is left of a segment that was acknowledged in part goes again with a checksum of its own. */
+DRILL(tcp_loss, rest_of_a_segment,
+      OPEN_PLAIN,
+      "+0    send c 1460",
+      "+0    > tcp P. 1:1461(1460) ack 1",
+      "+0.02 < tcp . 1 ack 702 win 65535",
+      "+0.2..0.4   > tcp P. 702:1461(759) ack 1",
+      "+0.02 < tcp . 1 ack 1461 win 65535")
+
+/* SHLD-16: beyond the edge of a window that was taken back nothing goes again but the first segment. */
+DRILL(tcp_loss, nothing_again_beyond_a_shrunk_window,
+      OPEN_WIN(10000),
+      "+0    send c 5840",
+      "+0    > tcp . 1:1461(1460) ack 1",
+      "+0    > tcp . 1461:2921(1460) ack 1",
+      "+0    > tcp . 2921:4381(1460) ack 1",
+      "+0    > tcp P. 4381:5841(1460) ack 1",
+      "+0.02 < tcp . 1 ack 1461 win 1460",
+      "+0.2..0.4 > tcp . 1461:2921(1460) ack 1",
+      "+0.02 < tcp . 1 ack 2921 win 1460",
+      "+0    > tcp . 2921:4381(1460) ack 1",
+      "+0.02 < tcp . 1 ack 4381 win 10000",
+      "+0    > tcp P. 4381:5841(1460) ack 1",
+      "+0.02 < tcp . 1 ack 5841 win 10000")

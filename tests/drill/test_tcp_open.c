@@ -348,3 +348,13 @@ DRILL(tcp_open, connect_to_a_group,
       "+0    socket c tcp",
       "+0    connect c 192.0.2.255:80 = ENETUNREACH",
       "+0    connect c 224.0.0.1:80 = ENETUNREACH")
+
+/* A SYN that comes again is answered again, but not faster than tcp_invalid_ratelimit: nobody gets a storm out of one forged peer. */
+DRILL(tcp_open, synack_again_has_a_limit,
+      LISTEN_80,
+      "+0.1  < tcp S 0 win 65535 <mss 1460>",
+      "+0    > tcp S. 0 ack 1",
+      "+0.1  < tcp S 0 win 65535 <mss 1460>",
+      "+0    > tcp S. 0 ack 1",
+      "+0.01 < tcp S 0 win 65535 <mss 1460>",
+      "+0    mib TcpExtTCPACKSkippedSynRecv = 1")

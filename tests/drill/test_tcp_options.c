@@ -187,3 +187,10 @@ DRILL(tcp_options, unaligned,
       "+0    accept l c",
       "+0    info c snd_wnd = 8000",
       "+0    info c snd_mss = 1388")
+
+/* RFC 7323 5.5: a timestamp that was not renewed for 24 days says nothing any more. */
+DRILL(tcp_options, paws_forgets_after_24_days,
+      OPEN_TS,
+      "+2080000 < tcp . 1:101(100) ack 1 win 512 <TS val 5 ecr last>",
+      "+0    > tcp . 1 ack 101 <TS val * ecr 5>",
+      "+0    mib TcpExtPAWSEstab = 0")

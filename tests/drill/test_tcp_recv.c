@@ -275,3 +275,11 @@ DRILL(tcp_recv, small_segments_do_not_overrun_the_buffer,
       "+0    recv c 8",
       "+0    mib TcpExtTCPRcvCoalesce = 7",
       "+0    mib TcpExtTCPRcvQDrop = 0")
+
+/* RFC 2883 4.1: the part that came twice is told also when the segment brings something new. */
+DRILL(tcp_recv, dsack_of_a_part,
+      OPEN_SACK,
+      "+0    < tcp . 1:101(100) ack 1 win 65535",
+      "+0    > tcp . 1 ack 101",
+      "+0    < tcp . 51:151(100) ack 1 win 65535",
+      "+0    > tcp . 1 ack 151 <sack 51:101>")

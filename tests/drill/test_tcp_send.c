@@ -313,3 +313,19 @@ DRILL(tcp_send, sack_blocks_make_segments_shorter,
       "+0    > tcp P. 1449:1461(12) ack 1 <sack 101:201>",
       "+0.02 < tcp . 1 ack 1461 win 65535",
       "+0    mib TcpRetransSegs = 0")
+
+/* SND.WL1: a segment that was overtaken by others does not change the window, larger or smaller. */
+DRILL(tcp_send, overtaken_window_is_not_heeded,
+      OPEN_WIN(4000),
+      "+0    setsockopt c QUICKACK 0",
+      "+0    < tcp . 1:11(10) ack 1 win 4000",
+      "+0.001 < tcp . 11:21(10) ack 1 win 4000",
+      "+0.001 < tcp . 1 ack 1 win 500",
+      "+0.001 < tcp . 1 ack 1 win 60000",
+      "+0    send c 5840",
+      "+0    > tcp . 1:1461(1460) ack 21",
+      "+0    > tcp . 1461:2921(1460) ack 21",
+      "+0.02 < tcp . 21 ack 2921 win 4000",
+      "+0    > tcp . 2921:4381(1460) ack 21",
+      "+0    > tcp P. 4381:5841(1460) ack 21",
+      "+0.02 < tcp . 21 ack 5841 win 4000")
