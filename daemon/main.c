@@ -210,10 +210,12 @@ static void tell_parent(struct daemon *d)
 
 	if (d->ready_fd < 0)
 		return;
+	log_detach();
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO); /* stderr stays: it may be a log file */
+	if (null >= 0) { /* whoever reads what we print, over a pipe or ssh, is not kept waiting. dup3, as the filter knows it on every architecture */
+		dup3(null, STDIN_FILENO, 0);
+		dup3(null, STDOUT_FILENO, 0);
+		dup3(null, STDERR_FILENO, 0);
 		close(null);
 	}
 	if (write(d->ready_fd, "1", 1) != 1)
@@ -497,7 +499,7 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 	fd = control_listen(d->control_path, want->control_group, &inherited, &e);
 	if (fd < 0)
 		return fatal(&e);
-	err = priv_start(&d->priv, d->config_path, inherited ? NULL : d->control_path);
+	err = priv_start(&d->priv, d->config_path, inherited ? NULL : d->control_path, d->ready_fd >= 0);
 	if (err) {
 		if (!inherited)
 			unlink(d->control_path);
@@ -524,6 +526,8 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 		err = workers_start(d);
 	if (err)
 		goto failed;
+	if (d->ready_fd >= 0)
+		log_prepare_detach();
 	if (priv_seccomp() < 0)
 		log_msg(LOG_WARNING, "this kernel takes no seccomp filter: running without one");
 	if (apply_state(d, want, on_ready, NULL, &e) < 0) {

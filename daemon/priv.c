@@ -89,6 +89,7 @@ struct helper {
 	struct stat control; /* the control socket's file */
 	char        own[MAX_OWN][NS_IFNAMSIZ];
 	unsigned    nown;
+	bool        background; /* keeps nobody's stderr open */
 };
 
 /* ---- the helper ------------------------------------------------------------------------------------------------------ */
@@ -340,7 +341,7 @@ static int keep_only(cap_value_t cap /* -1: none */)
 
 static void helper_isolate(void)
 {
-	static const int calls[] = { ALWAYS, SCMP_SYS(bind), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(uname), SCMP_SYS(getuid), SCMP_SYS(fcntl) };
+	static const int calls[] = { ALWAYS, SCMP_SYS(bind), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(uname), SCMP_SYS(getuid), SCMP_SYS(fcntl), SCMP_SYS(dup3) };
 
 	if (keep_only(CAP_NET_ADMIN) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		_exit(1);
@@ -367,7 +368,9 @@ static void helper_main(struct helper *h)
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN); /* it ends when the daemon has ended, not with it */
 	prctl(PR_SET_NAME, "netstackd-priv");
-	helper_isolate();
+	helper_isolate(); /* what it has to say it says here */
+	if (null >= 0 && h->background)
+		dup3(STDIN_FILENO, STDERR_FILENO, 0);
 	for (;;) {
 		ssize_t n = recv(h->fd, &q, sizeof(q), 0);
 
@@ -386,7 +389,7 @@ static void helper_main(struct helper *h)
 
 /* ---- the daemon's side ------------------------------------------------------------------------------------------------ */
 
-int priv_start(struct priv **ret, const char *config_path, const char *control_path)
+int priv_start(struct priv **ret, const char *config_path, const char *control_path, bool background)
 {
 	struct priv *priv = malloc(sizeof(*priv));
 	struct timeval tv = { .tv_sec = REPLY_SECONDS };
@@ -411,7 +414,7 @@ int priv_start(struct priv **ret, const char *config_path, const char *control_p
 		static struct helper helper;
 
 		close(fd[0]);
-		helper = (struct helper){ .fd = fd[1], .config_path = config_path, .control_path = control_path };
+		helper = (struct helper){ .fd = fd[1], .config_path = config_path, .control_path = control_path, .background = background };
 		if (control_path && lstat(control_path, &helper.control) < 0)
 			helper.control_path = NULL;
 		helper_main(&helper);
@@ -573,7 +576,7 @@ int priv_seccomp(void)
 		SCMP_SYS(connect), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl), SCMP_SYS(timerfd_settime),
 		SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(wait4), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
 		SCMP_SYS(memfd_create), SCMP_SYS(sched_getaffinity), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sysinfo),
-		SCMP_SYS(sigaltstack),
+		SCMP_SYS(sigaltstack), SCMP_SYS(dup3),
 	};
 
 	return HAVE_FILTER ? filter_load(calls, sizeof(calls) / sizeof(calls[0]), true) : 0;

@@ -17,8 +17,9 @@ struct host_end {
 	struct ipprefix addr, old_addr; /* old_addr: to be removed, when it is not addr */
 };
 
-/* Starts the helper. Before there is a second thread and before privileges are dropped. Paths may be NULL. 0 or -errno. */
-int  priv_start(struct priv **ret, const char *config_path, const char *control_path);
+/* Starts the helper. Before there is a second thread and before privileges are dropped. Paths may be NULL.
+ * In the background it gives up stderr. 0 or -errno. */
+int  priv_start(struct priv **ret, const char *config_path, const char *control_path, bool background);
 /* Lets go: the helper removes the control socket and ends; waits for it. NULL is ignored. */
 void priv_stop(struct priv *priv);
 int  priv_fd(const struct priv *priv); /* readable when the helper has died */

@@ -153,8 +153,23 @@ refuse "and others may not" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" 
 HELPER=$(helper)
 kill -KILL "$DAEMON_PID"; wait "$DAEMON_PID" 2>/dev/null; DAEMON_PID=
 check "killed: the helper takes the socket away and ends, the TAP is gone" wait_for 5 bash -c "! test -e '$NETSTACKD_CONTROL' && ! kill -0 $HELPER && ! nsenter --net=/run/netns/$H ip link show tap0"
-check "in the background: the parent returns when it is ready" in_ns h "$NETSTACKD" -c "$TMP/2.conf" --control "$NETSTACKD_CONTROL" --workers "$WORKERS"
+# A pipe for its output, as ssh makes one, and a syslog of this test's own: no journal is seen here.
+cat >"$TMP/background.py" <<'PY'
+import json, os, signal, socket, subprocess, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); log.bind("/dev/log"); os.chmod("/dev/log", 0o666); log.settimeout(10)
+nsctl, command = sys.argv[1], sys.argv[2:]
+r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+sys.stdout.buffer.write(r.stdout); assert r.returncode == 0 and b"ready in" in r.stdout, r.returncode
+pid = json.loads(subprocess.check_output([nsctl, "-j", "show", "version"]))[0]["pid"]
+os.kill(pid, signal.SIGHUP)
+while b"reloaded" not in log.recv(4096): pass
+PY
+check "in the background: it keeps no pipe of its caller open, and logs to syslog" in_ns h unshare -m bash -c "mount -t tmpfs -o mode=755 none /dev && mkdir /dev/net &&
+	mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/net/tun c 10 200 && { [ ! -d /run/systemd ] || mount -t tmpfs none /run/systemd; } &&
+	exec python3 '$TMP/background.py' '$NSCTL' '$NETSTACKD' -c '$TMP/2.conf' --control '$NETSTACKD_CONTROL' --workers '$WORKERS'"
 DAEMON_PID=$("$NSCTL" -j show version | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["pid"])')
+nulls() { local p f; for p in "$DAEMON_PID" "$(helper)"; do for f in 0 1 2; do [ "$(readlink "/proc/$p/fd/$f")" = /dev/null ] || return 1; done; done; }
+check "neither it nor its helper has anything but /dev/null" nulls
 check "and it answers" in_ns h ping -q -c 2 -i 0.05 -W 2 10.10.0.2
 kill "$DAEMON_PID"
 check "it ends" wait_for 5 bash -c "! kill -0 $DAEMON_PID"
