@@ -242,10 +242,11 @@ DRILL(tcp_loss, keepalive_is_answered,
 /* Karn, RFC 6298 section 3: without timestamps the ACK of what was sent twice gives no sample. */
 DRILL(tcp_loss, no_sample_from_what_was_sent_twice,
       OPEN_PLAIN,
-      "+0    send c 10",
-      "+0    > tcp P. 1:11(10) ack 1",
-      "+0.2..0.3   > tcp P. 1:11(10) ack 1",
-      "+0.1  < tcp . 1 ack 11 win 65535",
+      "+0    send c 2920",
+      "+0    > tcp . 1:1461(1460) ack 1",
+      "+0    > tcp P. 1461:2921(1460) ack 1",
+      "+0.2..0.3   > tcp . 1:1461(1460) ack 1",
+      "+0.1  < tcp . 1 ack 2921 win 65535", /* also of what was sent once: it may have waited for the other */
       "+0    info c rtt = 18000..24000")
 
 /* What is left of a segment that was acknowledged in part goes again with a checksum of its own. */
