@@ -13,3 +13,5 @@ EXTRA_DIST += %reldir%/lib.sh
 EXTRA_DIST += %reldir%/lossy.sh
 EXTRA_DIST += %reldir%/router.sh
 EXTRA_DIST += %reldir%/smoke.sh
+EXTRA_DIST += %reldir%/tcp_mix.py
+EXTRA_DIST += %reldir%/tcp_mix.sh
