@@ -395,3 +395,22 @@ DRILL(tcp_close, fin_again_restarts_time_wait,
       "+0    sockets = 2",
       "+40   wait",
       "+0    sockets = 1")
+
+/* The window is taken back while text of an orphan is in flight: nobody waits for it, so it ends as other orphans do. */
+DRILL(tcp_close, orphan_with_its_window_taken_back_ends,
+      OPEN_WIN(10000),
+      "+0    send c 1460",
+      "+0    > tcp P. 1:1461(1460) ack 1",
+      "+0    close c",
+      "+0    > tcp F. 1461 ack 1",
+      "+0.02 < tcp . 1 ack 731 win 0",
+      "*     > tcp P. 731:1461(730) ack 1",
+      "*     > tcp P. 731:1461(730) ack 1",
+      "*     > tcp P. 731:1461(730) ack 1",
+      "*     > tcp P. 731:1461(730) ack 1",
+      "*     > tcp P. 731:1461(730) ack 1",
+      "*     > tcp P. 731:1461(730) ack 1",
+      "*     > tcp P. 731:1461(730) ack 1",
+      "*     > tcp P. 731:1461(730) ack 1",
+      "+60   wait",
+      "+0    sockets = 1")

@@ -283,3 +283,15 @@ DRILL(tcp_recv, dsack_of_a_part,
       "+0    > tcp . 1 ack 101",
       "+0    < tcp . 51:151(100) ack 1 win 65535",
       "+0    > tcp . 1 ack 151 <sack 51:101>")
+
+/* A pointer at what has been read long ago, on a segment that brings new text: nothing is urgent. */
+DRILL(tcp_recv, old_urgent_pointer,
+      OPEN_PLAIN,
+      "+0    < tcp P. 1:11(10) ack 1 win 65535",
+      "*     > tcp . 1 ack 11",
+      "+0    recv c 10",
+      "+0    < tcp PU. 6:21(15) ack 1 win 65535 urg 3",
+      "*     > tcp . 1 ack 21",
+      "+0    poll c = IN OUT",
+      "+0    recv c 10",
+      "+0    recv c 1 flags oob = EINVAL")
