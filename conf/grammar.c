@@ -426,9 +426,12 @@ static int check_complete(struct parse *p)
 		snprintf(p->err->expected, sizeof(p->err->expected), "%s%s%s", a->flags & ARG_F_POS ? "" : a->key, a->flags & ARG_F_POS ? "" : " ", meta);
 		return -EINVAL;
 	}
-	if ((p->def->flags & CMD_F_SOME) && p->used == 1)
-		return parse_fail(p, p->end, "", "nothing to change is given");
-	return 0;
+	if (!(p->def->flags & CMD_F_SOME))
+		return 0;
+	for (unsigned i = 0; p->def->args[i].key; i++)
+		if (!(p->def->args[i].flags & ARG_F_POS) && (p->used >> i & 1))
+			return 0;
+	return parse_fail(p, p->end, "", strcmp(p->def->verb, "flush") == 0 ? "nothing to flush is given" : "nothing to change is given");
 }
 
 /* ---- a command -------------------------------------------------------------------------------------------------- */

@@ -348,7 +348,7 @@ const struct cmd_def grammar_table[] = {
 	{ CMD_ROUTE_ADD, C, "route", "add", route_add_args, "Make a route", "route add 10.20.0.0/16 via 10.10.0.7 dev eth0 metric 100" },
 	{ CMD_ROUTE_REPLACE, C, "route", "replace", route_add_args, "Make a route, or change the one to this destination", "route replace default via 10.10.0.1" },
 	{ CMD_ROUTE_DEL, C, "route", "del", route_add_args, "Remove a route; what is not given matches any", "route del 10.20.0.0/16" },
-	{ CMD_ROUTE_FLUSH, C, "route", "flush", route_flush_args, "Remove routes, also those that addresses made", "route flush table main dev eth0" },
+	{ CMD_ROUTE_FLUSH, C | CMD_F_SOME, "route", "flush", route_flush_args, "Remove routes of a table or link (one must be given); those of proto kernel stay", "route flush table main dev eth0" },
 	{ CMD_ROUTE_GET, R, "route", "get", route_get_args, "Show the way that a packet would take", "route get 10.20.1.1 from 10.10.0.9 iif eth0" },
 	{ CMD_ROUTE_SHOW, R | CMD_F_DEFAULT, "route", "show", route_show_args, "Show routes", "route show table all" },
 

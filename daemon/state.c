@@ -694,7 +694,7 @@ static int do_flush(struct conf_state *st, const struct cmd *cmd, struct conf_er
 	if (cmd->id == CMD_ADDR_FLUSH)
 		err = netcfg_addr_flush(st->cfg, ifindex);
 	else
-		err = netcfg_route_flush(st->cfg, table, ifindex);
+		err = netcfg_route_flush(st->cfg, table == TABLE_ALL ? NETCFG_TABLE_ALL : table, ifindex);
 	return err ? conf_fail(e, err, "%s", strerror(-err)) : 0;
 }
 

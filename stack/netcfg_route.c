@@ -381,6 +381,11 @@ static bool want_dev(const struct collect *c, const struct fib_info *fi)
 	return (!c->ifindex || fi->nh.ifindex == c->ifindex) && !(c->keep_host_scope && fi->nh.scope == RT_SCOPE_HOST);
 }
 
+static bool want_flush(const struct collect *c, const struct fib_info *fi)
+{
+	return want_dev(c, fi) && fi->nh.protocol != RTPROT_KERNEL;
+}
+
 static bool want_prefsrc(const struct collect *c, const struct fib_info *fi)
 {
 	return ipaddr_equal(&fi->nh.prefsrc, &c->prefsrc);
@@ -402,17 +407,20 @@ int cfg_routes_drop_prefsrc(struct netcfg *cfg, const struct ipaddr *addr)
 
 int netcfg_route_flush(struct netcfg *cfg, uint32_t table, int ifindex)
 {
-	struct fib_table *t = cfg_table(cfg, table ? table : RT_TABLE_MAIN);
-	struct collect c = { .want = want_dev, .ifindex = ifindex };
+	struct fib_table *t = table == NETCFG_TABLE_ALL ? NULL : cfg_table(cfg, table ? table : RT_TABLE_MAIN);
+	struct collect c = { .want = want_flush, .ifindex = ifindex };
 	struct cfg_fib_save save;
 	int r;
 
-	if (!t)
+	if (!t && table != NETCFG_TABLE_ALL)
 		return 0;
 	if (cfg_fib_save(cfg, &save))
 		return -ENOMEM;
-	r = drop_collected(cfg, t, &c);
-	free(c.refs);
+	if (t) {
+		r = drop_collected(cfg, t, &c);
+		free(c.refs);
+	} else
+		r = drop_everywhere(cfg, &c);
 	if (r)
 		cfg_fib_undo(cfg, &save);
 	else

@@ -55,6 +55,8 @@ check "so are address, route, service and tunable" bash -c "$NS; nsctl addr show
 	nsctl save | grep -q 'service add udp 7 echo' && nsctl sysctl net.ipv4.ip_forward | grep -q 1"
 check "route show with a destination shows that one only" bash -c "$NS; nsctl route show 10.20.0.0/16 | grep -q '^10.20.0.0/16 via 10.10.0.7' &&
 	[ -z \"\$(nsctl route show 10.0.0.0/8; nsctl route show default)\" ]"
+check "route flush wants to know which; connected routes stay" bash -c "$NS; ! nsctl route flush && nsctl route flush table main &&
+	[ \"\$(nsctl route show | grep -c 'proto kernel')\" = 2 ] && ! nsctl route show | grep 10.20.0.0 && nsctl reload"
 check "the connection lives" talking
 nsctl save >"$TMP/netstackd.conf"
 check "what save wrote can be loaded" nsctl reload

@@ -135,6 +135,7 @@ static const struct {
 	{ "link set eth0", 14, "", "", "nothing to change is given" },
 	{ "link set eth0   # up", 14, "", "", "nothing to change is given" },
 	{ "link set eth0 up down", 18, "down", "", "contradicts" },
+	{ "route flush", 12, "", "", "nothing to flush is given; expected one of: table, dev" },
 	{ "link set eth0 pu", 15, "pu", "up", "did you mean" },
 	{ "link set eth0 mtu 67", 19, "67", "", "from 68 to 65536" },
 	{ "link add eth0 type tab", 20, "tab", "tap", "did you mean" },

@@ -197,6 +197,38 @@ Test(state, all_or_nothing)
 	conf_state_exit(&st);
 }
 
+#define ROUTES "route add 10.1.0.0/16 via 10.0.0.1\nroute add 10.2.0.0/16 via 10.0.1.1\nroute add 10.3.0.0/16 via 10.0.0.1 table 100\n"
+
+/* What is flushed is as if it had never been added, and what addresses made stays. */
+Test(state, route_flush)
+{
+	static const struct { const char *command, *left; } flushes[] = {
+		{ "route flush table main\n", "route add 10.3.0.0/16 via 10.0.0.1 table 100\n" },
+		{ "route flush table all\n", "" },
+		{ "route flush table local\n", ROUTES },
+		{ "route flush dev eth1\n", "route add 10.1.0.0/16 via 10.0.0.1\nroute add 10.3.0.0/16 via 10.0.0.1 table 100\n" },
+		{ "route flush table all dev eth0\n", "route add 10.2.0.0/16 via 10.0.1.1\n" },
+	};
+	static const char links[] = ETH0 "link add eth1 type tap host-name tap1\nlink set eth1 up\naddr add 10.0.1.2/24 dev eth1\n";
+
+	for (size_t i = 0; i < sizeof(flushes) / sizeof(flushes[0]); i++) {
+		struct conf_state st, want;
+		char text[1024], *got, *wanted;
+
+		snprintf(text, sizeof(text), "%s%s%s", links, ROUTES, flushes[i].command);
+		must(&st, text);
+		snprintf(text, sizeof(text), "%s%s", links, flushes[i].left);
+		must(&want, text);
+		got = state_text(&st);
+		wanted = state_text(&want);
+		cr_expect_str_eq(got, wanted, "%sgot:\n%s\nwanted:\n%s", flushes[i].command, got, wanted);
+		free(got);
+		free(wanted);
+		conf_state_exit(&st);
+		conf_state_exit(&want);
+	}
+}
+
 /* ---- reload ------------------------------------------------------------------------------------------------------------------ */
 
 static void follow(struct conf_state *st, const char *text)

@@ -116,7 +116,9 @@ int netcfg_addr_flush(struct netcfg *cfg, int ifindex);
 /* -EEXIST (destination, TOS and metric are taken), -ENETUNREACH (the gateway is not on a link), -ENETDOWN, -ENODEV, -EINVAL. */
 int netcfg_route_add(struct netcfg *cfg, const struct route_conf *route, bool replace, struct netcfg_err *err);
 int netcfg_route_del(struct netcfg *cfg, const struct route_conf *route, struct netcfg_err *err); /* the first match; fields that are 0 match any, but tos; -ESRCH */
-int netcfg_route_flush(struct netcfg *cfg, uint32_t table /* 0: main */, int ifindex /* 0: any */);
+/* All but those that addresses made (RTPROT_KERNEL): a host without them reaches nobody, and its addresses stay. */
+#define NETCFG_TABLE_ALL UINT32_MAX
+int netcfg_route_flush(struct netcfg *cfg, uint32_t table /* 0: main, or NETCFG_TABLE_ALL */, int ifindex /* 0: any */);
 
 int netcfg_neigh_add(struct netcfg *cfg, const struct neigh_conf *neigh, bool replace, struct netcfg_err *err);
 int netcfg_neigh_del(struct netcfg *cfg, int ifindex, const struct ipaddr *addr); /* 0 or -ENOENT: not a permanent one */
