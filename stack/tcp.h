@@ -453,6 +453,8 @@ struct tcp_ack_result { /* what one ACK brought */
 	int      flag; /* FLAG_* */
 	ktime_t  sack_sent, first_sent, last_sent; /* of never-retransmitted segments: latest sacked; oldest and latest acknowledged; 0: none */
 	uint32_t reord; /* lowest sequence that came after a higher one */
+	uint32_t prior_high; /* highest_sack before this ACK, and whether there was one */
+	bool     prior_sacked;
 	bool     reordered;
 	struct tcp_rate_mark rate;
 };

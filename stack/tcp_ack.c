@@ -166,8 +166,9 @@ static void segment_acked(struct tcp_sock *tp, struct sk_buff *skb, uint32_t byt
 		if (!res->first_sent)
 			res->first_sent = skb->tstamp;
 		res->last_sent = skb->tstamp;
-		if (tp->sack_ok && tp->sacked_out && before(cb->seq, tp->highest_sack) && (!res->reordered || before(cb->seq, res->reord))) {
-			res->reord = cb->seq; /* a hole was filled by the original: the network reorders */
+		/* A hole was filled by the original: the network reorders. What the same ACK sacks higher up says nothing: an ACK before it was lost. */
+		if (res->prior_sacked && before(cb->seq, res->prior_high) && (!res->reordered || before(cb->seq, res->reord))) {
+			res->reord = cb->seq;
 			res->reordered = true;
 		}
 		if (!after(cb->end_seq, tp->high_seq))
@@ -649,7 +650,7 @@ int tcp_ack(struct tcp_sock *tp, const struct sk_buff *skb, const struct tcp_opt
 {
 	struct stack *stack = tcp_stack(tp);
 	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
-	struct tcp_ack_result res = { .flag = flag };
+	struct tcp_ack_result res = { .flag = flag, .prior_high = tp->highest_sack, .prior_sacked = tp->sack_ok && tp->sacked_out };
 	uint32_t prior_una = tp->snd_una, ack = cb->rx.ack_seq, prior_out = tcp_out(tp), acked;
 
 	if (before(ack, prior_una))

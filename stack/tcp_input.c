@@ -335,6 +335,7 @@ static void rcv_syn_sent(struct tcp_sock *tp, struct sk_buff *skb, const struct 
 		tcp_sync_mss(tp, tp->pmtu);
 		tcp_set_state(tp, SS_ESTABLISHED);
 		tcp_init_xfer(tp);
+		tp->lrcvtime = tcp_stack(tp)->now; /* the accepting side counts from here as well */
 		tcp_enter_quickack(tp, TCP_MAX_QUICKACKS);
 		tcp_schedule_ack(tp); /* text on a SYN-ACK is not taken: it comes again */
 		sk_wake(&tp->sk, EPOLLOUT | EPOLLWRNORM);

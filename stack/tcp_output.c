@@ -421,6 +421,21 @@ static uint32_t split_point(const struct tcp_sock *tp, const struct sk_buff *skb
 	return n;
 }
 
+/* With TSO: rather one large frame soon than a small one now. To wait is right only while an ACK is sure to come soon and will let the data go: in a flow without
+ * losses (a duplicate ACK has to bring out new data at once, RFC 3042, and proportional rate reduction counts on it, RFC 6937), in the course of a
+ * burst, and when what is oldest in flight was sent half a round trip ago or more. */
+static bool tso_defer(const struct tcp_sock *tp, const struct sk_buff *skb, uint32_t quota, uint32_t limit, uint32_t wnd)
+{
+	const struct sk_buff *oldest = skb_peek(&tp->wq);
+	ktime_t now = tcp_stack(tp)->now;
+
+	if (limit >= skb->len || limit >= tp->gso_bytes / 2 || quota >= tp->cwnd / 4 || limit >= wnd)
+		return false;
+	if (tp->ca_state != TCP_CA_Open || now - tp->lsndtime >= NSEC_PER_MSEC)
+		return false;
+	return oldest && oldest != skb && now - oldest->tstamp >= (ktime_t)(tp->srtt_us >> 4) * NSEC_PER_USEC;
+}
+
 bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, int nonagle, bool push_one)
 {
 	struct sk_buff *skb;
@@ -449,8 +464,7 @@ bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, int nonagle, bool push_on
 		} else {
 			uint32_t wnd = tcp_wnd_end(tp) - cb->seq, limit = u32_min(u32_max(quota, mss), wnd);
 
-			/* With TSO: rather one large frame soon than a small one now, as long as ACKs are on their way. */
-			if (!push_one && flight && limit < skb->len && limit < tp->gso_bytes / 2 && quota < tp->cwnd / 4 && limit < wnd) {
+			if (!push_one && flight && tso_defer(tp, skb, quota, limit, wnd)) {
 				cwnd_limited = true;
 				break;
 			}

@@ -31,9 +31,13 @@ static int set_nodelay(struct tcp_sock *tp, int v)
 		return 0;
 	}
 	tp->nagle |= TCP_NAGLE_OFF;
-	if (tp->send_head && !(tp->nagle & TCP_NAGLE_CORK)) { /* what Nagle holds goes now */
+	if (tp->send_head) { /* what Nagle's rule or a cork holds goes now; a cork holds what is written from here on */
+		uint8_t keep = tp->nagle;
+
 		TCP_SKB_CB(skb_peek_tail(&tp->wq))->flags |= TCPHDR_PSH;
+		tp->nagle |= TCP_NAGLE_PUSH;
 		tcp_push_pending(tp);
+		tp->nagle = keep;
 	}
 	return 0;
 }

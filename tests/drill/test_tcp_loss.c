@@ -273,3 +273,41 @@ DRILL(tcp_loss, nothing_again_beyond_a_shrunk_window,
       "+0.02 < tcp . 1 ack 4381 win 10000",
       "+0    > tcp P. 4381:5841(1460) ack 1",
       "+0.02 < tcp . 1 ack 5841 win 10000")
+
+/* On a device with TSO nothing may wait for a larger frame while it is duplicate ACKs that come: RFC 3042. */
+DRILL(tcp_loss, limited_transmit_with_tso,
+      "set tso",
+      OPEN_PLAIN,
+      "+0    send c 20440",
+      "+0 > tcp . 1:1461(1460)", "+0 > tcp . 1461:2921(1460)", "+0 > tcp . 2921:4381(1460)", "+0 > tcp . 4381:5841(1460)",
+      "+0 > tcp . 5841:7301(1460)", "+0 > tcp . 7301:8761(1460)", "+0 > tcp . 8761:10221(1460)", "+0 > tcp . 10221:11681(1460)",
+      "+0 > tcp . 11681:13141(1460)", "+0 > tcp . 13141:14601(1460)",
+      "+0.04 < tcp . 1 ack 1 win 65535",
+      "+0    > tcp . 14601:16061(1460)",
+      "+0    < tcp . 1 ack 1 win 65535",
+      "+0    > tcp . 16061:17521(1460)")
+
+/* One ACK after a pause: nobody knows when the next comes, so what it lets go goes. */
+DRILL(tcp_loss, a_lone_ack_brings_out_data_with_tso,
+      "set tso",
+      OPEN_PLAIN,
+      "+0    send c 20440",
+      "+0 > tcp . 1:1461(1460)", "+0 > tcp . 1461:2921(1460)", "+0 > tcp . 2921:4381(1460)", "+0 > tcp . 4381:5841(1460)",
+      "+0 > tcp . 5841:7301(1460)", "+0 > tcp . 7301:8761(1460)", "+0 > tcp . 8761:10221(1460)", "+0 > tcp . 10221:11681(1460)",
+      "+0 > tcp . 11681:13141(1460)", "+0 > tcp . 13141:14601(1460)",
+      "+0.04 < tcp . 1 ack 1461 win 65535",
+      "+0    > tcp . 14601:16061(1460)",
+      "+0    > tcp . 16061:17521(1460)")
+
+/* One ACK that moves snd_una and sacks far above it: ACKs before it were lost. That is no sign of reordering, and what the SACK blocks leave out is lost (RFC 6675). */
+DRILL(tcp_loss, an_ack_that_moves_and_sacks_is_no_reordering,
+      OPEN_SACK,
+      SEND_10,
+      "+0.05 < tcp . 1 ack 2921 win 65535 <sack 5841:14601>",
+      "+0    > tcp . 2921:4381(1460)",
+      "+0    > tcp . 4381:5841(1460)",
+      "+0    info c ca_state = 3",
+      "+0    info c reordering = 3",
+      "+0    info c lost = 2",
+      "+0    mib TcpExtTCPSACKReorder = 0",
+      "+0.05 < tcp . 1 ack 14601 win 65535")

@@ -358,3 +358,15 @@ DRILL(tcp_open, synack_again_has_a_limit,
       "+0    > tcp S. 0 ack 1",
       "+0.01 < tcp S 0 win 65535 <mss 1460>",
       "+0    mib TcpExtTCPACKSkippedSynRecv = 1")
+
+/* tcpi_last_data_recv of the side that connects counts from the handshake until data comes. */
+DRILL(tcp_open, last_data_recv_counts_from_the_handshake,
+      "+0    socket c tcp",
+      "+0    connect c 192.0.2.2:40000",
+      "+0    > tcp S 0 <mss 1460,sackOK,TS val * ecr 0,wscale 7>",
+      "+0.03 < tcp S. 0 ack 1 win 10000 <mss 1460>",
+      "+0    > tcp . 1 ack 1",
+      "+0.7  info c last_data_recv = 690..710",
+      "+0    < tcp P. 1:11(10) ack 1 win 10000",
+      "+0    > tcp . 1 ack 11",
+      "+0    info c last_data_recv = 0..5")

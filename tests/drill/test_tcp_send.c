@@ -55,6 +55,18 @@ DRILL(tcp_send, cork,
       "+0    setsockopt c CORK 0",
       "+0    > tcp P. 1461:2001(540) ack 1")
 
+/* tcp(7): TCP_NODELAY pushes what waits even under TCP_CORK; the cork stays for what comes later. */
+DRILL(tcp_send, nodelay_goes_over_a_cork,
+      OPEN_PLAIN,
+      "+0    setsockopt c CORK 1",
+      "+0    send c 30",
+      "+0.05 setsockopt c NODELAY 1",
+      "+0    > tcp P. 1:31(30) ack 1",
+      "+0.02 < tcp . 1 ack 31 win 65535",
+      "+0    send c 20",
+      "+0.05 setsockopt c CORK 0",
+      "+0    > tcp P. 31:51(20) ack 1")
+
 DRILL(tcp_send, msg_more,
       OPEN_PLAIN,
       "+0    send c 10 flags more",

@@ -188,7 +188,7 @@ static bool start(struct drill *d)
 
 		snprintf(name, sizeof(name), "eth%u", i);
 		snprintf(addr, sizeof(addr), "%s/24", inet_ntop(AF_INET, &d->fc.dev[i].local, ip, sizeof(ip)));
-		d->ifindex[i] = host_link(d->host, name, addr, d->fc.dev[i].local_mac[5], d->mtu, 0);
+		d->ifindex[i] = host_link(d->host, name, addr, d->fc.dev[i].local_mac[5], d->mtu, d->features);
 		if (d->ifindex[i] < 0)
 			return drill_fail(d, "cannot make %s: %d", name, d->ifindex[i]);
 		n = (struct neigh_conf){ .ifindex = d->ifindex[i], .addr = ipaddr_v4(d->fc.dev[i].peer) };
@@ -273,6 +273,8 @@ static bool row_set(struct drill *d)
 		return d->arp = true;
 	if (strcmp(d->w[1], "nodrain") == 0)
 		return d->nodrain = true;
+	if (strcmp(d->w[1], "tso") == 0)
+		return (d->features = LINK_F_TSO4);
 	NEED(d, 3);
 	if (strcmp(d->w[1], "shards") == 0)
 		d->ncpu = (unsigned)atoi(d->w[2]);

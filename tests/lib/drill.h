@@ -39,7 +39,7 @@
  * A call is expected to return 0 (send and recv: the length; connect: 0 or EINPROGRESS) unless the row ends in "= ERRNO" or "= N".
  *
  * Before the first row with a time:
- *   set shards N | seed N | devs N | arp (no permanent neighbour for the peer) | peer-isn N | nodrain | ports PEER LOCAL ("*": learned from what leaves) | mtu N
+ *   set shards N | seed N | devs N | arp (no permanent neighbour for the peer) | peer-isn N | nodrain | tso (TCP sees a device with TSO; without checksums it gets the frames cut) | ports PEER LOCAL ("*": learned from what leaves) | mtu N
  * eth0 is 192.0.2.1/24 with the peer 192.0.2.2, eth1 198.51.100.1/24 with .2, eth2 203.0.113.1/24 with .2. Default ports: the peer's 40000, ours 80; connect sets them.
  *
  * At the end every socket is closed, time runs on for an hour with whatever leaves thrown away, and no packet buffer may be left (nodrain skips the hour).
