@@ -538,6 +538,7 @@ static int reload(struct daemon *d, apply_done done, void *arg, struct conf_erro
 		free(text);
 		return conf_fail(e, err, "no memory for the configuration");
 	}
+	want.check_group = true;
 	err = config_parse(&want, text, len, e);
 	free(text);
 	if (!err)

@@ -169,6 +169,7 @@ static int load_config(struct daemon *d, const struct options *o, struct conf_st
 		log_msg(LOG_ERR, "cannot read the configuration %s: %s", path, strerror(-err));
 		return err;
 	}
+	want->check_group = true;
 	err = config_parse(want, text, len, &e);
 	free(text);
 	if (err) {

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -704,6 +705,10 @@ static int do_group(struct conf_state *st, const struct cmd *cmd, struct conf_er
 
 	if (strlen(group->str) >= sizeof(st->control_group)) {
 		conf_fail(e, -ENAMETOOLONG, "the name of the group is too long");
+		return blame(e, cmd, "group");
+	}
+	if (st->check_group && !getgrnam(group->str)) {
+		conf_fail(e, -ENOENT, "control group: there is no group %s", group->str);
 		return blame(e, cmd, "group");
 	}
 	memset(st->control_group, 0, sizeof(st->control_group));

@@ -51,6 +51,7 @@ struct conf_state {
 	struct service_conf *services;
 	unsigned             nservices;
 	char                 control_group[64]; /* empty: none */
+	bool                 check_group; /* a control group that this host does not know is refused */
 	unsigned             queues; /* of a TAP that does not say how many: the number of workers */
 	struct conf_change  *changes; /* since the last conf_changes_reset; NULL while not tracked */
 	unsigned             nchanges;

@@ -141,6 +141,8 @@ bg_ns h unshare -m bash -c "mount -t tmpfs none /dev/net && mknod -m 666 /dev/ne
 check "without privileges, on a TAP that was made for that user" wait_for 5 in_ns h ping -q -c 1 -W 1 10.15.0.2
 kill "${PIDS[-1]}"
 check "a file that is not there" says "No such file" "$NETSTACKD" -f -c /nowhere.conf
+printf 'link add eth0 type tap\ncontrol group nosuchgrp\n' >"$TMP/group.conf"
+check "-n: a control group that is not there" says "group.conf:2:15: .*no group nosuchgrp" "$NETSTACKD" -n -c "$TMP/group.conf"
 check "wrong words: status 2" bash -c "'$NETSTACKD' --workers 0; [ \$? -eq 2 ] && '$NETSTACKD' extra; [ \$? -eq 2 ]"
 for f in "$TMP/netstackd.conf" "$SRC/conf/netstackd.conf" "$SRC"/conf/examples/*.conf; do check "-n: $(basename "$f") is good" "$NETSTACKD" -n -c "$f"; done
 

@@ -178,6 +178,21 @@ Test(state, refusals_say_where)
 	}
 }
 
+Test(state, unknown_group)
+{
+	struct conf_state st;
+	struct conf_error e;
+
+	for (int check = 0; check <= 1; check++) {
+		cr_assert_eq(conf_state_init(&st, 1), 0);
+		st.check_group = check;
+		cr_expect_eq(read_text(&st, "\n  control group no-such-group\n", &e), check ? -ENOENT : 0);
+		cr_expect_eq(e.line, check ? 2 : 0);
+		cr_expect_eq(e.column, check ? 17 : 0, "column %u", e.column);
+		conf_state_exit(&st);
+	}
+}
+
 Test(state, all_or_nothing)
 {
 	struct conf_state st;
