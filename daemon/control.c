@@ -8,8 +8,8 @@
  * What needs the workers (show sockets, every change) is asked for by a gather: nobody waits for anybody, and a client that goes away in
  * between only leaves a claim behind that nobody answers.
  *
- * Who may: root, the user that netstackd was started by or runs as, and members of the group of "control group"; the kernel says who it is (SO_PEERCRED).
- * Everyone else is told so and cut off.
+ * Who may: root, the user that netstackd was started by, and members of the group of "control group"; the kernel says who it is (SO_PEERCRED). The user that it
+ * runs as is none of them: that may be "nobody", whom other programs run as, too. Whom systemd's own socket lets in may as well. Everyone else is told so and cut off.
  */
 #include "control.h"
 
@@ -550,7 +550,7 @@ static bool may_control(const struct control *c, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
-	if (cred.uid == 0 || cred.uid == c->owner || cred.uid == geteuid())
+	if (cred.uid == 0 || cred.uid == c->owner)
 		return true;
 	if (c->inherited) /* its unit says whose it is, and the kernel has let this one in */
 		return true;
@@ -651,7 +651,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 			return;
 		}
 		if (!may_control(c, fd))
-			turn_away(fd, -EPERM, "only root, the user of netstackd and members of its control group may do this");
+			turn_away(fd, -EPERM, "only root, the user that started netstackd and members of its control group may do this");
 		else if (c->nclients >= MAX_CLIENTS && !client_make_room(c))
 			turn_away(fd, -EBUSY, "too many clients: try again later");
 		else
@@ -735,6 +735,8 @@ int control_listen(const char *path, const char *group, bool *ret_inherited, str
 		err = -errno;
 	if (err) {
 		close(fd);
+		if (err == -EADDRINUSE) /* and who has it was not to be found out: it belongs to another user */
+			return conf_fail(e, err, "%s is taken, perhaps by another netstackd: end it, or give this one its own --control", path);
 		return conf_fail(e, err, "cannot serve %s: %s%s", path, strerror(-err),
 				 err == -EACCES || err == -ENOENT ? " (choose another place with --control)" : "");
 	}

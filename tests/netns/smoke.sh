@@ -130,6 +130,8 @@ check "and what a removed link takes along" wait_for 5 grep -q 'Deleted inet 10.
 refuse "a stranger is refused" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" show version
 check "forty clients at once, each with its answer" bash -c "$NS; for i in \$(seq 40); do nsctl show counters all >'$TMP/c'.\$i & done; wait; ! grep -L IpInReceives '$TMP'/c.* | grep ."
 check "a second netstackd is told that the socket is taken" says "another netstackd" in_ns h "$NETSTACKD" -f -c /dev/null --control "$NETSTACKD_CONTROL"
+check "so is one of another user, who may not even ask" says "perhaps by another netstackd: .*own --control" in_ns h setpriv --reuid=2 --regid=2 --clear-groups "$NETSTACKD" -f -c /dev/null --control "$NETSTACKD_CONTROL"
+check "the user that it runs as may no more than a stranger" bash -c "chmod 666 '$NETSTACKD_CONTROL'; setpriv --reuid=$(field "$DAEMON_PID" Uid) --clear-groups '$NSCTL' show version 2>&1 | grep 'only root'; s=\$?; chmod 600 '$NETSTACKD_CONTROL'; exit \$s"
 echo 'link add eth0 type tap host-name tap9' >"$TMP/9.conf"
 check "without privileges, and it says what is missing" says "as root" in_ns h setpriv --reuid=2 --regid=2 --clear-groups --inh-caps=-all "$NETSTACKD" -f -c "$TMP/9.conf" --control /tmp/"$TAG".sock
 check "without /dev/net/tun, and it says what is missing" says "modprobe tun" in_ns h unshare -m bash -c "mount -t tmpfs none /dev/net && exec '$NETSTACKD' -f -c '$TMP/9.conf' --control /tmp/$TAG.sock"
