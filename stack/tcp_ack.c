@@ -222,7 +222,7 @@ static void reno_reset(struct tcp_sock *tp)
 	tp->dupacks = 0;
 }
 
-static void reno_dupack(struct tcp_sock *tp)
+static void reno_dupack(struct tcp_sock *tp, struct tcp_ack_result *res)
 {
 	uint32_t out = tcp_out(tp), lost = u32_max(tp->lost_out, 1);
 
@@ -231,13 +231,16 @@ static void reno_dupack(struct tcp_sock *tp)
 	/* Never more than what may have arrived. */
 	tp->sacked_out = u32_min(tp->sacked_out + tp->mss, out > lost ? out - lost : 0);
 	tp->delivered += tp->mss;
+	res->delivered += tp->mss; /* RFC 6937 section 2: DeliveredData of a duplicate is one segment */
 }
 
-static void reno_acked(struct tcp_sock *tp, uint32_t acked)
+static void reno_acked(struct tcp_sock *tp, uint32_t acked, struct tcp_ack_result *res)
 {
 	/* The first segment was the missing one; the others had been reported by duplicates. */
-	uint32_t known = acked > tp->mss ? acked - tp->mss : 0;
+	uint32_t known = acked > tp->mss ? acked - tp->mss : 0, twice = u32_min(u32_min(known, tp->sacked_out), res->delivered);
 
+	res->delivered -= twice; /* counted with the duplicates */
+	tp->delivered -= twice;
 	tp->sacked_out = tp->sacked_out > known ? tp->sacked_out - known : 0;
 	tp->sacked_out = u32_min(tp->sacked_out, tcp_out(tp));
 }
@@ -494,7 +497,7 @@ static bool process_loss(struct tcp_sock *tp, bool dupack, struct tcp_ack_result
 		if (res->flag & FLAG_SND_UNA_ADVANCED)
 			reno_reset(tp);
 		else if (dupack && after(tp->snd_nxt, tp->high_seq))
-			reno_dupack(tp);
+			reno_dupack(tp, res);
 	}
 	return false;
 }
@@ -530,10 +533,10 @@ static void recovery_step(struct tcp_sock *tp, uint32_t prior_una, bool dupack, 
 	case TCP_CA_Recovery:
 		if (!advanced) {
 			if (!tp->sack_ok && dupack)
-				reno_dupack(tp);
+				reno_dupack(tp, res);
 		} else {
 			if (!tp->sack_ok) {
-				reno_acked(tp, tp->snd_una - prior_una);
+				reno_acked(tp, tp->snd_una - prior_una, res);
 				mark_head_lost(tp); /* RFC 6582 3.2 step 3: a partial ACK shows the next hole */
 			}
 			if (tp->undo_marker && packet_delayed(tp)) { /* the first original arrived after all */
@@ -557,7 +560,7 @@ static void recovery_step(struct tcp_sock *tp, uint32_t prior_una, bool dupack, 
 			if (advanced)
 				reno_reset(tp);
 			if (dupack)
-				reno_dupack(tp);
+				reno_dupack(tp, res);
 		}
 		if (tp->ca_state <= TCP_CA_Disorder)
 			try_undo_dsack(tp);

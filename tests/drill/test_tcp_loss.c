@@ -285,7 +285,11 @@ DRILL(tcp_loss, limited_transmit_with_tso,
       "+0.04 < tcp . 1 ack 1 win 65535",
       "+0    > tcp . 14601:16061(1460)",
       "+0    < tcp . 1 ack 1 win 65535",
-      "+0    > tcp . 16061:17521(1460)")
+      "+0    > tcp . 16061:17521(1460)",
+      "+0    < tcp . 1 ack 1 win 65535", /* the third: the fast retransmit and nothing else, for the window shrinks (RFC 6937) */
+      "+0    > tcp . 1:1461(1460)",
+      "+0    info c snd_cwnd = 9",
+      "+0    < tcp . 1 ack 1 win 65535")
 
 /* One ACK after a pause: nobody knows when the next comes, so what it lets go goes. */
 DRILL(tcp_loss, a_lone_ack_brings_out_data_with_tso,
