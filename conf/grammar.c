@@ -483,8 +483,8 @@ static int parse_path(struct parse *p, unsigned limit)
 		const struct word *next = &p->words[p->pos];
 		const struct cmd_def *d = group_default(p->group);
 
-		/* sysctl NAME=VALUE sets, anything else shows. */
-		if (p->pos < limit && (strchr(next->str, '=') || (!next->quoted && strcmp(next->str, "-w") == 0)))
+		/* sysctl NAME=VALUE sets, anything else shows. NAME = VALUE was meant to set, and is told how. */
+		if (p->pos < limit && (strchr(next->str, '=') || (!next->quoted && strcmp(next->str, "-w") == 0) || (p->pos + 1 < limit && next[1].str[0] == '=')))
 			for (const struct cmd_def *o = grammar_table; o->id; o++)
 				if (strcmp(o->group, p->group) == 0 && o->args[0].type == ARG_ASSIGN)
 					d = o;
