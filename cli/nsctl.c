@@ -212,6 +212,20 @@ static int run_table(struct client *c, const struct nsctl *ctl, const struct sho
 	return status;
 }
 
+/* With -j what refuses is told in JSON, too: an object in place of the array. */
+static void print_refusal(const json_t *final)
+{
+	static const char *const keys[][2] = { { "errno", "errno" }, { "error", "text" }, { "file", "file" }, { "line", "line" }, { "column", "column" } };
+	json_t *error = json_object(), *whole = json_pack("{s:o}", "error", error);
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_object_get(final, keys[i][0]))
+			json_object_set(error, keys[i][1], json_object_get(final, keys[i][0]));
+	json_dumpf(whole, stdout, JSON_COMPACT);
+	fputc('\n', stdout);
+	json_decref(whole);
+}
+
 static int run_stream(struct client *c, const struct nsctl *ctl, const struct show *show, const char *line)
 {
 	struct answer a = { .ctl = ctl, .show = show, .stream = show->cmd->id == CMD_MONITOR };
@@ -219,7 +233,9 @@ static int run_stream(struct client *c, const struct nsctl *ctl, const struct sh
 	char why[512] = "";
 	int r = client_request(c, line, a.stream, one_record, &a, &final, why, sizeof(why));
 
-	if (!a.stream)
+	if (!a.stream && !r && !a.n && !rec_bool(final, "done"))
+		print_refusal(final);
+	else if (!a.stream)
 		fputs(a.n ? "]\n" : "[]\n", stdout);
 	if (r) {
 		if (why[0])
