@@ -137,7 +137,7 @@ sanitized_daemon() { # BUILD SCRIPT
 	sanitizer_config "$1" && make -C "$T/$1" -s -j "$JOBS" all || return 1
 	chmod 755 "$T" && mkdir -p "$logs" && chmod 1777 "$logs"
 	ASAN_OPTIONS="log_path=$logs/asan:detect_leaks=0:quarantine_size_mb=4" UBSAN_OPTIONS="log_path=$logs/ubsan:print_stacktrace=1" \
-		TSAN_OPTIONS="log_path=$logs/tsan:halt_on_error=0" BUILD=$T/$1 WORKERS=2 bash "$2"
+		TSAN_OPTIONS="log_path=$logs/tsan:halt_on_error=0" INSTRUMENTED=1 BUILD=$T/$1 WORKERS=2 bash "$2"
 	status=$?
 	if [ -n "$(ls -A "$logs")" ]; then
 		echo "not ok - the sanitizer has something to say"

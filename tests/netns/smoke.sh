@@ -132,13 +132,21 @@ check "forty clients at once, each with its answer" bash -c "$NS; for i in \$(se
 check "a second netstackd is told that the socket is taken" says "another netstackd" in_ns h "$NETSTACKD" -f -c /dev/null --control "$NETSTACKD_CONTROL"
 check "so is one of another user, who may not even ask" says "perhaps by another netstackd: .*own --control" in_ns h setpriv --reuid=2 --regid=2 --clear-groups "$NETSTACKD" -f -c /dev/null --control "$NETSTACKD_CONTROL"
 check "the user that it runs as may no more than a stranger" bash -c "chmod 666 '$NETSTACKD_CONTROL'; setpriv --reuid=$(field "$DAEMON_PID" Uid) --clear-groups '$NSCTL' show version 2>&1 | grep 'only root'; s=\$?; chmod 600 '$NETSTACKD_CONTROL'; exit \$s"
+# A mount namespace of its own for a command that hides devices: nothing that is mounted in it may be seen outside. In a plain chroot "/" is no mount point, so that
+# unshare cannot make all of it private; /dev and /run are then made so by themselves, or the command is not run. For "bash -c": it does not return.
+apart() {
+	if unshare -m true 2>/dev/null; then exec unshare -m -- "$@"; else
+		exec unshare -m --propagation unchanged -- bash -c 'mount --make-rprivate /dev && { ! mountpoint -q /run || mount --make-rprivate /run; } && exec "$@"' bash "$@"
+	fi
+}
+export -f apart
 echo 'link add eth0 type tap host-name tap9' >"$TMP/9.conf"
 check "without privileges, and it says what is missing" says "as root" in_ns h setpriv --reuid=2 --regid=2 --clear-groups --inh-caps=-all "$NETSTACKD" -f -c "$TMP/9.conf" --control /tmp/"$TAG".sock
-check "without /dev/net/tun, and it says what is missing" says "modprobe tun" in_ns h unshare -m bash -c "mount -t tmpfs none /dev/net && exec '$NETSTACKD' -f -c '$TMP/9.conf' --control /tmp/$TAG.sock"
+check "without /dev/net/tun, and it says what is missing" says "modprobe tun" in_ns h bash -c 'apart "$@"' bash bash -c "mount -t tmpfs none /dev/net && exec '$NETSTACKD' -f -c '$TMP/9.conf' --control /tmp/$TAG.sock"
 in_ns h ip tuntap add dev tapu mode tap multi_queue vnet_hdr user 2
 in_ns h ip addr add 10.15.0.1/24 dev tapu; in_ns h ip link set tapu up
 printf '%s\n' "link add eth0 type tap host-name tapu host-addr 10.15.0.1/24" "link set eth0 up" "addr add 10.15.0.2/24 dev eth0" >"$TMP/u.conf"
-bg_ns h unshare -m bash -c "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && mkdir -m 777 /dev/net/run &&
+bg_ns h bash -c 'apart "$@"' bash bash -c "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && mkdir -m 777 /dev/net/run &&
 	exec setpriv --reuid=2 --regid=2 --clear-groups --inh-caps=-all '$NETSTACKD' -f -c '$TMP/u.conf' --control /dev/net/run/control" >"$TMP/u.log" 2>&1
 check "without privileges, on a TAP that was made for that user" wait_for 5 in_ns h ping -q -c 1 -W 1 10.15.0.2
 kill "${PIDS[-1]}"
@@ -170,7 +178,7 @@ pid = json.loads(subprocess.check_output([nsctl, "-j", "show", "version"]))[0]["
 os.kill(pid, signal.SIGHUP)
 while b"reloaded" not in log.recv(4096): pass
 PY
-check "in the background: it keeps no pipe of its caller open, and logs to syslog" in_ns h unshare -m bash -c "mount -t tmpfs -o mode=755 none /dev && mkdir /dev/net &&
+check "in the background: it keeps no pipe of its caller open, and logs to syslog" in_ns h bash -c 'apart "$@"' bash bash -c "mount -t tmpfs -o mode=755 none /dev && mkdir /dev/net &&
 	mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/net/tun c 10 200 && { [ ! -d /run/systemd ] || mount -t tmpfs none /run/systemd; } &&
 	exec python3 '$TMP/background.py' '$NSCTL' '$NETSTACKD' -c '$TMP/2.conf' --control '$NETSTACKD_CONTROL' --workers '$WORKERS'"
 DAEMON_PID=$("$NSCTL" -j show version | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["pid"])')
