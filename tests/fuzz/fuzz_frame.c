@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -66,7 +67,11 @@ static void sock_add(struct fuzz *z, struct socket *s, unsigned cpu, bool listen
 
 static void sock_close(struct fuzz *z, unsigned i)
 {
+	int none = 0;
+
 	host_touch(z->host, z->sock[i].cpu);
+	/* A TCP_USER_TIMEOUT of days, set by the input, would rightly keep a closed connection trying beyond the end of the run. */
+	(void)ns_setsockopt(z->sock[i].sock, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof(none));
 	ns_close(z->sock[i].sock);
 	z->sock[i].sock = NULL;
 }
