@@ -182,7 +182,7 @@ check "in the background: it keeps no pipe of its caller open, and logs to syslo
 	mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/net/tun c 10 200 && { [ ! -d /run/systemd ] || mount -t tmpfs none /run/systemd; } &&
 	exec python3 '$TMP/background.py' '$NSCTL' '$NETSTACKD' -c '$TMP/2.conf' --control '$NETSTACKD_CONTROL' --workers '$WORKERS'"
 DAEMON_PID=$("$NSCTL" -j show version | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["pid"])')
-nulls() { local p f; for p in "$DAEMON_PID" "$(helper)"; do for f in 0 1 2; do [ "$(readlink "/proc/$p/fd/$f")" = /dev/null ] || return 1; done; done; }
+nulls() { local p f; for p in "$DAEMON_PID" "$(helper)"; do for f in 0 1 2; do [ "$(stat -L -c %t:%T "/proc/$p/fd/$f")" = 1:3 ] || return 1; done; done; }
 check "neither it nor its helper has anything but /dev/null" nulls
 check "and it answers" in_ns h ping -q -c 2 -i 0.05 -W 2 10.10.0.2
 kill "$DAEMON_PID"
