@@ -110,7 +110,8 @@ json_t *record_link(const struct daemon *d, const struct link_conf *link)
 		{ NS_IFF_LOOPBACK, "LOOPBACK" }, { NS_IFF_BROADCAST, "BROADCAST" }, { NS_IFF_MULTICAST, "MULTICAST" }, { NS_IFF_NOARP, "NOARP" },
 		{ NS_IFF_ALLMULTI, "ALLMULTI" }, { NS_IFF_PROMISC, "PROMISC" }, { NS_IFF_UP, "UP" },
 	}; /* in ip(8)'s order */
-	static const char *const types[] = { [LINK_LOOPBACK] = "loopback", [LINK_TAP] = "tap", [LINK_VIRTUAL] = "virtual" };
+	static const char *const types[] = { [LINK_LOOPBACK] = "loopback", [LINK_TAP] = "tap", [LINK_VIRTUAL] = "virtual",
+					      [LINK_DUMMY] = "dummy", [LINK_VETH] = "veth", [LINK_VLAN] = "vlan", [LINK_BRIDGE] = "bridge" };
 	const struct conf_link *extra = conf_link_find(&d->conf, link->name);
 	json_t *r = json_object(), *flags = json_array();
 	char text[ADDR_TEXT];

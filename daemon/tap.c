@@ -43,7 +43,7 @@ static inline ssize_t read_frame(int fd, void *buf, size_t len) { return syscall
 static inline ssize_t write_frame(int fd, const void *buf, size_t len) { return syscall(SYS_write, fd, buf, len); }
 static inline ssize_t write_parts(int fd, const struct iovec *iov, int n) { return syscall(SYS_writev, fd, iov, n); }
 
-uint8_t tap_features(bool offload)
+uint32_t tap_features(bool offload)
 {
 	return offload ? LINK_F_TX_CSUM | LINK_F_TSO4 | LINK_F_RX_CSUM : 0;
 }

@@ -43,7 +43,7 @@ struct tapq {
 };
 
 /* LINK_F_* that a device with or without offloads has. */
-uint8_t tap_features(bool offload);
+uint32_t tap_features(bool offload);
 void    tap_free(struct tap *tap); /* closes the queues: the host's end goes away unless it is persistent. NULL is ignored */
 
 /* On the worker's thread. 0 or -ENOMEM. */

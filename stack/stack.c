@@ -242,6 +242,7 @@ const struct net_snapshot *stack_snapshot(const struct stack *stack) { return st
 struct skb_pool *stack_skb_pool(struct stack *stack) { return stack->pool; }
 unsigned stack_cpu(const struct stack *stack) { return stack->params.cpu; }
 ktime_t stack_now(const struct stack *stack) { return stack->now; }
+bool stack_raised(const struct stack *stack) { return stack->softirq_pending != 0; }
 void *stack_priv(const struct stack *stack) { return stack->priv; }
 
 int stack_neigh_delete(struct stack *stack, int ifindex, const struct ipaddr *addr, ktime_t now)

@@ -30,7 +30,7 @@ struct drill {
 	unsigned          ncpu, ndevs;
 	uint64_t          seed;
 	uint32_t          mtu;
-	uint8_t           features; /* LINK_F_* of every device */
+	uint32_t           features; /* LINK_F_* of every device */
 	bool              arp, nodrain, txfull;
 	int               ifindex[FRAME_DEVS];
 	struct dsock      sock[MAX_SOCKS];

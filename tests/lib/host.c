@@ -175,7 +175,7 @@ void host_free(struct host *h)
 
 /* ---- configuration --------------------------------------------------------------------------------------------------- */
 
-int host_link(struct host *h, const char *name, const char *addr, uint8_t mac, uint32_t mtu, uint8_t features)
+int host_link(struct host *h, const char *name, const char *addr, uint8_t mac, uint32_t mtu, uint32_t features)
 {
 	struct link_conf  link = { .type = LINK_VIRTUAL, .flags = NS_IFF_UP | NS_IFF_BROADCAST | NS_IFF_MULTICAST, .mtu = mtu, .carrier = 1,
 				   .features = features, .addr = { { 2, 0, 0, 0, 0, mac } } };

@@ -60,7 +60,7 @@ void host_free(struct host *h);
 
 /* A link for frames (LINK_VIRTUAL), up, with an address if addr is not NULL ("192.0.2.1/24"). mac: its last byte; the others are 02:00:00:00:00. Returns its ifindex or
  * -errno. The change counts after host_apply. */
-int  host_link(struct host *h, const char *name, const char *addr, uint8_t mac, uint32_t mtu, uint8_t features);
+int  host_link(struct host *h, const char *name, const char *addr, uint8_t mac, uint32_t mtu, uint32_t features);
 void host_apply(struct host *h); /* commits the configuration and gives it to every shard */
 
 /* A frame arrives on shard cpu: copied into a buffer of that shard. 0 or -ENOMEM. Takes effect at the next host_run. */

@@ -115,7 +115,7 @@ static void apply(struct rig *r)
 	netcfg_reclaim(r->cfg, net_snapshot_version(snap));
 }
 
-static void link_flags(struct rig *r, int i, bool up, bool carrier, uint32_t txqlen, uint8_t features)
+static void link_flags(struct rig *r, int i, bool up, bool carrier, uint32_t txqlen, uint32_t features)
 {
 	struct link_conf link = *netcfg_link_by_index(r->cfg, r->dev[i]);
 
@@ -541,7 +541,7 @@ static int send_gso(struct rig *r, int i)
 
 Test(softnet, what_the_device_cannot_do_is_done_for_it)
 {
-	static const struct { uint8_t features; unsigned sent, csum, gso; } rows[] = {
+	static const struct { uint32_t features; unsigned sent, csum, gso; } rows[] = {
 		{ 0, 3, 0, 0 }, { LINK_F_TX_CSUM, 3, 3, 0 }, { LINK_F_TX_CSUM | LINK_F_TSO4, 1, 1, 1 }, { LINK_F_TSO4, 3, 0, 0 }, { LINK_F_TX_CSUM | LINK_F_USO, 3, 3, 0 },
 	};
 

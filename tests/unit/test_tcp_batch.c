@@ -39,7 +39,7 @@ static void out(struct rig *r, const char *text)
 
 static void run(struct rig *r) { host_run(r->h, r->h->now); }
 
-static void rig_init(struct rig *r, uint8_t features)
+static void rig_init(struct rig *r, uint32_t features)
 {
 	struct neigh_conf peer = { .lladdr = { { 2, 0, 0, 0, 0, 2 } } };
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(80) };
@@ -124,7 +124,7 @@ Test(tcp_batch, a_hole_in_a_batch)
 }
 
 /* A device that segments gets one frame; one without gets the same bytes as segments. Both are acknowledged in part in the middle of one. */
-static void bulk(uint8_t features, size_t *frames, size_t *largest)
+static void bulk(uint32_t features, size_t *frames, size_t *largest)
 {
 	static struct rig r;
 	static uint8_t data[60000];

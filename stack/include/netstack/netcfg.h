@@ -25,7 +25,11 @@ struct netcfg_err {
 	char text[160]; /* one sentence without a full stop, empty if none */
 };
 
-enum link_type { LINK_LOOPBACK, LINK_TAP, LINK_VIRTUAL /* frames through ops->xmit and stack_rx, no driver: tests, embedding */ };
+enum link_type {
+	LINK_LOOPBACK, LINK_TAP,
+	LINK_VIRTUAL, /* frames through ops->xmit and stack_rx, no driver: tests, embedding */
+	LINK_DUMMY, LINK_VETH, LINK_VLAN, LINK_BRIDGE, /* made of nothing but the stack */
+};
 
 /* IFF_* as in <linux/if.h>; only these are meaningful. */
 #define NS_IFF_UP        0x1u
@@ -50,8 +54,12 @@ struct link_conf {
 	uint32_t        txqlen; /* frames; default 1000 */
 	struct eth_addr addr;
 	uint8_t         carrier; /* 0: no cable */
-	uint8_t         features; /* LINK_F_*: what the driver below offers */
 	uint16_t        queues; /* of the device; 1 or more */
+	uint32_t        features; /* LINK_F_*: what the driver below offers and is switched on */
+	int             link; /* IFLA_LINK: the device below a VLAN, the other end of a veth pair; 0: none */
+	uint32_t        link_netns; /* the network namespace that link is in; only a veth's may differ from our own */
+	int             master; /* the bridge that it is a port of; 0: none */
+	uint16_t        vlan_proto, vlan_id; /* LINK_VLAN: ETH_P_8021Q or ETH_P_8021AD, and 0 to 4094 */
 	uint32_t        gen; /* changes whenever anything of this link does */
 	char            host_name[NS_IFNAMSIZ]; /* LINK_TAP: the host's end; set by the daemon, opaque here */
 	struct ipprefix host_addr;

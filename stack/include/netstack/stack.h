@@ -46,6 +46,9 @@ struct stack_ops {
 	void (*wake)(void *priv, uint64_t cookie, uint32_t events);
 	/* Changes that monitors want to see. Called from any entry point; must not call back into the stack. NULL: not wanted. */
 	void (*notify)(void *priv, const struct stack_event *ev);
+	/* The stack of this very shard in another network namespace, driven by the same thread: a veth hands its frames there. NULL: there is no such namespace, or
+	 * (as an operation) never more than one. */
+	struct stack *(*netns)(void *priv, uint32_t netns);
 };
 
 struct stack_params {
@@ -53,6 +56,7 @@ struct stack_params {
 	uint32_t cpu, ncpu; /* this shard and how many there are (1 to STACK_MAX_CPUS) */
 	uint64_t wall_offset_ns; /* wall clock minus ktime at start, for daytime and timestamps shown; 0 in tests */
 	size_t   mem_limit; /* bytes of packet areas; 0: none */
+	uint32_t netns; /* number of the network namespace, for link_netns; 0: the first, or the only one */
 	uint32_t instance; /* telling this start from the one before, for IP IDs and socket identities */
 };
 
@@ -80,6 +84,7 @@ ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget);
 struct skb_pool *stack_skb_pool(struct stack *stack);
 unsigned stack_cpu(const struct stack *stack);
 ktime_t  stack_now(const struct stack *stack);
+bool     stack_raised(const struct stack *stack); /* something was handed to it since its last stack_run: by a veth of another namespace, by a socket call */
 void    *stack_priv(const struct stack *stack);
 
 /* Ends in order what can be ended at once: FIN or RST to every peer, as SIGTERM wants it. */
