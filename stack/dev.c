@@ -19,6 +19,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static const struct dev_ops *const dev_ops[] = {
+	[LINK_LOOPBACK] = &loopback_ops, [LINK_TAP] = NULL, [LINK_VIRTUAL] = NULL, [LINK_DUMMY] = &dummy_ops, [LINK_VETH] = &veth_ops,
+};
+
 static inline struct hlist_head *dev_bucket(struct stack *stack, int ifindex)
 {
 	return &stack->dev_hash[(unsigned)ifindex % DEV_HASH];
@@ -56,6 +60,7 @@ int dev_prepare(struct stack *stack, const struct net_snapshot *to)
 		if (!dev)
 			goto err_undo;
 		dev->stack = stack;
+		dev->ops = dev_ops[link->conf.type];
 		dev->ifindex = link->conf.ifindex;
 		dev_point(dev, link);
 		napi_init(&dev->napi, dev, dev_napi_poll);

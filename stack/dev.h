@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dev.h: a network device as a shard sees it, NAPI and the softnet data of the shard. Files: dev.c (life and statistics), napi.c (poll list,
- * net_rx_action), softnet.c (backlog, steering), dev_xmit.c and qdisc.c (sending), eth.c, loopback.c.
+ * net_rx_action), softnet.c (backlog, steering), dev_xmit.c and qdisc.c (sending), eth.c;
+ * devices without a driver: loopback.c, dummy.c, veth.c.
  */
 #ifndef STACK_DEV_H
 #define STACK_DEV_H
@@ -21,10 +22,18 @@ struct napi_struct {
 	bool               scheduled;
 };
 
+struct net_device;
+
+/* What a device is made of when it has no driver below it: by link_type, in dev.c. */
+struct dev_ops {
+	int (*xmit)(struct net_device *dev, struct sk_buff *skb); /* at the Ethernet header. Consumes skb, also on failure: 0 or -errno */
+};
+
 struct net_device {
 	struct list_head        node; /* stack->devs */
 	struct hlist_node       hash; /* by ifindex */
 	struct stack           *stack;
+	const struct dev_ops   *ops; /* NULL: the embedder's driver */
 	int                     ifindex;
 	const struct link_conf *conf; /* in the present snapshot; name, mtu, flags, addr, features, v4 */
 	const struct addr_conf *addrs; /* likewise */
@@ -57,7 +66,10 @@ void dev_exit(struct stack *stack);
  * -ENETDOWN, -ENOBUFS (queue full), -ENOMEM. A device without carrier swallows (0), as a cable that is pulled out does. */
 int  dev_queue_xmit(struct sk_buff *skb);
 int  dev_hard_start_xmit(struct net_device *dev, struct sk_buff *skb); /* to the driver; -EAGAIN: skb is still the caller's, else consumed */
-int  loopback_xmit(struct net_device *dev, struct sk_buff *skb); /* consumes skb */
+extern const struct dev_ops loopback_ops, dummy_ops, veth_ops;
+/* loopback.c: a frame that left comes in by the backlog of to, which may be a device of another namespace's stack of this shard: the sender's account is settled, what
+ * belongs to the sender's side is wiped off, and between namespaces the packet becomes the other stack's. Counts it as received by to. Consumes skb: 0 or -ENOMEM. */
+int  dev_forward_skb(struct net_device *to, struct stack *from, struct sk_buff *skb);
 void net_tx_action(struct stack *stack);
 /* qdisc.c: the pfifo in front of a device. */
 int  qdisc_enqueue(struct net_device *dev, struct sk_buff *skb); /* 0 or -ENOBUFS; consumes skb */

@@ -188,7 +188,7 @@ static int new_lo(struct netcfg *cfg)
 	lo->txqlen = 1000;
 	lo->queues = 1;
 	lo->carrier = 1;
-	lo->features = LINK_F_TX_CSUM | LINK_F_RX_CSUM | LINK_F_TSO4 | LINK_F_TSO6 | LINK_F_USO;
+	lo->features = CFG_SOFT_FEATURES;
 	lo->gen = ++cfg->gen;
 	cfg->ext[0].own = cfg->dflt;
 	cfg_devconf_merge(cfg, 0, &lo->v4);
@@ -229,6 +229,18 @@ struct netcfg *netcfg_new(void)
 err_free:
 	netcfg_free(cfg);
 	return NULL;
+}
+
+void netcfg_set_netns(struct netcfg *cfg, uint32_t netns, netcfg_find_netns *find, void *arg)
+{
+	cfg->netns = netns;
+	cfg->find_netns = find;
+	cfg->find_arg = arg;
+}
+
+bool netcfg_changed(const struct netcfg *cfg)
+{
+	return cfg->dirty || !cfg->newest;
 }
 
 static void links_free(struct snap_link *links, unsigned n)

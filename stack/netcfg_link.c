@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netcfg_link.c: links of a configuration, and permanent neighbours, which belong to a link.
+ * netcfg_link.c: links of a configuration (what holds for each of them; netcfg_upper.c has those that are made of other links), and permanent neighbours, which belong to a link.
  *
  * Rules. Names as Linux's dev_valid_name, without the words "all" and "default" of net.ipv4.conf. A station address is unicast and not zero. A link that
  * goes down loses every route by it that is not of host scope (its addresses stay, and stay local: RFC 1122 section 3.3.4.2, weak end system); a link
@@ -109,9 +109,9 @@ const struct link_conf *netcfg_link_by_index(const struct netcfg *cfg, int ifind
 	return i < 0 ? NULL : &cfg->links[i].conf;
 }
 
-static int links_reserve(struct netcfg *cfg)
+int cfg_links_reserve(struct netcfg *cfg, unsigned more)
 {
-	unsigned cap = cfg->links_cap, ext_cap = cfg->links_cap, n = cfg->view.nlinks;
+	unsigned cap = cfg->links_cap, ext_cap = cfg->links_cap, n = cfg->view.nlinks + more - 1;
 	void *p = cfg->links, *q = cfg->ext;
 
 	/* The bigger array may stay when the second one finds no room: links_cap tells what both have. */
@@ -126,51 +126,73 @@ static int links_reserve(struct netcfg *cfg)
 	return 0;
 }
 
-int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t seed, int *ret_ifindex, struct netcfg_err *err)
+int cfg_link_check(const struct netcfg *cfg, const struct link_conf *params, struct netcfg_err *err)
 {
-	unsigned n = cfg->view.nlinks;
-	struct link_conf *l;
-	uint32_t mtu = params->mtu ? params->mtu : LINK_MTU_DEFAULT;
-	int r;
+	int r = check_name(params->name, err);
 
-	cfg_err_clear(err);
-	r = check_name(params->name, err);
 	if (r)
 		return r;
 	if (netcfg_link_by_name(cfg, params->name))
 		return cfg_err(err, -EEXIST, "there is a link %s already", params->name);
-	if (params->type != LINK_TAP && params->type != LINK_VIRTUAL)
-		return cfg_err(err, -EOPNOTSUPP, "there is one loopback link only, lo");
-	r = check_mtu(params->type, mtu, err);
-	if (r)
-		return r;
-	if (params->queues > QUEUES_MAX)
-		return cfg_err(err, -EINVAL, "a link has at most %d queues", QUEUES_MAX);
-	if (!eth_is_zero(&params->addr)) {
-		r = check_lladdr(&params->addr, err);
+	if (params->mtu) {
+		r = check_mtu(params->type, params->mtu, err);
 		if (r)
 			return r;
 	}
-	if (links_reserve(cfg))
-		return cfg_nomem(err);
+	if (params->queues > QUEUES_MAX)
+		return cfg_err(err, -EINVAL, "a link has at most %d queues", QUEUES_MAX);
+	return eth_is_zero(&params->addr) ? 0 : check_lladdr(&params->addr, err);
+}
+
+unsigned cfg_link_insert(struct netcfg *cfg, const struct link_conf *params, uint64_t seed)
+{
+	unsigned n = cfg->view.nlinks;
+	struct link_conf *l = &cfg->links[n].conf;
+
 	memset(&cfg->links[n], 0, sizeof(cfg->links[n]));
 	memset(&cfg->ext[n], 0, sizeof(cfg->ext[n]));
-	l = &cfg->links[n].conf;
 	*l = *params;
 	l->ifindex = cfg->next_ifindex++;
 	l->flags = NS_IFF_BROADCAST | NS_IFF_MULTICAST | (params->flags & FLAGS_SETTABLE);
-	l->mtu = mtu;
+	l->mtu = params->mtu ? params->mtu : LINK_MTU_DEFAULT;
 	l->txqlen = params->txqlen ? params->txqlen : TXQLEN_DEFAULT;
 	l->queues = params->queues ? params->queues : 1;
 	l->carrier = 1;
+	if (l->type != LINK_TAP && l->type != LINK_VIRTUAL)
+		l->features = CFG_SOFT_FEATURES;
 	if (eth_is_zero(&l->addr))
 		l->addr = make_lladdr(cfg, seed, l->name);
 	cfg->ext[n].own = cfg->dflt;
 	cfg_devconf_merge(cfg, n, &l->v4);
 	cfg->view.nlinks++;
 	cfg_touch_link(cfg, n);
+	return n;
+}
+
+int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t seed, int *ret_ifindex, struct netcfg_err *err)
+{
+	unsigned n;
+	int r;
+
+	cfg_err_clear(err);
+	r = cfg_link_check(cfg, params, err);
+	if (r)
+		return r;
+	switch (params->type) {
+	case LINK_TAP:
+	case LINK_VIRTUAL:
+	case LINK_DUMMY:
+		break;
+	case LINK_LOOPBACK:
+		return cfg_err(err, -EOPNOTSUPP, "there is one loopback link only, lo");
+	default:
+		return cfg_err(err, -EOPNOTSUPP, "a link of this type cannot be added alone");
+	}
+	if (cfg_links_reserve(cfg, 1))
+		return cfg_nomem(err);
+	n = cfg_link_insert(cfg, params, seed);
 	if (ret_ifindex)
-		*ret_ifindex = l->ifindex;
+		*ret_ifindex = cfg->links[n].conf.ifindex;
 	return 0;
 }
 
@@ -186,37 +208,91 @@ static void neighs_drop_link(struct netcfg *cfg, int ifindex)
 	cfg->view.nneighs = to;
 }
 
+/* The routes of a link that goes. Inside a cfg_fib_save: 0 or -ENOMEM. */
+static int link_routes_gone(struct netcfg *cfg, unsigned i)
+{
+	const struct addr_conf *addrs = cfg->links[i].addrs;
+
+	if (cfg_routes_drop_dev(cfg, cfg->links[i].conf.ifindex, false))
+		return -ENOMEM;
+	for (unsigned k = 0; k < cfg->links[i].naddrs; k++)
+		if (inet_addr_type(&cfg->view, &addrs[k].local.addr) != RTN_LOCAL && cfg_routes_drop_prefsrc(cfg, &addrs[k].local.addr))
+			return -ENOMEM;
+	return 0;
+}
+
+static int doomed_routes_gone(struct netcfg *cfg)
+{
+	for (unsigned i = 0; i < cfg->view.nlinks; i++)
+		if (cfg->ext[i].doomed && link_routes_gone(cfg, i))
+			return -ENOMEM;
+	return 0;
+}
+
+static void doomed_remove(struct netcfg *cfg)
+{
+	unsigned to = 0;
+
+	for (unsigned i = 0; i < cfg->view.nlinks; i++) {
+		if (cfg->ext[i].doomed) {
+			neighs_drop_link(cfg, cfg->links[i].conf.ifindex);
+			free(cfg_addrs(cfg, i));
+			continue;
+		}
+		cfg->links[to] = cfg->links[i];
+		cfg->ext[to++] = cfg->ext[i];
+	}
+	cfg->view.nlinks = to;
+	cfg->gen++;
+	cfg->links_dirty = true;
+	cfg_touch(cfg);
+}
+
+static void doom_lift(struct netcfg *cfg)
+{
+	for (unsigned i = 0; i < cfg->view.nlinks; i++)
+		cfg->ext[i].doomed = false;
+}
+
 int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err)
 {
 	int i = cfg_link_index(cfg, ifindex);
-	struct cfg_fib_save save;
-	struct addr_conf *addrs;
+	struct cfg_fib_save save, other_save;
+	struct netcfg *other;
 
 	cfg_err_clear(err);
 	if (i < 0)
 		return cfg_err(err, -ENODEV, "there is no link with index %d", ifindex);
 	if (cfg->links[i].conf.type == LINK_LOOPBACK)
 		return cfg_err(err, -EOPNOTSUPP, "the loopback link cannot be removed");
+	cfg_links_doom(cfg, ifindex);
+	other = cfg_doomed_other(cfg);
 	if (cfg_fib_save(cfg, &save))
-		return cfg_nomem(err);
-	if (cfg_routes_drop_dev(cfg, ifindex, false))
+		goto err_lift;
+	if (other && cfg_fib_save(other, &other_save))
 		goto err_undo;
-	addrs = cfg_addrs(cfg, (unsigned)i);
-	for (unsigned k = 0; k < cfg->links[i].naddrs; k++)
-		if (inet_addr_type(&cfg->view, &addrs[k].local.addr) != RTN_LOCAL && cfg_routes_drop_prefsrc(cfg, &addrs[k].local.addr))
-			goto err_undo;
+	if (doomed_routes_gone(cfg) || (other && doomed_routes_gone(other)))
+		goto err_undo_other;
 	cfg_fib_keep(cfg, &save);
-	free(addrs);
-	memmove(&cfg->links[i], &cfg->links[i + 1], (cfg->view.nlinks - (unsigned)i - 1) * sizeof(*cfg->links));
-	memmove(&cfg->ext[i], &cfg->ext[i + 1], (cfg->view.nlinks - (unsigned)i - 1) * sizeof(*cfg->ext));
-	cfg->view.nlinks--;
-	neighs_drop_link(cfg, ifindex);
-	cfg->gen++;
-	cfg->links_dirty = true;
-	cfg_touch(cfg);
+	if (other)
+		cfg_fib_keep(other, &other_save);
+	doomed_remove(cfg);
+	if (other) {
+		doomed_remove(other);
+		cfg_upper_update(other);
+	}
+	cfg_upper_update(cfg);
 	return 0;
+
+err_undo_other:
+	if (other)
+		cfg_fib_undo(other, &other_save);
 err_undo:
 	cfg_fib_undo(cfg, &save);
+err_lift:
+	if (other)
+		doom_lift(other);
+	doom_lift(cfg);
 	return cfg_nomem(err);
 }
 
@@ -275,6 +351,7 @@ int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct net
 	l->host_name[sizeof(l->host_name) - 1] = '\0';
 	l->host_addr = link->host_addr;
 	cfg_touch_link(cfg, (unsigned)i);
+	cfg_upper_update(cfg);
 	return 0;
 }
 
@@ -284,10 +361,13 @@ int netcfg_link_set_carrier(struct netcfg *cfg, int ifindex, bool carrier)
 
 	if (i < 0)
 		return -ENODEV;
+	if (cfg_carrier_follows(cfg->links[i].conf.type))
+		return -EOPNOTSUPP;
 	if (cfg->links[i].conf.carrier == carrier)
 		return 0;
 	cfg->links[i].conf.carrier = carrier;
 	cfg_touch_link(cfg, (unsigned)i);
+	cfg_upper_update(cfg);
 	return 0;
 }
 

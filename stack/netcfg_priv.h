@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * netcfg_priv.h: the configuration between its files: netcfg.c (life, snapshots, all-or-nothing), netcfg_link.c, netcfg_addr.c, netcfg_route.c,
- * netcfg_neigh.c, netcfg_sysctl.c.
+ * netcfg_upper.c, netcfg_sysctl.c.
  *
  * The working state is kept in the form in which snapshots show it (view), so that the same lookups serve both. Owner of all of it: the control thread.
  * How a change keeps "out of memory leaves everything as it was": room in the arrays is made first, then the FIB is changed inside a savepoint, then, when
@@ -18,6 +18,7 @@
 struct cfg_link_ext { /* beside each link; not for shards */
 	struct ipv4_devconf own; /* net.ipv4.conf.DEV.* as set; link.conf.v4 has what comes out with "all" */
 	unsigned            addr_cap;
+	bool                doomed; /* within netcfg_link_del: goes with it */
 };
 
 struct snap_links; /* a block shared by the snapshots between which no link changed */
@@ -49,6 +50,9 @@ struct netcfg {
 	size_t               ntables, tables_cap;
 	int                  next_ifindex;
 	uint32_t             gen;
+	uint32_t             netns; /* our number */
+	netcfg_find_netns   *find_netns; /* NULL: we are the only one */
+	void                *find_arg;
 	bool                 dirty, links_dirty, neighs_dirty; /* since the newest snapshot */
 	struct snap         *oldest, *newest;
 	struct cfg_save     *save; /* between begin and end */
@@ -90,6 +94,20 @@ struct cfg_fib_save {
 int  cfg_fib_save(struct netcfg *cfg, struct cfg_fib_save *s); /* 0 or -ENOMEM */
 void cfg_fib_keep(struct netcfg *cfg, struct cfg_fib_save *s);
 void cfg_fib_undo(struct netcfg *cfg, struct cfg_fib_save *s);
+
+/* What a device without a driver can do: everything, as nothing has to be done. */
+#define CFG_SOFT_FEATURES (LINK_F_TX_CSUM | LINK_F_RX_CSUM | LINK_F_TSO4 | LINK_F_TSO6 | LINK_F_USO)
+
+/* netcfg_link.c */
+int  cfg_link_check(const struct netcfg *cfg, const struct link_conf *params, struct netcfg_err *err); /* what every new link must fulfil */
+int  cfg_links_reserve(struct netcfg *cfg, unsigned more); /* room for so many more: 0 or -ENOMEM */
+unsigned cfg_link_insert(struct netcfg *cfg, const struct link_conf *params, uint64_t seed); /* after these two; its place */
+/* netcfg_upper.c: links made of other links */
+struct netcfg *cfg_netns(struct netcfg *cfg, uint32_t netns); /* cfg itself, another one, or NULL */
+void cfg_links_doom(struct netcfg *cfg, int ifindex); /* marks what goes when this link goes */
+struct netcfg *cfg_doomed_other(struct netcfg *cfg); /* the other configuration in which links are marked, or NULL */
+void cfg_upper_update(struct netcfg *cfg); /* carriers anew, in the namespaces of veth twins too */
+bool cfg_carrier_follows(enum link_type type); /* from other links: nobody sets it */
 
 /* netcfg_addr.c: routes that follow from addresses. Inside a cfg_fib_save. */
 int  cfg_addr_routes_add(struct netcfg *cfg, unsigned link, const struct addr_conf *addr);

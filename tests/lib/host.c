@@ -104,14 +104,37 @@ static void op_wake(void *priv, uint64_t cookie, uint32_t events)
 		s->host->ops->wake(s->host->arg, s->host, s->cpu, cookie, events);
 }
 
-static const struct stack_ops shard_ops = { .xmit = op_xmit, .steer = op_steer, .tell = op_tell, .wake = op_wake };
+static struct host *family_member(struct host *h, uint32_t netns)
+{
+	for (h = h->root; h; h = h->sibling)
+		if (h->netns == netns)
+			return h;
+	return NULL;
+}
+
+static struct stack *op_netns(void *priv, uint32_t netns)
+{
+	struct host_shard *s = priv;
+	struct host       *h = family_member(s->host, netns);
+
+	return h ? h->shard[s->cpu].stack : NULL;
+}
+
+static struct netcfg *find_netns(void *arg, uint32_t netns)
+{
+	struct host *h = family_member(arg, netns);
+
+	return h ? h->cfg : NULL;
+}
+
+static const struct stack_ops shard_ops = { .xmit = op_xmit, .steer = op_steer, .tell = op_tell, .wake = op_wake, .netns = op_netns };
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
-struct host *host_new(const char *name, unsigned ncpu, uint64_t seed, const struct host_ops *ops, void *arg)
+static struct host *host_make(const char *name, unsigned ncpu, uint64_t seed, const struct host_ops *ops, void *arg, struct host *root, uint32_t netns)
 {
 	struct host        *h = calloc(1, sizeof(*h));
-	struct stack_params params = { .ncpu = ncpu, .instance = 1 };
+	struct stack_params params = { .ncpu = ncpu, .instance = 1, .netns = netns };
 
 	if (!h || ncpu == 0 || ncpu > HOST_MAX_CPUS) {
 		free(h);
@@ -122,12 +145,16 @@ struct host *host_new(const char *name, unsigned ncpu, uint64_t seed, const stru
 	h->ops = ops;
 	h->arg = arg;
 	h->sent_tail = &h->sent;
-	h->now = NSEC_PER_SEC; /* not zero, so that "zero means never" is noticed where it is wrong */
+	h->seed = seed;
+	h->root = root ? root : h;
+	h->netns = netns;
+	h->now = root ? root->now : NSEC_PER_SEC; /* not zero, so that "zero means never" is noticed where it is wrong */
 	params.seed[0] = test_random(&seed);
 	params.seed[1] = test_random(&seed);
 	h->cfg = netcfg_new();
 	if (!h->cfg)
 		abort();
+	netcfg_set_netns(h->cfg, netns, find_netns, h);
 	for (unsigned i = 0; i < ncpu; i++) {
 		struct host_shard *s = &h->shard[i];
 
@@ -145,6 +172,22 @@ struct host *host_new(const char *name, unsigned ncpu, uint64_t seed, const stru
 	return h;
 }
 
+struct host *host_new(const char *name, unsigned ncpu, uint64_t seed, const struct host_ops *ops, void *arg)
+{
+	return host_make(name, ncpu, seed, ops, arg, NULL, 0);
+}
+
+struct host *host_netns(struct host *first, const char *name)
+{
+	struct host *last = first->root, *h;
+
+	while (last->sibling)
+		last = last->sibling;
+	h = host_make(name, first->ncpu, first->seed, first->ops, first->arg, first->root, last->netns + 1);
+	last->sibling = h;
+	return h;
+}
+
 void host_free(struct host *h)
 {
 	struct host_frame *f;
@@ -152,6 +195,9 @@ void host_free(struct host *h)
 
 	if (!h)
 		return;
+	if (h->sibling)
+		host_free(h->sibling);
+	h->sibling = NULL;
 	for (unsigned i = 0; i < h->ncpu; i++)
 		while ((it = ring_pop(&h->shard[i]))) {
 			if (it->skb)
@@ -252,12 +298,13 @@ ktime_t host_next(const struct host *h)
 {
 	ktime_t next = KTIME_MAX;
 
-	for (unsigned i = 0; i < h->ncpu; i++) {
-		if (h->shard[i].ring)
-			return h->now;
-		if (h->shard[i].next < next)
-			next = h->shard[i].next;
-	}
+	for (h = h->root; h; h = h->sibling)
+		for (unsigned i = 0; i < h->ncpu; i++) {
+			if (h->shard[i].ring || stack_raised(h->shard[i].stack))
+				return h->now;
+			if (h->shard[i].next < next)
+				next = h->shard[i].next;
+		}
 	return next;
 }
 
@@ -273,8 +320,14 @@ static void shard_run(struct host *h, struct host_shard *s)
 		free(it);
 		s->next = h->now;
 	}
-	if (s->next <= h->now)
+	if (s->next <= h->now || stack_raised(s->stack))
 		s->next = stack_run(s->stack, h->now, 0);
+}
+
+static void set_time(struct host *h, ktime_t now)
+{
+	for (h = h->root; h; h = h->sibling)
+		h->now = now;
 }
 
 static void run(struct host *h, ktime_t until, bool stop_at_frame)
@@ -287,17 +340,18 @@ static void run(struct host *h, ktime_t until, bool stop_at_frame)
 		if (next > until)
 			break;
 		if (next > h->now) {
-			h->now = next;
+			set_time(h, next);
 			rounds = 0;
 		} else if (++rounds > 1000000) {
 			fprintf(stderr, "%s: a million rounds at one moment: a deadline that is always now\n", h->name);
 			abort();
 		}
-		for (unsigned i = 0; i < h->ncpu; i++)
-			shard_run(h, &h->shard[i]);
+		for (struct host *m = h->root; m; m = m->sibling)
+			for (unsigned i = 0; i < m->ncpu; i++)
+				shard_run(m, &m->shard[i]);
 	}
 	if (until > h->now && until != KTIME_MAX && !(stop_at_frame && h->sent))
-		h->now = until;
+		set_time(h, until);
 }
 
 void host_run(struct host *h, ktime_t until) { run(h, until, false); }

@@ -50,12 +50,17 @@ struct host {
 	const struct host_ops *ops;
 	void               *arg;
 	struct host_frame  *sent, **sent_tail; /* oldest first; filled when ops->xmit is NULL */
+	uint64_t            seed;
+	uint32_t            netns; /* 0: the first of its family */
+	struct host        *root, *sibling; /* hosts whose stacks are namespaces of the same shards: the first one, and the next */
 	unsigned            steer_limit; /* frames in a ring; beyond it steer says -ENOBUFS. 0: no limit */
 	uint64_t            steered; /* frames that went from shard to shard */
 };
 
 /* NULL: no memory. seed makes every random choice of the stacks repeatable. */
 struct host *host_new(const char *name, unsigned ncpu, uint64_t seed, const struct host_ops *ops, void *arg);
+/* Another namespace on the shards of first, whose time it shares: running one runs all. Freed after all of them: host_free of first frees the family. */
+struct host *host_netns(struct host *first, const char *name);
 void host_free(struct host *h);
 
 /* A link for frames (LINK_VIRTUAL), up, with an address if addr is not NULL ("192.0.2.1/24"). mac: its last byte; the others are 02:00:00:00:00. Returns its ifindex or

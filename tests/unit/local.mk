@@ -34,6 +34,7 @@ UNIT_TESTS += %reldir%/test_tcp_ofo
 UNIT_TESTS += %reldir%/test_tcp_options
 UNIT_TESTS += %reldir%/test_tcp_sack
 UNIT_TESTS += %reldir%/test_timer
+UNIT_TESTS += %reldir%/test_veth
 UNIT_TESTS += %reldir%/test_vnet
 
 %canon_reldir%_test_cli_LDADD = $(CLI_LDADD) $(CRITERION_LIBS)

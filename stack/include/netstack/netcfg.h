@@ -100,16 +100,28 @@ struct neigh_conf { /* permanent */
 	struct eth_addr lladdr;
 };
 
+/* The configuration of another namespace of this process, owned by the same thread; NULL: there is none. */
+typedef struct netcfg *netcfg_find_netns(void *arg, uint32_t netns);
 struct netcfg *netcfg_new(void); /* with lo (127.0.0.1/8) present and up, sysctls at their defaults; NULL: no memory */
 void netcfg_free(struct netcfg *cfg); /* after every stack that uses it */
+/* Which namespace this is (stack_params.netns; 0 if never said), and how to come by the others, for veth pairs between two. With a pair, calls on one end change the
+ * configuration of the other end's namespace too: commit, begin and roll back both. */
+void netcfg_set_netns(struct netcfg *cfg, uint32_t netns, netcfg_find_netns *find, void *arg);
+bool netcfg_changed(const struct netcfg *cfg); /* since the last commit */
 /* Every call returns 0 or -errno; err may be NULL. -EEXIST, -ENOENT / -ENODEV / -ESRCH, -EINVAL, -ENETUNREACH, -ENOMEM as rtnetlink does. */
 
 /* params: name, type; mtu, txqlen, queues 0 for the default; addr all zero for a locally administered one made from seed; flags that can be set
  * (NS_IFF_UP ...), features, host_*. A new link has carrier. -EEXIST, -EINVAL (name, MTU, queues), -EADDRNOTAVAIL (MAC address), -EOPNOTSUPP (a second loopback). */
 int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t seed, int *ret_ifindex, struct netcfg_err *err);
-int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err); /* its addresses, routes, neighbours too */
+/* A veth pair, which is the only way to make one: params in cfg, peer in the namespace params->link_netns (the same one: give its own number). link and the peer's
+ * link_netns are filled in here. Also -ENODEV (no such namespace). Carrier: both ends are up. */
+int netcfg_veth_add(struct netcfg *cfg, const struct link_conf *params, const struct link_conf *peer, uint64_t seed, int *ret_ifindex, int *ret_peer,
+		    struct netcfg_err *err);
+/* Its addresses, routes, neighbours too; the twin of a veth; VLANs above it; a bridge's ports become free. */
+int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err);
 /* Replaces flags, mtu, txqlen, addr, features, host_*; name, type and queues stay. */
 int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct netcfg_err *err);
+/* 0, -ENODEV, or -EOPNOTSUPP: the carrier of a veth, VLAN or bridge follows from other links. */
 int netcfg_link_set_carrier(struct netcfg *cfg, int ifindex, bool carrier);
 const struct link_conf *netcfg_link_by_name(const struct netcfg *cfg, const char *name); /* NULL: none; valid until the next change */
 const struct link_conf *netcfg_link_by_index(const struct netcfg *cfg, int ifindex);
