@@ -58,19 +58,19 @@ struct worker_result { /* in slot->data when slot->err */
 
 /* ---- on the worker's thread -------------------------------------------------------------------------------------------- */
 
-static int attach_tap(struct worker *w, struct tap *tap, uint32_t mtu)
+static int attach_tap(struct worker_ns *ns, struct tap *tap, uint32_t mtu)
 {
-	if (tap->ifindex >= w->ntaps) {
+	if (tap->ifindex >= ns->ntaps) {
 		int n = tap->ifindex + 8;
-		struct tapq **taps = realloc(w->taps, (size_t)n * sizeof(*taps));
+		struct tapq **taps = realloc(ns->taps, (size_t)n * sizeof(*taps));
 
 		if (!taps)
 			return -ENOMEM;
-		memset(taps + w->ntaps, 0, (size_t)(n - w->ntaps) * sizeof(*taps));
-		w->taps = taps;
-		w->ntaps = n;
+		memset(taps + ns->ntaps, 0, (size_t)(n - ns->ntaps) * sizeof(*taps));
+		ns->taps = taps;
+		ns->ntaps = n;
 	}
-	return tapq_open(&w->taps[tap->ifindex], w, tap, mtu);
+	return tapq_open(&ns->taps[tap->ifindex], ns, tap, mtu);
 }
 
 static void failed_on_worker(struct gather_slot *slot, int err, enum worker_failure what, unsigned which)
@@ -96,33 +96,34 @@ static uint32_t mtu_of(const struct publish *p, int ifindex)
 static void publish_collect(struct gather *g, struct gather_slot *slot, struct worker *w)
 {
 	const struct publish *p = g->arg;
+	struct worker_ns *ns = slot->ns;
 	int err;
 
 	for (unsigned i = 0; i < p->ndel; i++)
-		services_del(w->services, &p->del[i]);
+		services_del(ns->services, &p->del[i]);
 	for (unsigned i = 0; i < p->ndetach; i++) {
-		struct tapq *q = worker_tap(w, p->detach[i]->ifindex);
+		struct tapq *q = worker_tap(ns, p->detach[i]->ifindex);
 
 		if (q && q->tap == p->detach[i]) {
 			tapq_close(q);
-			w->taps[p->detach[i]->ifindex] = NULL;
+			ns->taps[p->detach[i]->ifindex] = NULL;
 		}
 	}
-	err = p->snap ? stack_apply(w->stack, p->snap, w->now) : 0;
+	err = p->snap ? stack_apply(ns->stack, p->snap, w->now) : 0;
 	if (err) {
 		failed_on_worker(slot, err, FAILED_APPLY, 0);
 		return;
 	}
 	for (unsigned i = 0; i < p->nmtus; i++)
-		if (worker_tap(w, p->mtus[i].ifindex))
-			tapq_set_mtu(worker_tap(w, p->mtus[i].ifindex), p->mtus[i].mtu);
+		if (worker_tap(ns, p->mtus[i].ifindex))
+			tapq_set_mtu(worker_tap(ns, p->mtus[i].ifindex), p->mtus[i].mtu);
 	for (unsigned i = 0; i < p->nattach; i++) {
-		err = attach_tap(w, p->attach[i], mtu_of(p, p->attach[i]->ifindex));
+		err = attach_tap(ns, p->attach[i], mtu_of(p, p->attach[i]->ifindex));
 		if (err)
 			failed_on_worker(slot, err, FAILED_DEVICE, i);
 	}
 	for (unsigned i = 0; i < p->nadd; i++) {
-		err = services_add(w->services, &p->add[i]);
+		err = services_add(ns->services, &p->add[i]);
 		if (err)
 			failed_on_worker(slot, err, FAILED_SERVICE, i);
 	}
@@ -479,7 +480,7 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 		p->attach = NULL;
 		free(opened.tap);
 		publish_free(p);
-		free(gather);
+		gather_free(gather);
 		return err;
 	}
 	conf_end(&d->conf, &undo);

@@ -316,9 +316,9 @@ static int execute(struct client *client, const struct cmd *cmd, struct conf_err
 	else if (cmd->id == CMD_CONTROL_GROUP)
 		err = conf_fail(e, -EINVAL, "the control group is set in the configuration file only");
 	else if (cmd->id == CMD_NEIGH_DEL || cmd->id == CMD_NEIGH_FLUSH)
-		err = show_neigh_remove(d, cmd, claim, e);
+		err = show_neigh_remove(d, &d->conf, cmd, claim, e);
 	else if (cmd_is_readonly(cmd))
-		err = show_request(d, cmd, claim, e);
+		err = show_request(d, &d->conf, cmd, claim, e);
 	else
 		err = apply_command(d, cmd, change_done, claim, e);
 	if (err)

@@ -18,15 +18,20 @@ static void gather_back(struct job *job, void *owner)
 		return;
 	if (g->done)
 		g->done(g);
-	free(g);
+	gather_free(g);
 }
 
 static void gather_collect(struct job *job, void *owner)
 {
 	struct gather_slot *slot = (struct gather_slot *)job;
 	struct gather *g = slot->gather;
+	struct worker *w = owner;
 
-	g->collect(g, slot, owner);
+	slot->ns = w->ns[g->netns];
+	if (slot->ns)
+		g->collect(g, slot, w);
+	else
+		slot->err = -ESHUTDOWN;
 	job->run = gather_back;
 	mailbox_post(&g->daemon->mail, job);
 }
@@ -38,6 +43,7 @@ struct gather *gather_new(struct daemon *d, void (*collect)(struct gather *, str
 	if (!g)
 		return NULL;
 	g->daemon = d;
+	g->conf = &d->conf;
 	g->collect = collect;
 	g->done = done;
 	g->arg = arg;
@@ -50,6 +56,13 @@ struct gather *gather_new(struct daemon *d, void (*collect)(struct gather *, str
 	return g;
 }
 
+void gather_free(struct gather *g)
+{
+	if (g)
+		conf_state_put(g->conf);
+	free(g);
+}
+
 void gather_post(struct gather *g)
 {
 	unsigned n = g->n; /* g may be gone after the last */
@@ -58,12 +71,20 @@ void gather_post(struct gather *g)
 		mailbox_post(&g->slot[i].worker->mail, &g->slot[i].job);
 }
 
-int gather_start(struct daemon *d, void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *), void *arg)
+int gather_start_ns(struct daemon *d, struct conf_state *conf, void (*collect)(struct gather *, struct gather_slot *, struct worker *),
+		    void (*done)(struct gather *), void *arg)
 {
 	struct gather *g = gather_new(d, collect, done, arg);
 
 	if (!g)
 		return -ENOMEM;
+	g->conf = conf_state_get(conf);
+	g->netns = conf->id;
 	gather_post(g);
 	return 0;
+}
+
+int gather_start(struct daemon *d, void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *), void *arg)
+{
+	return gather_start_ns(d, &d->conf, collect, done, arg);
 }

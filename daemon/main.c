@@ -321,12 +321,18 @@ static int still_sending(void *arg, const struct sock_info *info)
 static void end_connections(struct gather *g, struct gather_slot *slot, struct worker *w)
 {
 	(void)g;
-	if (!w->ending) {
-		w->ending = true;
-		services_shutdown(w->services);
-		stack_shutdown(w->stack, w->now);
+	for (unsigned i = 0; i < NETNS_MAX; i++) {
+		struct worker_ns *ns = w->ns[i];
+
+		if (!ns)
+			continue;
+		if (!w->ending) {
+			services_shutdown(ns->services);
+			stack_shutdown(ns->stack, w->now);
+		}
+		stack_sock_foreach(ns->stack, still_sending, &slot->n);
 	}
-	stack_sock_foreach(w->stack, still_sending, &slot->n);
+	w->ending = true;
 }
 
 static void ended(struct gather *g)

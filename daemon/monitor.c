@@ -21,6 +21,7 @@
 struct event_job {
 	struct job         job;
 	struct worker     *worker;
+	uint32_t           netns;
 	struct stack_event event;
 };
 
@@ -76,8 +77,9 @@ static void event_run(struct job *job, void *owner)
 	free(ej);
 }
 
-void monitor_from_worker(struct worker *w, const struct stack_event *ev)
+void monitor_from_worker(struct worker_ns *ns, const struct stack_event *ev)
 {
+	struct worker *w = ns->worker;
 	struct event_job *ej;
 
 	if (ev->type != STACK_EV_NEIGH && ev->type != STACK_EV_NEIGH_DEL && ev->type != STACK_EV_ADDR_CONFLICT && ev->type != STACK_EV_MARTIAN)
@@ -90,7 +92,7 @@ void monitor_from_worker(struct worker *w, const struct stack_event *ev)
 		return;
 	}
 	atomic_fetch_add(&w->events_waiting, 1);
-	*ej = (struct event_job){ .job.run = event_run, .worker = w, .event = *ev };
+	*ej = (struct event_job){ .job.run = event_run, .worker = w, .netns = ns->id, .event = *ev };
 	mailbox_post(&w->daemon->mail, &ej->job);
 }
 
@@ -105,7 +107,7 @@ static json_t *change_record(struct daemon *d, const struct conf_change *c, unsi
 		*what = "link";
 		link = netcfg_link_by_index(d->conf.cfg, c->ifindex);
 		if (link && !c->deleted)
-			return record_link(d, link);
+			return record_link(&d->conf, link);
 		r = json_object();
 		json_object_set_new(r, "ifindex", json_integer(c->ifindex));
 		json_object_set_new(r, "name", json_string(c->dev));

@@ -25,7 +25,7 @@
 
 struct save_answer {
 	struct answer  answer;
-	struct daemon *daemon;
+	struct conf_state *conf;
 	json_t        *lines; /* what is made at once: before and after the routes */
 	size_t         next, turn_at[ROUTE_TURNS]; /* turn_at: before which line each turn of routes comes */
 	unsigned       turn;
@@ -70,9 +70,9 @@ static void end_line(struct save_answer *a, struct line *l)
 #define NAME_TEXT (2 * NS_IFNAMSIZ + 3)
 
 /* Names may look like keywords, so they are quoted where that matters. */
-static const char *dev_name(const struct daemon *d, int ifindex, char buf[NAME_TEXT])
+static const char *dev_name(const struct conf_state *st, int ifindex, char buf[NAME_TEXT])
 {
-	const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, ifindex);
+	const struct link_conf *link = netcfg_link_by_index(st->cfg, ifindex);
 
 	return grammar_quote(link ? link->name : "", buf, NAME_TEXT);
 }
@@ -116,7 +116,7 @@ static int save_sysctl(void *arg, const char *name, const char *value, bool chan
 /* ip_forward first, as it sets others. */
 static void save_sysctls(struct saver *s)
 {
-	const struct netcfg *cfg = s->a->daemon->conf.cfg;
+	const struct netcfg *cfg = s->a->conf->cfg;
 	static const char forward[] = "net.ipv4.ip_forward";
 	char value[16];
 
@@ -159,7 +159,7 @@ static int save_link(void *arg, const struct link_conf *link)
 {
 	struct saver *s = arg;
 	struct save_answer *a = s->a;
-	const struct conf_link *extra = conf_link_find(&a->daemon->conf, link->name);
+	const struct conf_link *extra = conf_link_find(a->conf, link->name);
 	struct line l = { .len = 0 }, more = { .len = 0 };
 	char text[ADDR_TEXT], name[NAME_TEXT], host[NAME_TEXT];
 	int ifindex;
@@ -213,9 +213,9 @@ static int save_addr_gone(void *arg, const struct addr_conf *addr)
 	struct line l = { .len = 0 };
 	char text[ADDR_TEXT], name[NAME_TEXT];
 
-	netcfg_addr_foreach(s->a->daemon->conf.cfg, addr->ifindex, match_addr, &f);
+	netcfg_addr_foreach(s->a->conf->cfg, addr->ifindex, match_addr, &f);
 	if (!f.found) {
-		put(&l, "addr del %s dev %s", prefix_text(&addr->local, text), dev_name(s->a->daemon, addr->ifindex, name));
+		put(&l, "addr del %s dev %s", prefix_text(&addr->local, text), dev_name(s->a->conf, addr->ifindex, name));
 		end_line(s->a, &l);
 	}
 	return 0;
@@ -225,7 +225,7 @@ static int save_addr(void *arg, const struct addr_conf *addr)
 {
 	struct saver *s = arg;
 	struct save_answer *a = s->a;
-	const struct link_conf *link = netcfg_link_by_index(a->daemon->conf.cfg, addr->ifindex);
+	const struct link_conf *link = netcfg_link_by_index(a->conf->cfg, addr->ifindex);
 	bool loopback = (be32_to_cpu(addr->local.addr.v4) >> 24) == 127;
 	struct find_addr f = { .want = addr };
 	struct line l = { .len = 0 };
@@ -235,7 +235,7 @@ static int save_addr(void *arg, const struct addr_conf *addr)
 		netcfg_addr_foreach(s->ref, addr->ifindex, match_addr, &f);
 	if (f.same)
 		return 0; /* is there by itself */
-	put(&l, "addr %s %s dev %s", f.found ? "replace" : "add", prefix_text(&addr->local, text), dev_name(a->daemon, addr->ifindex, name));
+	put(&l, "addr %s %s dev %s", f.found ? "replace" : "add", prefix_text(&addr->local, text), dev_name(a->conf, addr->ifindex, name));
 	if (addr->broadcast.family)
 		put(&l, " broadcast %s", addr_text(&addr->broadcast, text));
 	if (addr->scope != (loopback ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE))
@@ -253,7 +253,7 @@ static int save_neigh(void *arg, const struct neigh_conf *neigh)
 	char text[ADDR_TEXT], mac[ADDR_TEXT], name[NAME_TEXT];
 
 	put(&l, "neigh add %s lladdr %s dev %s", addr_text(&neigh->addr, text), lladdr_text(&neigh->lladdr, mac),
-	    dev_name(a->daemon, neigh->ifindex, name));
+	    dev_name(a->conf, neigh->ifindex, name));
 	end_line(a, &l);
 	return 0;
 }
@@ -262,16 +262,16 @@ enum gateway_now { GATEWAY_ON_LINK, GATEWAY_FAR, GATEWAY_OURS };
 
 /* What reading the line would find of the gateway. FAR: the route was made when there was a way to it, and must be said to be onlink. OURS: it has become an
  * address of this host, and the route could not be made now. */
-static enum gateway_now gateway_now(const struct daemon *d, const struct route_conf *route)
+static enum gateway_now gateway_now(const struct conf_state *st, const struct route_conf *route)
 {
 	struct route_query q = { .daddr = route->gateway };
 	struct route_conf way = { .ifindex = 0 };
 	struct ipaddr src = { .family = 0 };
 
-	if (netcfg_route_get(d->conf.cfg, &q, &way, &src) == 0 && (way.type == RTN_LOCAL || way.type == RTN_BROADCAST))
+	if (netcfg_route_get(st->cfg, &q, &way, &src) == 0 && (way.type == RTN_LOCAL || way.type == RTN_BROADCAST))
 		return GATEWAY_OURS;
 	q.oif = route->ifindex;
-	return netcfg_route_get(d->conf.cfg, &q, &way, &src) == 0 && !way.gateway.family ? GATEWAY_ON_LINK : GATEWAY_FAR;
+	return netcfg_route_get(st->cfg, &q, &way, &src) == 0 && !way.gateway.family ? GATEWAY_ON_LINK : GATEWAY_FAR;
 }
 
 /* What a route's scope is when nothing is said. */
@@ -290,9 +290,9 @@ static uint8_t default_scope(const struct route_conf *route)
 	}
 }
 
-static void route_line(const struct daemon *d, const struct route_conf *route, struct line *l)
+static void route_line(const struct conf_state *st, const struct route_conf *route, struct line *l)
 {
-	enum gateway_now gateway = route->gateway.family ? gateway_now(d, route) : GATEWAY_ON_LINK;
+	enum gateway_now gateway = route->gateway.family ? gateway_now(st, route) : GATEWAY_ON_LINK;
 	char text[ADDR_TEXT], name[NAME_TEXT];
 
 	put(l, gateway == GATEWAY_OURS ? "# its gateway is an address of this host now: route add " : "route add ");
@@ -305,7 +305,7 @@ static void route_line(const struct daemon *d, const struct route_conf *route, s
 	if (route->gateway.family)
 		put(l, " via %s", addr_text(&route->gateway, text));
 	if (route->ifindex)
-		put(l, " dev %s", dev_name(d, route->ifindex, name));
+		put(l, " dev %s", dev_name(st, route->ifindex, name));
 	if (route->metric)
 		put(l, " metric %u", route->metric);
 	if (route->prefsrc.family)
@@ -351,14 +351,14 @@ static bool next_route(struct save_answer *a, struct evbuffer *out)
 	if (a->i == a->n) {
 		a->i = a->n = 0;
 		a->pos = 0;
-		netcfg_route_foreach(a->daemon->conf.cfg, 0, take_route, a);
+		netcfg_route_foreach(a->conf->cfg, 0, take_route, a);
 		if (!a->n) {
 			a->turn++;
 			a->done = 0;
 			return false;
 		}
 	}
-	route_line(a->daemon, &a->chunk[a->i++], &l);
+	route_line(a->conf, &a->chunk[a->i++], &l);
 	record_add(out, line_record(&l));
 	return true;
 }
@@ -379,15 +379,16 @@ static bool save_next(struct answer *answer, struct evbuffer *out)
 static void save_free(struct answer *answer)
 {
 	json_decref(((struct save_answer *)answer)->lines);
+	conf_state_put(((struct save_answer *)answer)->conf);
 	free(answer);
 }
 
-struct answer *save_lines(struct daemon *d)
+struct answer *save_lines(struct conf_state *st)
 {
 	struct save_answer *a = calloc(1, sizeof(*a));
 	struct saver s = { .a = a, .ref = netcfg_new() };
 	struct line l = { .len = 0 };
-	char text[2 * sizeof(d->conf.control_group) + 3];
+	char text[2 * sizeof(st->control_group) + 3];
 
 	if (!a || !s.ref) {
 		free(a);
@@ -396,24 +397,24 @@ struct answer *save_lines(struct daemon *d)
 		return NULL;
 	}
 	a->answer = (struct answer){ .next = save_next, .free = save_free };
-	a->daemon = d;
+	a->conf = conf_state_get(st);
 	a->lines = json_array();
-	if (d->conf.control_group[0]) {
-		put(&l, "control group %s", grammar_quote(d->conf.control_group, text, sizeof(text)));
+	if (st->control_group[0]) {
+		put(&l, "control group %s", grammar_quote(st->control_group, text, sizeof(text)));
 		end_line(a, &l);
 	}
 	save_sysctls(&s);
-	netcfg_link_foreach(d->conf.cfg, save_link, &s);
+	netcfg_link_foreach(st->cfg, save_link, &s);
 	s.of_links = true;
 	save_sysctls(&s);
 	a->turn_at[0] = json_array_size(a->lines);
 	netcfg_addr_foreach(s.ref, 1, save_addr_gone, &s);
-	netcfg_addr_foreach(d->conf.cfg, 0, save_addr, &s);
+	netcfg_addr_foreach(st->cfg, 0, save_addr, &s);
 	netcfg_free(s.ref);
 	a->turn_at[1] = a->turn_at[2] = json_array_size(a->lines);
-	netcfg_neigh_foreach(d->conf.cfg, save_neigh, &s);
-	for (unsigned i = 0; i < d->conf.nservices; i++) {
-		const struct service_conf *sc = &d->conf.services[i];
+	netcfg_neigh_foreach(st->cfg, save_neigh, &s);
+	for (unsigned i = 0; i < st->nservices; i++) {
+		const struct service_conf *sc = &st->services[i];
 
 		put(&l, "service add %s %u %s", sc->proto == IPPROTO_TCP ? "tcp" : "udp", sc->port, sc->what);
 		if (sc->addr.family)

@@ -104,7 +104,7 @@ const char *link_operstate(const struct link_conf *link)
 	return link->type == LINK_LOOPBACK ? "UNKNOWN" : link->carrier ? "UP" : "LOWERLAYERDOWN";
 }
 
-json_t *record_link(const struct daemon *d, const struct link_conf *link)
+json_t *record_link(const struct conf_state *st, const struct link_conf *link)
 {
 	static const struct { uint32_t bit; const char *name; } bits[] = {
 		{ NS_IFF_LOOPBACK, "LOOPBACK" }, { NS_IFF_BROADCAST, "BROADCAST" }, { NS_IFF_MULTICAST, "MULTICAST" }, { NS_IFF_NOARP, "NOARP" },
@@ -112,7 +112,7 @@ json_t *record_link(const struct daemon *d, const struct link_conf *link)
 	}; /* in ip(8)'s order */
 	static const char *const types[] = { [LINK_LOOPBACK] = "loopback", [LINK_TAP] = "tap", [LINK_VIRTUAL] = "virtual",
 					      [LINK_DUMMY] = "dummy", [LINK_VETH] = "veth", [LINK_VLAN] = "vlan", [LINK_BRIDGE] = "bridge" };
-	const struct conf_link *extra = conf_link_find(&d->conf, link->name);
+	const struct conf_link *extra = conf_link_find(st, link->name);
 	json_t *r = json_object(), *flags = json_array();
 	char text[ADDR_TEXT];
 
@@ -217,24 +217,26 @@ json_t *record_neigh(const char *dev, const struct ipaddr *addr, const struct et
 
 void collect_totals(struct gather *g, struct gather_slot *slot, struct worker *w)
 {
-	struct totals *t = calloc(1, sizeof(*t) + ((size_t)w->ntaps + 1) * sizeof(t->links[0]));
+	const struct worker_ns *ns = slot->ns;
+	struct totals *t = calloc(1, sizeof(*t) + ((size_t)ns->ntaps + 1) * sizeof(t->links[0]));
 
 	(void)g;
+	(void)w;
 	slot->data = t;
 	if (!t) {
 		slot->err = -ENOMEM;
 		return;
 	}
-	stack_mib_add(w->stack, t->mib);
-	stack_drops_add(w->stack, t->drops);
-	stack_softnet_stats(w->stack, &t->softnet);
-	services_stats(w->services, &t->services);
-	t->pool = *skb_pool_stats(stack_skb_pool(w->stack));
-	for (int i = 1; i == 1 || i < w->ntaps; i++) {
-		const struct tapq *q = worker_tap(w, i);
+	stack_mib_add(ns->stack, t->mib);
+	stack_drops_add(ns->stack, t->drops);
+	stack_softnet_stats(ns->stack, &t->softnet);
+	services_stats(ns->services, &t->services);
+	t->pool = *skb_pool_stats(stack_skb_pool(ns->stack));
+	for (int i = 1; i == 1 || i < ns->ntaps; i++) {
+		const struct tapq *q = worker_tap(slot->ns, i);
 		struct link_total *l = &t->links[t->nlinks];
 
-		if (stack_link_stats(w->stack, i, &l->stats) < 0)
+		if (stack_link_stats(ns->stack, i, &l->stats) < 0)
 			continue;
 		l->ifindex = i;
 		if (q)
@@ -348,7 +350,7 @@ static int add_link(void *arg, const struct link_conf *link)
 
 	if ((l->show->name[0] && strcmp(l->show->name, link->name) != 0) || (l->show->up && !(link->flags & NS_IFF_UP)))
 		return 0;
-	r = record_link(l->g->daemon, link);
+	r = record_link(l->g->conf, link);
 	json_object_set_new(r, "stats", link_stats_record(l->g, link->ifindex));
 	json_array_append_new(l->list, r);
 	return 0;
@@ -358,7 +360,7 @@ static json_t *links_records(const struct gather *g, const struct show *show)
 {
 	struct link_list l = { .g = g, .show = show, .list = json_array() };
 
-	netcfg_link_foreach(g->daemon->conf.cfg, add_link, &l);
+	netcfg_link_foreach(g->conf->cfg, add_link, &l);
 	return l.list;
 }
 
@@ -466,7 +468,8 @@ static int add_neigh(void *arg, const struct neigh_info *info)
 static void collect_neighs(struct gather *g, struct gather_slot *slot, struct worker *w)
 {
 	(void)g;
-	slot->err = stack_neigh_foreach(w->stack, add_neigh, slot);
+	(void)w;
+	slot->err = stack_neigh_foreach(slot->ns->stack, add_neigh, slot);
 }
 
 /* What one worker knows of a neighbour is told to the others, so each has its own view of it. Those that agree on its address are one row: that of the best
@@ -548,7 +551,7 @@ static json_t *neigh_records(const struct gather *g, const struct show *show)
 	qsort(rows, n, sizeof(*rows), cmp_neigh);
 	for (size_t i = 0; i < n; i++) {
 		const struct neigh_info *info = &rows[i].info;
-		const struct link_conf *link = netcfg_link_by_index(g->daemon->conf.cfg, info->ifindex);
+		const struct link_conf *link = netcfg_link_by_index(g->conf->cfg, info->ifindex);
 		json_t *r;
 
 		if (neigh_said(rows, i))
@@ -583,9 +586,9 @@ static void collect_neigh_remove(struct gather *g, struct gather_slot *slot, str
 	const struct show *show = g->arg;
 
 	if (show->id == CMD_NEIGH_FLUSH)
-		stack_neigh_flush(w->stack, show->ifindex, w->now);
+		stack_neigh_flush(slot->ns->stack, show->ifindex, w->now);
 	else
-		slot->n = stack_neigh_delete(w->stack, show->ifindex, &show->addr, w->now) == 0;
+		slot->n = stack_neigh_delete(slot->ns->stack, show->ifindex, &show->addr, w->now) == 0;
 }
 
 static void neigh_remove_done(struct gather *g)
@@ -609,7 +612,7 @@ static void neigh_remove_done(struct gather *g)
 /* ---- the rest, from the configuration ------------------------------------------------------------------------------------------------ */
 
 struct list_of {
-	const struct daemon *daemon;
+	const struct conf_state *st;
 	const struct netcfg *defaults;
 	json_t              *list;
 	const char          *name;
@@ -619,7 +622,7 @@ struct list_of {
 static int add_addr(void *arg, const struct addr_conf *addr)
 {
 	struct list_of *l = arg;
-	const struct link_conf *link = netcfg_link_by_index(l->daemon->conf.cfg, addr->ifindex);
+	const struct link_conf *link = netcfg_link_by_index(l->st->cfg, addr->ifindex);
 
 	json_array_append_new(l->list, record_addr(link ? link->name : "", addr));
 	return 0;
@@ -653,32 +656,32 @@ static int add_sysctl(void *arg, const char *name, const char *value, bool chang
 	return 0;
 }
 
-static json_t *sysctl_records(struct daemon *d, const struct cmd *cmd, struct conf_error *e)
+static json_t *sysctl_records(const struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
 {
 	const struct cmd_arg *name = cmd_arg(cmd, "name");
-	struct list_of l = { .daemon = d, .name = name && name->str[0] ? name->str : NULL, .list = json_array() };
+	struct list_of l = { .st = st, .name = name && name->str[0] ? name->str : NULL, .list = json_array() };
 	struct netcfg *defaults = netcfg_new();
 
 	l.defaults = defaults;
-	netcfg_sysctl_foreach(d->conf.cfg, add_sysctl, &l);
+	netcfg_sysctl_foreach(st->cfg, add_sysctl, &l);
 	if (defaults)
 		netcfg_free(defaults);
 	if (l.found || !l.name)
 		return l.list;
 	conf_fail(e, -ENOENT, "there is no sysctl %s", l.name);
-	conf_suggest_sysctl(e, d->conf.cfg, l.name);
+	conf_suggest_sysctl(e, st->cfg, l.name);
 	e->column = name->column;
 	snprintf(e->word, sizeof(e->word), "%s", l.name);
 	json_decref(l.list);
 	return NULL;
 }
 
-static json_t *service_records(const struct daemon *d)
+static json_t *service_records(const struct conf_state *st)
 {
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < d->conf.nservices; i++) {
-		const struct service_conf *s = &d->conf.services[i];
+	for (unsigned i = 0; i < st->nservices; i++) {
+		const struct service_conf *s = &st->services[i];
 		json_t *r = json_object();
 
 		set_text(r, "proto", s->proto == IPPROTO_TCP ? "tcp" : "udp");
@@ -704,13 +707,13 @@ static int count_link(void *arg, const struct link_conf *link)
 	return 0;
 }
 
-static json_t *version_records(const struct daemon *d)
+static json_t *version_records(const struct daemon *d, const struct conf_state *st)
 {
 	uint64_t routes = 0, links = 0;
 	json_t *list = json_array(), *r = json_object();
 
-	netcfg_route_foreach(d->conf.cfg, RT_TABLE_MAIN, count_route, &routes);
-	netcfg_link_foreach(d->conf.cfg, count_link, &links);
+	netcfg_route_foreach(st->cfg, RT_TABLE_MAIN, count_route, &routes);
+	netcfg_link_foreach(st->cfg, count_link, &links);
 	set_text(r, "version", netstack_version());
 	set_num(r, "workers", d->nworkers);
 	set_num(r, "uptime_ms", (uint64_t)((clock_now() - d->started) / NSEC_PER_MSEC));
@@ -725,10 +728,10 @@ static json_t *version_records(const struct daemon *d)
 
 /* ---- requests ----------------------------------------------------------------------------------------------------------------------- */
 
-static int take_dev(struct daemon *d, const struct cmd *cmd, struct show *show, struct conf_error *e)
+static int take_dev(const struct conf_state *st, const struct cmd *cmd, struct show *show, struct conf_error *e)
 {
 	const struct cmd_arg *dev = cmd_arg(cmd, "dev");
-	const struct link_conf *link = dev ? netcfg_link_by_name(d->conf.cfg, dev->str) : NULL;
+	const struct link_conf *link = dev ? netcfg_link_by_name(st->cfg, dev->str) : NULL;
 
 	if (!dev)
 		return 0;
@@ -737,13 +740,13 @@ static int take_dev(struct daemon *d, const struct cmd *cmd, struct show *show, 
 		show->ifindex = link->ifindex;
 		return 0;
 	}
-	conf_no_link(e, d->conf.cfg, dev->str);
+	conf_no_link(e, st->cfg, dev->str);
 	e->column = dev->column;
 	snprintf(e->word, sizeof(e->word), "%s", dev->str);
 	return e->err;
 }
 
-static struct show *show_new(struct daemon *d, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
+static struct show *show_new(const struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
 	const struct cmd_arg *name = cmd_arg(cmd, "name"), *addr = cmd_arg(cmd, "addr");
 	struct show *show = calloc(1, sizeof(*show));
@@ -760,21 +763,21 @@ static struct show *show_new(struct daemon *d, const struct cmd *cmd, struct cla
 		snprintf(show->name, sizeof(show->name), "%s", name->str);
 	if (addr)
 		show->addr = addr->prefix.addr;
-	if (take_dev(d, cmd, show, e) < 0) {
+	if (take_dev(st, cmd, show, e) < 0) {
 		free(show);
 		return NULL;
 	}
 	return show;
 }
 
-static int ask_workers(struct daemon *d, const struct cmd *cmd, struct claim *claim, struct conf_error *e,
+static int ask_workers(struct daemon *d, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e,
 		       void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *))
 {
-	struct show *show = show_new(d, cmd, claim, e);
+	struct show *show = show_new(st, cmd, claim, e);
 
 	if (!show)
 		return e->err;
-	if (gather_start(d, collect, done, show) < 0) {
+	if (gather_start_ns(d, st, collect, done, show) < 0) {
 		free(show);
 		return conf_fail(e, -ENOMEM, "no memory for the request");
 	}
@@ -789,19 +792,19 @@ static int answer_now(struct claim *claim, struct answer *answer, struct conf_er
 	return 0;
 }
 
-static int show_addrs(struct daemon *d, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
+static int show_addrs(const struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
 	struct show show = { .ifindex = 0 };
-	struct list_of l = { .daemon = d };
+	struct list_of l = { .st = st };
 
-	if (take_dev(d, cmd, &show, e) < 0)
+	if (take_dev(st, cmd, &show, e) < 0)
 		return e->err;
 	l.list = json_array();
-	netcfg_addr_foreach(d->conf.cfg, show.ifindex, add_addr, &l);
+	netcfg_addr_foreach(st->cfg, show.ifindex, add_addr, &l);
 	return answer_now(claim, answer_list(l.list), e);
 }
 
-int show_request(struct daemon *d, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
+int show_request(struct daemon *d, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
 	memset(e, 0, sizeof(*e));
 	switch (cmd->id) {
@@ -809,25 +812,25 @@ int show_request(struct daemon *d, const struct cmd *cmd, struct claim *claim, s
 	case CMD_SHOW_DROPS:
 	case CMD_SHOW_SOFTNET:
 	case CMD_SHOW_COUNTERS:
-		return ask_workers(d, cmd, claim, e, collect_totals, totals_done);
+		return ask_workers(d, st, cmd, claim, e, collect_totals, totals_done);
 	case CMD_NEIGH_SHOW:
-		return ask_workers(d, cmd, claim, e, collect_neighs, neighs_done);
+		return ask_workers(d, st, cmd, claim, e, collect_neighs, neighs_done);
 	case CMD_SHOW_SOCKETS:
-		return show_sockets(d, cmd, claim, e);
+		return show_sockets(d, st, cmd, claim, e);
 	case CMD_ADDR_SHOW:
-		return show_addrs(d, cmd, claim, e);
+		return show_addrs(st, cmd, claim, e);
 	case CMD_ROUTE_SHOW:
-		return answer_now(claim, show_routes(d, cmd), e);
+		return answer_now(claim, show_routes(st, cmd), e);
 	case CMD_ROUTE_GET:
-		return show_route_get(d, cmd, claim, e);
+		return show_route_get(st, cmd, claim, e);
 	case CMD_SYSCTL_SHOW:
-		return answer_now(claim, answer_list(sysctl_records(d, cmd, e)), e);
+		return answer_now(claim, answer_list(sysctl_records(st, cmd, e)), e);
 	case CMD_SERVICE_SHOW:
-		return answer_now(claim, answer_list(service_records(d)), e);
+		return answer_now(claim, answer_list(service_records(st)), e);
 	case CMD_SHOW_VERSION:
-		return answer_now(claim, answer_list(version_records(d)), e);
+		return answer_now(claim, answer_list(version_records(d, st)), e);
 	case CMD_SAVE:
-		return answer_now(claim, save_lines(d), e);
+		return answer_now(claim, save_lines(st), e);
 	default:
 		return conf_fail(e, -EINVAL, "this command is answered by nsctl, not by the daemon");
 	}
@@ -840,7 +843,7 @@ static void permanent_done(struct daemon *d, void *arg, const struct conf_error 
 	claim_result(arg, e);
 }
 
-int show_neigh_remove(struct daemon *d, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
+int show_neigh_remove(struct daemon *d, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
 	int err;
 
@@ -849,5 +852,5 @@ int show_neigh_remove(struct daemon *d, const struct cmd *cmd, struct claim *cla
 		if (err != -ENOENT)
 			return err;
 	}
-	return ask_workers(d, cmd, claim, e, collect_neigh_remove, neigh_remove_done);
+	return ask_workers(d, st, cmd, claim, e, collect_neigh_remove, neigh_remove_done);
 }

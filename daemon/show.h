@@ -8,13 +8,13 @@
 #include "tap.h"
 #include <netstack/mib.h>
 
-/* Answers a command that changes nothing. 0: the claim will be answered; -errno with e: the claim is still the caller's. */
-int show_request(struct daemon *daemon, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
+/* Answers a command that changes nothing, about the namespace st. 0: the claim will be answered; -errno with e: the claim is still the caller's. */
+int show_request(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
 /* "neigh del" and "neigh flush" act on what the workers have learned, too. As show_request. */
-int show_neigh_remove(struct daemon *daemon, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
+int show_neigh_remove(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
 
 /* Records of single things, also for monitors. NULL: no memory. */
-json_t *record_link(const struct daemon *daemon, const struct link_conf *link); /* without stats */
+json_t *record_link(const struct conf_state *st, const struct link_conf *link); /* without stats */
 json_t *record_addr(const char *dev, const struct addr_conf *addr);
 json_t *record_route(const char *dev, const struct route_conf *route, bool linkdown);
 json_t *record_neigh(const char *dev, const struct ipaddr *addr, const struct eth_addr *lladdr, uint8_t nud);
@@ -25,12 +25,12 @@ const char *table_name(uint32_t table, char buf[ADDR_TEXT]);
 const char *route_type_name(uint8_t type);
 
 /* show_socket.c */
-int show_sockets(struct daemon *daemon, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
+int show_sockets(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
 /* show_route.c */
-struct answer *show_routes(struct daemon *daemon, const struct cmd *cmd);
-int show_route_get(struct daemon *daemon, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
+struct answer *show_routes(struct conf_state *st, const struct cmd *cmd);
+int show_route_get(const struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
 /* save.c: the running configuration as lines of the grammar. NULL: no memory. */
-struct answer *save_lines(struct daemon *daemon);
+struct answer *save_lines(struct conf_state *st);
 
 /* What all workers counted, in one: filled by show_totals on the control thread from slots that collect_totals filled. */
 struct totals {

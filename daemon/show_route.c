@@ -18,7 +18,7 @@
 
 struct route_answer {
 	struct answer  answer;
-	struct daemon *daemon;
+	struct conf_state *conf;
 	uint32_t       table; /* 0: all */
 	int            ifindex; /* 0: any */
 	bool           by_type, by_proto, by_prefix;
@@ -58,32 +58,33 @@ static bool route_next(struct answer *answer, struct evbuffer *out)
 	if (a->next == a->n) {
 		a->next = a->n = 0;
 		a->pos = 0;
-		netcfg_route_foreach(a->daemon->conf.cfg, a->table, take_route, a);
+		netcfg_route_foreach(a->conf->cfg, a->table, take_route, a);
 		if (!a->n)
 			return false;
 	}
 	route = &a->chunk[a->next++];
-	link = route->ifindex ? netcfg_link_by_index(a->daemon->conf.cfg, route->ifindex) : NULL;
+	link = route->ifindex ? netcfg_link_by_index(a->conf->cfg, route->ifindex) : NULL;
 	record_add(out, record_route(link ? link->name : "", route, link && !((link->flags & NS_IFF_UP) && link->carrier)));
 	return true;
 }
 
 static void route_free(struct answer *answer)
 {
+	conf_state_put(((struct route_answer *)answer)->conf);
 	free(answer);
 }
 
-struct answer *show_routes(struct daemon *d, const struct cmd *cmd)
+struct answer *show_routes(struct conf_state *st, const struct cmd *cmd)
 {
 	const struct cmd_arg *prefix = cmd_arg(cmd, "prefix"), *table = cmd_arg(cmd, "table"), *dev = cmd_arg(cmd, "dev"), *type = cmd_arg(cmd, "type"),
 			     *proto = cmd_arg(cmd, "proto");
-	const struct link_conf *link = dev ? netcfg_link_by_name(d->conf.cfg, dev->str) : NULL;
+	const struct link_conf *link = dev ? netcfg_link_by_name(st->cfg, dev->str) : NULL;
 	struct route_answer *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
 	a->answer = (struct answer){ .next = route_next, .free = route_free };
-	a->daemon = d;
+	a->conf = conf_state_get(st);
 	a->table = !table ? RT_TABLE_MAIN : table->num == TABLE_ALL ? 0 : table->num;
 	a->ifindex = link ? link->ifindex : dev ? -1 : 0;
 	if (type) {
@@ -101,13 +102,13 @@ struct answer *show_routes(struct daemon *d, const struct cmd *cmd)
 	return &a->answer;
 }
 
-static int take_dev(struct daemon *d, const struct cmd *cmd, const char *key, int *ret, struct conf_error *e)
+static int take_dev(const struct conf_state *st, const struct cmd *cmd, const char *key, int *ret, struct conf_error *e)
 {
 	const struct cmd_arg *dev = cmd_arg(cmd, key);
-	const struct link_conf *link = dev ? netcfg_link_by_name(d->conf.cfg, dev->str) : NULL;
+	const struct link_conf *link = dev ? netcfg_link_by_name(st->cfg, dev->str) : NULL;
 
 	if (dev && !link) {
-		conf_no_link(e, d->conf.cfg, dev->str);
+		conf_no_link(e, st->cfg, dev->str);
 		e->column = dev->column;
 		snprintf(e->word, sizeof(e->word), "%s", dev->str);
 		return e->err;
@@ -127,7 +128,7 @@ static const char *why_no_way(int err, bool from_us)
 	}
 }
 
-int show_route_get(struct daemon *d, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
+int show_route_get(const struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
 	const struct cmd_arg *addr = cmd_arg(cmd, "addr"), *from = cmd_arg(cmd, "from"), *mark = cmd_arg(cmd, "mark");
 	struct route_query q = { .daddr = addr->prefix.addr };
@@ -142,14 +143,14 @@ int show_route_get(struct daemon *d, const struct cmd *cmd, struct claim *claim,
 		q.saddr = from->prefix.addr;
 	if (mark)
 		q.mark = mark->num;
-	if (take_dev(d, cmd, "iif", &q.iif, e) < 0 || take_dev(d, cmd, "oif", &q.oif, e) < 0)
+	if (take_dev(st, cmd, "iif", &q.iif, e) < 0 || take_dev(st, cmd, "oif", &q.oif, e) < 0)
 		return e->err;
 	memset(&route, 0, sizeof(route));
 	memset(&src, 0, sizeof(src));
-	err = netcfg_route_get(d->conf.cfg, &q, &route, &src);
+	err = netcfg_route_get(st->cfg, &q, &route, &src);
 	if (err)
 		return conf_fail(e, err, "%s: %s", addr_text(&q.daddr, text), why_no_way(err, from && !q.iif));
-	link = route.ifindex ? netcfg_link_by_index(d->conf.cfg, route.ifindex) : NULL;
+	link = route.ifindex ? netcfg_link_by_index(st->cfg, route.ifindex) : NULL;
 	/* What was asked for, not the route's own network. */
 	route.dst = (struct ipprefix){ .addr = q.daddr, .len = q.daddr.family == AF_INET6 ? 128 : 32 };
 	route.prefsrc = src;

@@ -34,7 +34,7 @@ struct socket_list { /* of one worker */
 
 struct socket_answer {
 	struct answer answer;
-	const struct daemon *daemon;
+	struct conf_state *conf;
 	bool     info;
 	unsigned nlists, list;
 	size_t   next;
@@ -75,7 +75,8 @@ static void collect_sockets(struct gather *g, struct gather_slot *slot, struct w
 {
 	struct socket_list l = { .query = g->arg };
 
-	slot->err = stack_sock_foreach(w->stack, take_socket, &l);
+	(void)w;
+	slot->err = stack_sock_foreach(slot->ns->stack, take_socket, &l);
 	if (slot->err == -EOVERFLOW)
 		slot->err = 0; /* the first MAX_SOCKETS are better than none */
 	slot->data = l.info;
@@ -127,10 +128,10 @@ static json_t *tcp_info_record(const struct sock_info *s)
 	return r;
 }
 
-static json_t *socket_record(const struct daemon *d, const struct sock_info *s, unsigned cpu, bool info)
+static json_t *socket_record(const struct conf_state *st, const struct sock_info *s, unsigned cpu, bool info)
 {
 	static const char *const timers[] = { NULL, "on", "keepalive", "timewait", "persist" };
-	const struct link_conf *link = s->ifindex ? netcfg_link_by_index(d->conf.cfg, s->ifindex) : NULL;
+	const struct link_conf *link = s->ifindex ? netcfg_link_by_index(st->cfg, s->ifindex) : NULL;
 	json_t *r = json_object(), *mem;
 	char text[ADDR_TEXT];
 
@@ -181,7 +182,7 @@ static bool socket_next(struct answer *answer, struct evbuffer *out)
 	}
 	if (a->list == a->nlists)
 		return false;
-	record_add(out, socket_record(a->daemon, &a->lists[a->list].info[a->next++], a->list, a->info));
+	record_add(out, socket_record(a->conf, &a->lists[a->list].info[a->next++], a->list, a->info));
 	return true;
 }
 
@@ -191,6 +192,7 @@ static void socket_free(struct answer *answer)
 
 	for (unsigned i = 0; i < a->nlists; i++)
 		free(a->lists[i].info);
+	conf_state_put(a->conf);
 	free(a);
 }
 
@@ -210,7 +212,7 @@ static void sockets_done(struct gather *g)
 	}
 	if (a) {
 		a->answer = (struct answer){ .next = socket_next, .free = socket_free };
-		a->daemon = g->daemon;
+		a->conf = conf_state_get(g->conf);
 		a->info = q->info;
 		a->nlists = g->n;
 	}
@@ -224,7 +226,7 @@ static void sockets_done(struct gather *g)
 	free(q);
 }
 
-int show_sockets(struct daemon *d, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
+int show_sockets(struct daemon *d, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
 	struct socket_query *q = calloc(1, sizeof(*q));
 
@@ -235,7 +237,7 @@ int show_sockets(struct daemon *d, const struct cmd *cmd, struct claim *claim, s
 	q->tcp = cmd_arg(cmd, "tcp") != NULL;
 	q->udp = cmd_arg(cmd, "udp") != NULL;
 	q->listening = cmd_arg(cmd, "listening") != NULL;
-	if (gather_start(d, collect_sockets, sockets_done, q) < 0) {
+	if (gather_start_ns(d, st, collect_sockets, sockets_done, q) < 0) {
 		free(q);
 		return conf_fail(e, -ENOMEM, "no memory for the request");
 	}

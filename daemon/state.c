@@ -124,6 +124,7 @@ int conf_state_init(struct conf_state *st, unsigned queues)
 {
 	memset(st, 0, sizeof(*st));
 	st->queues = queues;
+	st->first = st;
 	st->cfg = netcfg_new();
 	return st->cfg ? 0 : -ENOMEM;
 }
@@ -136,6 +137,21 @@ void conf_state_exit(struct conf_state *st)
 	free(st->services);
 	free(st->changes);
 	memset(st, 0, sizeof(*st));
+}
+
+struct conf_state *conf_state_get(struct conf_state *st)
+{
+	if (st->id)
+		st->refs++;
+	return st;
+}
+
+void conf_state_put(struct conf_state *st)
+{
+	if (!st->id || --st->refs)
+		return;
+	conf_state_exit(st);
+	free(st);
 }
 
 struct conf_link *conf_link_find(const struct conf_state *st, const char *name)
@@ -482,7 +498,7 @@ static int do_link_add(struct conf_state *st, const struct cmd *cmd, struct conf
 	const struct cmd_arg *type = cmd_arg(cmd, "type"), *arg;
 	struct link_conf link = { .type = (enum link_type)(type ? type->num : LINK_TAP) };
 	struct conf_link extra = { .ifindex = 0 };
-	uint32_t queues = st->queues;
+	uint32_t queues = st->first->queues;
 	int err;
 
 	if (link.type != LINK_TAP) {

@@ -44,12 +44,21 @@ struct conf_change {
 };
 #define CONF_MAX_CHANGES 1024 /* more in one go are summed up as lost */
 
+#define NETNS_MAX      256 /* network namespaces, the first one included */
+#define NETNS_NAME_MAX 64 /* with the terminating zero */
+
+/* One network namespace. The first one owns the others, and what there is once for all of them. */
 struct conf_state {
 	struct netcfg       *cfg;
 	struct conf_link    *links;
 	unsigned             nlinks;
 	struct service_conf *services;
 	unsigned             nservices;
+	uint32_t             id; /* the number that links and workers know it by; 0: the first */
+	char                 name[NETNS_NAME_MAX]; /* empty: the first, which has none */
+	unsigned             refs; /* of who looks at it over a while; not of the first */
+	struct conf_state   *first; /* itself in the first */
+	/* The first alone: */
 	char                 control_group[64]; /* empty: none */
 	bool                 check_group; /* a control group that this host does not know is refused */
 	unsigned             queues; /* of a TAP that does not say how many: the number of workers */
@@ -61,6 +70,9 @@ struct conf_state {
 
 int  conf_state_init(struct conf_state *st, unsigned queues); /* lo and defaults; 0 or -ENOMEM */
 void conf_state_exit(struct conf_state *st);
+/* Who looks at a namespace that may be deleted meanwhile holds on to it; nothing happens to the first. One thread only. */
+struct conf_state *conf_state_get(struct conf_state *st);
+void conf_state_put(struct conf_state *st);
 struct conf_link *conf_link_find(const struct conf_state *st, const char *name); /* NULL: none */
 
 /* Carries out a command that changes the configuration (cmd_is_config). 0, or -errno with e filled (column and word of the culprit where there is one). */

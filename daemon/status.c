@@ -23,6 +23,7 @@
 struct page_job {
 	struct job        job;
 	struct worker    *worker;
+	uint32_t          netns; /* whose http service asked */
 	enum service_page page;
 	uint64_t          token;
 	char             *text;
@@ -59,7 +60,7 @@ static void collect_page(struct gather *g, struct gather_slot *slot, struct work
 	collect_totals(g, slot, w);
 	part->totals = slot->data;
 	slot->data = part;
-	stack_sock_foreach(w->stack, take_socket, part);
+	stack_sock_foreach(slot->ns->stack, take_socket, part);
 }
 
 static void part_free(struct page_part *part)
@@ -192,7 +193,8 @@ static void page_deliver(struct job *job, void *owner)
 	struct worker *w = owner;
 
 	w->pages--;
-	services_page(w->services, pj->token, pj->text, pj->len);
+	if (w->ns[pj->netns])
+		services_page(w->ns[pj->netns]->services, pj->token, pj->text, pj->len);
 	free(pj->text);
 	free(pj);
 }
@@ -227,13 +229,14 @@ static void page_start(struct job *job, void *owner)
 		page_send(pj); /* without a text */
 }
 
-int status_page_request(struct worker *w, enum service_page page, uint64_t token)
+int status_page_request(struct worker_ns *ns, enum service_page page, uint64_t token)
 {
+	struct worker *w = ns->worker;
 	struct page_job *pj = w->pages < MAX_PAGES ? calloc(1, sizeof(*pj)) : NULL;
 
 	if (!pj)
 		return w->pages < MAX_PAGES ? -ENOMEM : -EBUSY;
-	*pj = (struct page_job){ .job.run = page_start, .worker = w, .page = page, .token = token };
+	*pj = (struct page_job){ .job.run = page_start, .worker = w, .netns = ns->id, .page = page, .token = token };
 	w->pages++;
 	mailbox_post(&w->daemon->mail, &pj->job);
 	return 0;

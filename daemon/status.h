@@ -5,9 +5,9 @@
 
 #include "service.h"
 
-struct worker;
+struct worker_ns;
 
 /* On the worker's thread (service_env.page). 0, -EBUSY or -ENOMEM. */
-int status_page_request(struct worker *worker, enum service_page page, uint64_t token);
+int status_page_request(struct worker_ns *ns, enum service_page page, uint64_t token);
 
 #endif

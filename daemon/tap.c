@@ -66,7 +66,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (q->polling || q->dead)
 		return;
 	q->polling = true;
-	stack_irq(q->worker->stack, q->tap->ifindex, worker_now(q->worker));
+	stack_irq(q->stack, q->tap->ifindex, worker_now(q->worker));
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -76,13 +76,13 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	q->tx_blocked = false;
-	stack_tx_ready(q->worker->stack, q->tap->ifindex, worker_now(q->worker));
+	stack_tx_ready(q->stack, q->tap->ifindex, worker_now(q->worker));
 }
 
 static void drop_area(struct tapq *q)
 {
 	if (q->area)
-		skb_area_put(stack_skb_pool(q->worker->stack), q->area);
+		skb_area_put(stack_skb_pool(q->stack), q->area);
 	q->area = NULL;
 }
 
@@ -102,14 +102,16 @@ void tapq_set_mtu(struct tapq *q, uint32_t mtu)
 	q->area_size = size;
 }
 
-int tapq_open(struct tapq **ret, struct worker *worker, struct tap *tap, uint32_t mtu)
+int tapq_open(struct tapq **ret, struct worker_ns *ns, struct tap *tap, uint32_t mtu)
 {
-	unsigned cpu = stack_cpu(worker->stack);
+	struct worker *worker = ns->worker;
+	unsigned cpu = stack_cpu(ns->stack);
 	struct tapq *q = calloc(1, sizeof(*q));
 
 	if (!q)
 		return -ENOMEM;
 	q->worker = worker;
+	q->stack = ns->stack;
 	q->tap = tap;
 	q->rx_fd = cpu < tap->nqueues ? tap->fd[cpu] : -1;
 	q->tx_fd = tap->fd[cpu % tap->nqueues];
@@ -203,12 +205,12 @@ static void receive_frame(struct tapq *q, struct skb_pool *pool, uint32_t n, kti
 		kfree_skb(skb, SKB_DROP_DEV_HDR);
 		return;
 	}
-	stack_rx(q->worker->stack, q->tap->ifindex, skb, now);
+	stack_rx(q->stack, q->tap->ifindex, skb, now);
 }
 
 int tapq_poll(struct tapq *q, int budget, ktime_t *now)
 {
-	struct skb_pool *pool = stack_skb_pool(q->worker->stack);
+	struct skb_pool *pool = stack_skb_pool(q->stack);
 	int done = 0;
 
 	*now = worker_refresh_now(q->worker);

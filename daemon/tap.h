@@ -10,6 +10,7 @@
 
 struct event;
 struct worker;
+struct worker_ns;
 
 #define TAP_MAX_QUEUES 64
 
@@ -30,6 +31,7 @@ struct tap_stats { /* what only the driver sees */
 
 struct tapq {
 	struct worker   *worker;
+	struct stack    *stack; /* of the link's namespace */
 	struct tap      *tap;
 	int              rx_fd; /* -1: this worker has no queue of its own and only sends */
 	int              tx_fd;
@@ -47,7 +49,7 @@ uint32_t tap_features(bool offload);
 void    tap_free(struct tap *tap); /* closes the queues: the host's end goes away unless it is persistent. NULL is ignored */
 
 /* On the worker's thread. 0 or -ENOMEM. */
-int  tapq_open(struct tapq **ret, struct worker *worker, struct tap *tap, uint32_t mtu);
+int  tapq_open(struct tapq **ret, struct worker_ns *ns, struct tap *tap, uint32_t mtu);
 void tapq_close(struct tapq *q);
 void tapq_set_mtu(struct tapq *q, uint32_t mtu);
 int  tapq_poll(struct tapq *q, int budget, ktime_t *now); /* ops->poll */

@@ -58,12 +58,25 @@ ktime_t worker_refresh_now(struct worker *w)
 	return w->now;
 }
 
-struct tapq *worker_tap(struct worker *w, int ifindex)
+struct tapq *worker_tap(struct worker_ns *ns, int ifindex)
 {
-	return ifindex > 0 && ifindex < w->ntaps ? w->taps[ifindex] : NULL;
+	return ifindex > 0 && ifindex < ns->ntaps ? ns->taps[ifindex] : NULL;
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+/* The namespace of a frame may have gone on this worker already, or not have come yet. */
+static void steered_in(struct worker *w, struct sk_buff *skb)
+{
+	struct worker_ns *ns = skb->netns < NETNS_MAX ? w->ns[skb->netns] : NULL;
+
+	if (ns) {
+		stack_steered(ns->stack, skb, w->now);
+	} else {
+		skb_adopt(stack_skb_pool(w->ns[0]->stack), skb);
+		kfree_skb(skb, SKB_DROP_DEV_DOWN);
+	}
+}
 
 /* Frames from other workers: at most what a ring holds, so that a producer that never stops cannot keep us here. */
 static void take_steered(struct worker *w)
@@ -74,7 +87,7 @@ static void take_steered(struct worker *w)
 		if (!w->mail.ring[i])
 			continue;
 		for (unsigned n = 0; n < RING_SIZE && (skb = ring_pop(w->mail.ring[i])); n++)
-			stack_steered(w->stack, skb, w->now);
+			steered_in(w, skb);
 	}
 }
 
@@ -105,7 +118,7 @@ static void set_timer(struct worker *w, ktime_t deadline)
  */
 static ktime_t give_back_memory(struct worker *w)
 {
-	uint64_t held = skb_pool_stats(stack_skb_pool(w->stack))->outstanding_bytes;
+	uint64_t held = skb_pool_stats(stack_skb_pool(w->ns[0]->stack))->outstanding_bytes;
 
 	if (w->now >= w->give_back_at) {
 #ifdef __GLIBC__
@@ -121,6 +134,16 @@ static ktime_t give_back_memory(struct worker *w)
 	return w->give_back_at;
 }
 
+/* What is due in one namespace. Returns when it wants to be called next. */
+static ktime_t run_ns(struct worker *w, struct worker_ns *ns)
+{
+	ktime_t deadline = stack_run(ns->stack, w->now, 0), due = services_due(ns->services, w->now);
+
+	if (due <= w->now)
+		services_run(ns->services, w->now); /* and once more around: this may have given the stack something to do */
+	return due < deadline ? due : deadline;
+}
+
 static void worker_loop(struct worker *w)
 {
 	bool work_left = true;
@@ -133,15 +156,10 @@ static void worker_loop(struct worker *w)
 		event_base_loop(w->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 		if (wait)
 			mailbox_awake(&w->mail);
-		stack_set_now(w->stack, worker_now(w));
+		stack_set_now(w->ns[0]->stack, worker_now(w));
 		mailbox_run_jobs(&w->mail, w);
 		take_steered(w);
-		deadline = stack_run(w->stack, w->now, 0);
-		due = services_due(w->services, w->now);
-		if (due <= w->now)
-			services_run(w->services, w->now); /* and once more around: this may have given the stack something to do */
-		if (due < deadline)
-			deadline = due;
+		deadline = run_ns(w, w->ns[0]);
 		due = give_back_memory(w);
 		if (due < deadline)
 			deadline = due;
@@ -192,8 +210,10 @@ static int op_poll(void *priv, int ifindex, int budget, ktime_t *now)
 
 static int op_steer(void *priv, unsigned cpu, struct sk_buff *skb)
 {
-	struct worker *w = priv;
+	struct worker_ns *ns = priv;
+	struct worker *w = ns->worker;
 
+	skb->netns = (uint16_t)ns->id;
 	/* Also when it is full: the owner may sleep on a kick that this very round still owes it. */
 	w->kicks |= UINT64_C(1) << cpu;
 	return ring_push(w->daemon->workers[cpu].mail.ring[w->cpu], skb) ? 0 : -ENOBUFS;
@@ -201,6 +221,7 @@ static int op_steer(void *priv, unsigned cpu, struct sk_buff *skb)
 
 struct tell_job {
 	struct job       job;
+	uint32_t         netns;
 	struct shard_msg msg;
 };
 
@@ -209,13 +230,15 @@ static void tell_run(struct job *job, void *owner)
 	struct tell_job *t = (struct tell_job *)job;
 	struct worker *w = owner;
 
-	stack_msg(w->stack, &t->msg, w->now);
+	if (w->ns[t->netns])
+		stack_msg(w->ns[t->netns]->stack, &t->msg, w->now);
 	free(t);
 }
 
 static void op_tell(void *priv, unsigned cpu, const struct shard_msg *msg)
 {
-	struct worker *w = priv;
+	struct worker_ns *ns = priv;
+	struct worker *w = ns->worker;
 
 	for (unsigned i = 0; i < w->daemon->nworkers; i++) {
 		struct tell_job *t;
@@ -228,6 +251,7 @@ static void op_tell(void *priv, unsigned cpu, const struct shard_msg *msg)
 			return;
 		}
 		t->job.run = tell_run;
+		t->netns = ns->id;
 		t->msg = *msg;
 		mailbox_post(&w->daemon->workers[i].mail, &t->job);
 	}
@@ -235,15 +259,15 @@ static void op_tell(void *priv, unsigned cpu, const struct shard_msg *msg)
 
 static void op_wake(void *priv, uint64_t cookie, uint32_t events)
 {
-	services_wake(((struct worker *)priv)->services, cookie, events);
+	services_wake(((struct worker_ns *)priv)->services, cookie, events);
 }
 
 static void op_notify(void *priv, const struct stack_event *ev)
 {
-	struct worker *w = priv;
+	struct worker_ns *ns = priv;
 
-	if (ev->type == STACK_EV_ADDR_CONFLICT || ev->type == STACK_EV_MARTIAN || atomic_load_explicit(&w->daemon->monitors, memory_order_relaxed))
-		monitor_from_worker(w, ev);
+	if (ev->type == STACK_EV_ADDR_CONFLICT || ev->type == STACK_EV_MARTIAN || atomic_load_explicit(&ns->worker->daemon->monitors, memory_order_relaxed))
+		monitor_from_worker(ns, ev);
 }
 
 static const struct stack_ops worker_ops = {
@@ -283,17 +307,66 @@ static int env_page(void *priv, enum service_page page, uint64_t token)
 
 static int64_t env_wall_clock(void *priv)
 {
-	struct worker *w = priv;
+	struct worker *w = ((struct worker_ns *)priv)->worker;
 
 	return worker_now(w) + w->daemon->wall_offset;
 }
 
 /* ---- life, on the control thread --------------------------------------------------------------------------------------- */
 
+int worker_ns_add(struct worker *w, uint32_t id)
+{
+	const struct daemon *d = w->daemon;
+	struct stack_params params = { .cpu = w->cpu, .ncpu = d->nworkers, .wall_offset_ns = (uint64_t)d->wall_offset, .mem_limit = d->mem_limit, .netns = id };
+	struct worker_ns *ns = calloc(1, sizeof(*ns));
+	int err;
+
+	if (!ns)
+		return -ENOMEM;
+	ns->worker = w;
+	ns->id = id;
+	ns->service_env = (struct service_env){ .priv = ns, .page = env_page, .wall_clock = env_wall_clock };
+	memcpy(params.seed, d->seed, sizeof(params.seed));
+	if (getrandom(&params.seed[2], 2 * sizeof(params.seed[0]), 0) < 0) {
+		err = -errno;
+		goto err_free;
+	}
+	params.instance = (uint32_t)d->seed[2];
+	err = stack_new(&ns->stack, &params, &worker_ops, ns, clock_now());
+	if (err)
+		goto err_free;
+	err = services_new(&ns->services, ns->stack, &ns->service_env);
+	if (err)
+		goto err_stack;
+	w->ns[id] = ns;
+	return 0;
+
+err_stack:
+	stack_free(ns->stack);
+err_free:
+	free(ns);
+	return err;
+}
+
+void worker_ns_del(struct worker *w, uint32_t id)
+{
+	struct worker_ns *ns = w->ns[id];
+
+	if (!ns)
+		return;
+	for (int i = 0; i < ns->ntaps; i++)
+		if (ns->taps[i])
+			tapq_close(ns->taps[i]);
+	free(ns->taps);
+	services_free(ns->services);
+	stack_free(ns->stack);
+	w->ns[id] = NULL;
+	free(ns);
+}
+
 static int worker_init(struct worker *w, struct daemon *d, unsigned cpu)
 {
 	struct event_config *ec;
-	struct stack_params params = { .cpu = cpu, .ncpu = d->nworkers, .wall_offset_ns = (uint64_t)d->wall_offset, .mem_limit = d->mem_limit };
 	int err;
 
 	w->daemon = d;
@@ -302,7 +375,6 @@ static int worker_init(struct worker *w, struct daemon *d, unsigned cpu)
 	w->give_back_at = KTIME_MAX;
 	w->timer_fd = -1;
 	w->mail.efd = -1;
-	w->service_env = (struct service_env){ .priv = w, .page = env_page, .wall_clock = env_wall_clock };
 	err = mailbox_init(&w->mail, d->nworkers, cpu, RING_SIZE);
 	if (err)
 		return err;
@@ -323,33 +395,20 @@ static int worker_init(struct worker *w, struct daemon *d, unsigned cpu)
 	w->timer_event = event_new(w->base, w->timer_fd, EV_READ | EV_PERSIST | EV_ET, on_timer, w);
 	if (!w->mail_event || !w->timer_event || event_add(w->mail_event, NULL) < 0 || event_add(w->timer_event, NULL) < 0)
 		return -ENOMEM;
-	memcpy(params.seed, d->seed, sizeof(params.seed));
-	if (getrandom(&params.seed[2], 2 * sizeof(params.seed[0]), 0) < 0)
-		return -errno;
-	params.instance = (uint32_t)d->seed[2];
-	err = stack_new(&w->stack, &params, &worker_ops, w, clock_now());
-	if (err)
-		return err;
-	return services_new(&w->services, w->stack, &w->service_env);
+	return worker_ns_add(w, 0);
 }
 
 /* First all stacks go: one that is freed may still tell the others something. */
-static void worker_exit_stack(struct worker *w)
+static void worker_exit_stacks(struct worker *w)
 {
-	for (unsigned i = 0; w->stack && i < w->mail.nrings; i++) {
+	for (unsigned i = 0; w->ns[0] && i < w->mail.nrings; i++) {
 		struct sk_buff *skb;
 
 		while (w->mail.ring[i] && (skb = ring_pop(w->mail.ring[i])))
-			stack_steered(w->stack, skb, clock_now());
+			steered_in(w, skb);
 	}
-	for (int i = 0; i < w->ntaps; i++)
-		if (w->taps[i])
-			tapq_close(w->taps[i]);
-	free(w->taps);
-	services_free(w->services);
-	if (w->stack)
-		stack_free(w->stack);
-	w->stack = NULL;
+	for (uint32_t id = NETNS_MAX; id-- > 0;)
+		worker_ns_del(w, id);
 }
 
 static void worker_exit(struct worker *w)
@@ -377,7 +436,7 @@ static void worker_exit(struct worker *w)
 static void workers_free(struct daemon *d)
 {
 	for (unsigned i = 0; i < d->nworkers; i++)
-		worker_exit_stack(&d->workers[i]);
+		worker_exit_stacks(&d->workers[i]);
 	for (unsigned i = 0; i < d->nworkers; i++)
 		worker_exit(&d->workers[i]);
 	free(d->workers);

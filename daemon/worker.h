@@ -1,19 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.h: a worker thread: one "CPU" with one stack, one event loop, one queue of each device. Everything in struct worker belongs to its thread,
- * except the mailbox, which others post to, and what is marked.
+ * worker.h: a worker thread: one "CPU" with one event loop, and for each network namespace one stack and one queue of each device. Everything in struct worker
+ * and struct worker_ns belongs to its thread, except the mailbox, which others post to, and what is marked.
  */
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
 #include "mailbox.h"
 #include "service.h"
+#include "state.h"
 #include "tap.h"
 #include <netstack/stack.h>
 
 struct daemon;
 struct event;
 struct event_base;
+
+/* One namespace on one worker: what the operations of its stack get as priv. */
+struct worker_ns {
+	struct worker     *worker;
+	uint32_t           id; /* its number, the same on all workers */
+	struct stack      *stack;
+	struct services   *services;
+	struct service_env service_env;
+	struct tapq      **taps; /* by ifindex */
+	int                ntaps;
+};
 
 struct worker {
 	struct daemon     *daemon;
@@ -31,12 +43,8 @@ struct worker {
 	bool               quit;
 	bool               ending; /* stack_shutdown was called */
 	uint64_t           kicks; /* workers whose rings got something in this round */
-	struct stack      *stack;
-	struct services   *services;
-	struct service_env service_env;
-	unsigned           pages; /* that the http service waits for */
-	struct tapq      **taps; /* by ifindex */
-	int                ntaps;
+	struct worker_ns  *ns[NETNS_MAX]; /* by number; NULL: none. 0 is always there */
+	unsigned           pages; /* that http services wait for */
 	_Atomic unsigned   events_waiting; /* sent to the control thread and not yet seen there */
 	_Atomic unsigned   events_lost;
 };
@@ -50,7 +58,11 @@ static inline ktime_t worker_now(struct worker *worker)
 }
 /* A device's descriptor failed for good: told to the control thread. */
 void worker_link_gone(struct worker *worker, const struct tap *tap, int err);
-struct tapq *worker_tap(struct worker *worker, int ifindex); /* NULL: none */
+struct tapq *worker_tap(struct worker_ns *ns, int ifindex); /* NULL: none */
+
+/* A namespace comes and goes, on the worker's thread (or where no other thread runs). add: 0 or -errno. */
+int  worker_ns_add(struct worker *worker, uint32_t id);
+void worker_ns_del(struct worker *worker, uint32_t id);
 
 /* The control thread: all workers of a daemon. 0 or -errno; nothing is left behind on failure. */
 int  workers_new(struct daemon *daemon, unsigned n);

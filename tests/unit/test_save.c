@@ -13,10 +13,9 @@
 #include <string.h>
 
 /* What "save" answers, as text. */
-static char *saved(const struct conf_state *st)
+static char *saved(struct conf_state *st)
 {
-	struct daemon d = { .conf = *st };
-	struct answer *a = save_lines(&d);
+	struct answer *a = save_lines(st);
 	struct evbuffer *out = evbuffer_new();
 	size_t len, n;
 	char *text, *line;
@@ -120,7 +119,7 @@ static void load(struct conf_state *st, const char *text)
 	cr_assert_eq(config_parse(st, text, strlen(text), &e), 0, "line %u column %u: %s\n%s", e.line, e.column, e.text, text);
 }
 
-static void check_fixed_point(const struct conf_state *st)
+static void check_fixed_point(struct conf_state *st)
 {
 	struct conf_state again, followed;
 	struct conf_error e;

@@ -117,6 +117,7 @@ struct sk_buff {
 	uint8_t  handed : 1; /* from another shard, which had delivered it to its transport and counted it */
 	uint8_t  nr_frags;
 	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
+	uint16_t netns; /* on the way to another shard: the embedder's, to know the stack there */
 
 	struct skb_route rt;
 	_Alignas(8) unsigned char cb[64]; /* the stage that holds the skb; lost when it moves on */
