@@ -304,12 +304,12 @@ static bool frag_join(struct frag_queue *q, struct sk_buff *first)
 		sorted[i] = skb;
 		n++;
 	}
-	if (slots > SKB_MAX_FRAGS)
+	if (slots > SKB_MAX_FRAGS || !skb_frags_room(first, slots - first->nr_frags))
 		return false;
 	skb_unlink(&q->pieces, first);
 	for (unsigned i = 1; i < n; i++) {
 		skb_unlink(&q->pieces, sorted[i]);
-		/* by reference in every case: the slots were counted above */
+		/* by reference in every case: there is room for the slots counted above */
 		if (skb_shift(first, sorted[i], sorted[i]->len) < 0)
 			BUG_ON(true);
 		consume_skb(sorted[i]);

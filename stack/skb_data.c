@@ -159,7 +159,7 @@ int skb_add_frag(struct sk_buff *skb, struct skb_area *area, uint32_t off, uint3
 	if (last && last->area == area && last->off + last->len == off) {
 		last->len += len;
 	} else {
-		if (skb->nr_frags == SKB_MAX_FRAGS)
+		if (!skb_frags_room(skb, 1))
 			return -EMSGSIZE;
 		skb->frags[skb->nr_frags++] = (struct skb_frag){ area, off, len };
 		skb_area_get(area);
@@ -208,7 +208,7 @@ int skb_cow_head_slow(struct sk_buff *skb, uint32_t headroom)
 
 	if (headroom < skb_headroom(skb) && skb_headroom(skb) <= 2 * SKB_HEADROOM)
 		headroom = skb_headroom(skb);
-	split = lin > COW_LINEAR_MAX && skb->nr_frags < SKB_MAX_FRAGS;
+	split = lin > COW_LINEAR_MAX && skb_frags_room(skb, 1);
 	off = (uint32_t)(skb->data - skb->area->base) + COW_LINEAR;
 	err = skb_rehead(skb, headroom, split ? COW_LINEAR : lin, headroom + (split ? COW_LINEAR : lin), &old);
 	if (err < 0)
@@ -308,7 +308,7 @@ static unsigned shift_slots(const struct sk_buff *src, uint32_t len)
 
 int skb_shift(struct sk_buff *dst, struct sk_buff *src, uint32_t len)
 {
-	uint32_t lin = skb_headlen(src), left = len, share, dst_true = dst->truesize;
+	uint32_t lin = skb_headlen(src), left = len, share, dst_true;
 
 	if (len > src->len)
 		return -EINVAL;
@@ -317,13 +317,14 @@ int skb_shift(struct sk_buff *dst, struct sk_buff *src, uint32_t len)
 	share = src->truesize - (uint32_t)sizeof(*src);
 	if (len < src->len && len < share)
 		share = len;
+	dst_true = dst->truesize;
 	if (len <= SHIFT_COPY_MAX && len <= skb_tailroom(dst) && dst->area->refcnt == 1) {
 		(void)skb_copy_bits(src, 0, skb_put(dst, len), len);
 	} else {
 		uint32_t n = left < lin ? left : lin;
 
 		/* One slot fewer may do where fragments merge; that is not worth finding out beforehand. */
-		if (dst->nr_frags + shift_slots(src, len) > SKB_MAX_FRAGS)
+		if (!skb_frags_room(dst, shift_slots(src, len)))
 			return -EMSGSIZE;
 		if (n)
 			(void)skb_add_frag(dst, src->area, (uint32_t)(src->data - src->area->base), n);
@@ -335,7 +336,7 @@ int skb_shift(struct sk_buff *dst, struct sk_buff *src, uint32_t len)
 		}
 	}
 	(void)skb_pull(src, len);
-	dst->truesize = dst_true + share;
+	dst->truesize = dst_true + share; /* not what each fragment added */
 	src->truesize -= share;
 	return 0;
 }

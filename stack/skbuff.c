@@ -8,7 +8,8 @@
  * belong to no slab, so one may be allocated in the pool of one shard and freed into another's (skb_disown, skb_adopt)
  * without either knowing of the other. In steady state no packet costs a malloc.
  *
- * What allocation clears: everything of struct sk_buff in front of frags[]. The fragments are valid up to nr_frags only.
+ * What allocation clears: everything of struct sk_buff in front of frags. The fragments are valid up to nr_frags only. A list of more than
+ * SKB_INLINE_FRAGS moves into a small area, which the skb owns and never shares: every clone has a list of its own.
  *
  * Invariants: outstanding counts are exact, also across shards; an skb that was freed has no pool, so that freeing it again traps at
  * once instead of corrupting a list. With AddressSanitizer nothing is kept, so that it sees every use after the end.
@@ -283,6 +284,7 @@ static inline void skb_init(struct sk_buff *skb, struct skb_pool *pool, struct s
 	skb->end = area->base + area->size;
 	skb->len = len;
 	skb->truesize = (uint32_t)(sizeof(*skb) + area_bytes(area));
+	skb->frags = skb->inline_frags;
 	skb->mac_header = skb->network_header = skb->transport_header = SKB_NO_HEADER;
 }
 
@@ -318,6 +320,29 @@ struct sk_buff *build_skb(struct skb_pool *pool, struct skb_area *area, uint32_t
 	return skb;
 }
 
+/* The area that a long list stands in. */
+static inline struct skb_area *frags_area(const struct sk_buff *skb)
+{
+	return (struct skb_area *)(void *)skb->frags - 1;
+}
+
+bool skb_frags_grow(struct sk_buff *skb)
+{
+	struct skb_area *area;
+
+	_Static_assert(SKB_MAX_FRAGS * sizeof(struct skb_frag) <= AREA_DATA(SKB_SMALL), "a small area holds the longest list");
+	if (skb->frags != skb->inline_frags)
+		return true;
+	area = area_alloc(skb->pool, SKB_MAX_FRAGS * sizeof(struct skb_frag));
+	if (unlikely(!area))
+		return false;
+	memcpy(area->base, skb->inline_frags, skb->nr_frags * sizeof(struct skb_frag));
+	skb->frags = (struct skb_frag *)(void *)area->base;
+	if (!skb->destructor) /* who is charged for it is charged for what it was */
+		skb->truesize += (uint32_t)area_bytes(area);
+	return true;
+}
+
 static inline void skb_release(struct sk_buff *skb)
 {
 	struct skb_pool *pool = skb->pool;
@@ -331,6 +356,8 @@ static inline void skb_release(struct sk_buff *skb)
 		area_release(pool, skb->area);
 	for (unsigned i = 0; i < skb->nr_frags; i++)
 		skb_area_put(pool, skb->frags[i].area);
+	if (unlikely(skb->frags != skb->inline_frags))
+		area_release(pool, frags_area(skb));
 	skb_put_struct(pool, skb);
 }
 
@@ -355,7 +382,18 @@ struct sk_buff *skb_clone(struct sk_buff *skb)
 
 	if (unlikely(!n))
 		return NULL;
-	memcpy(n, skb, offsetof(struct sk_buff, frags) + skb->nr_frags * sizeof(skb->frags[0]));
+	memcpy(n, skb, offsetof(struct sk_buff, frags));
+	n->frags = n->inline_frags;
+	if (unlikely(skb->nr_frags > SKB_INLINE_FRAGS)) {
+		struct skb_area *list = area_alloc(skb->pool, SKB_MAX_FRAGS * sizeof(struct skb_frag));
+
+		if (!list) {
+			skb_put_struct(skb->pool, n);
+			return NULL;
+		}
+		n->frags = (struct skb_frag *)(void *)list->base;
+	}
+	memcpy(n->frags, skb->frags, skb->nr_frags * sizeof(skb->frags[0]));
 	n->next = n->prev = NULL;
 	n->sk = NULL;
 	n->destructor = NULL;
@@ -377,14 +415,19 @@ static inline bool area_movable(const struct skb_area *area)
 static void pool_account(struct skb_pool *pool, const struct sk_buff *skb, int sign)
 {
 	uint64_t bytes = area_bytes(skb->area);
+	uint32_t areas = 1u + skb->nr_frags;
 
 	BUG_ON(!area_movable(skb->area));
 	for (unsigned i = 0; i < skb->nr_frags; i++) {
 		BUG_ON(!area_movable(skb->frags[i].area));
 		bytes += area_bytes(skb->frags[i].area);
 	}
+	if (unlikely(skb->frags != skb->inline_frags)) {
+		bytes += area_bytes(frags_area(skb));
+		areas++;
+	}
 	pool->stats.outstanding_skbs += (uint64_t)(int64_t)sign;
-	pool->stats.outstanding_areas += (uint64_t)((int64_t)sign * (1 + skb->nr_frags));
+	pool->stats.outstanding_areas += (uint64_t)((int64_t)sign * areas);
 	pool->stats.outstanding_bytes += (uint64_t)sign * bytes;
 }
 

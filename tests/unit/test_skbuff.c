@@ -354,6 +354,61 @@ Test(skbuff, between_pools_the_books_agree)
 	pool_done(b);
 }
 
+/* More fragments than stand in the skb itself: the list moves out, and each clone has one of its own. */
+Test(skbuff, long_lists_of_fragments)
+{
+	struct skb_pool *pool = skb_pool_new(0), *other = skb_pool_new(0);
+
+	for (uint32_t n = SKB_INLINE_FRAGS - 1; n <= SKB_MAX_FRAGS; n += n < SKB_INLINE_FRAGS + 2 ? 1 : 37) {
+		uint32_t len = 60 + n * 20;
+		struct sk_buff *skb = make(pool, 100, 60, n, 20), *clone, *copy;
+		uint8_t *want = malloc(len);
+		uint64_t bytes;
+
+		fill(want, len, 0);
+		check_bytes(skb, want, len);
+		bytes = skb_pool_stats(pool)->outstanding_bytes;
+		clone = skb_clone(skb);
+		copy = skb_copy(skb, 10);
+		skb_trim(skb, 70);
+		check_bytes(skb, want, 70);
+		consume_skb(skb);
+		check_bytes(clone, want, len);
+		check_bytes(copy, want, len);
+		consume_skb(copy);
+		cr_expect_eq(skb_pool_stats(pool)->outstanding_bytes, bytes, "%u fragments", n);
+		skb_disown(clone);
+		cr_expect_eq(skb_pool_stats(pool)->outstanding_bytes, 0u);
+		skb_adopt(other, clone);
+		cr_expect_eq(skb_pool_stats(other)->outstanding_bytes, bytes);
+		cr_expect_not_null(skb_pull(clone, 60 + (n - 1) * 20));
+		check_bytes(clone, want + len - 20, 20);
+		consume_skb(clone);
+		cr_expect_eq(skb_pool_stats(other)->outstanding_areas, 0u);
+		free(want);
+	}
+	pool_done(pool);
+	pool_done(other);
+}
+
+Test(skbuff, a_long_list_needs_memory)
+{
+	struct skb_pool *pool = skb_pool_new((SKB_INLINE_FRAGS + 3) * SKB_SMALL); /* the skb, its fragments, two more; not the list */
+	struct sk_buff *skb = make(pool, 0, 10, SKB_INLINE_FRAGS, 10);
+	struct skb_area *area = skb_area_alloc(pool, 10), *other = skb_area_alloc(pool, 10);
+
+	cr_assert(area && other);
+	cr_expect_eq(skb_add_frag(skb, area, 0, 10), -EMSGSIZE);
+	cr_expect_eq(skb->nr_frags, SKB_INLINE_FRAGS);
+	skb_area_put(pool, other);
+	cr_expect_eq(skb_add_frag(skb, area, 0, 10), 0);
+	cr_expect_eq(skb->nr_frags, SKB_INLINE_FRAGS + 1);
+	skb_area_put(pool, area);
+	cr_expect_null(skb_clone(skb), "a clone needs a list, too");
+	consume_skb(skb);
+	pool_done(pool);
+}
+
 Test(skbuff, checksum_help)
 {
 	static const struct { uint32_t lin, frags, each, start; uint16_t off; int ret; } rows[] = {

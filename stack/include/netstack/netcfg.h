@@ -66,7 +66,11 @@ struct link_conf {
 	struct ipv4_devconf v4;
 };
 
-enum { LINK_F_TX_CSUM = 1, LINK_F_TSO4 = 2, LINK_F_TSO6 = 4, LINK_F_USO = 8, LINK_F_RX_CSUM = 16 };
+enum {
+	LINK_F_TX_CSUM = 1, LINK_F_TSO4 = 2, LINK_F_TSO6 = 4, LINK_F_USO = 8, LINK_F_RX_CSUM = 16,
+	LINK_F_GRO = 32, /* the stack merges what a poll brings (gro.c); nothing that a driver must know */
+	LINK_F_UDP_GRO_FWD = 64, /* with it also UDP that no local socket asked to be merged (rx-udp-gro-forwarding) */
+};
 
 struct addr_conf {
 	int             ifindex;

@@ -3,7 +3,8 @@
  * skbuff.h: the packet buffer.
  *
  * Theory of operation. A struct sk_buff is what a stage knows of a packet; its bytes stand in an area, which one or
- * more sk_buffs (clones) share by reference count, and behind it in up to SKB_MAX_FRAGS fragments of further areas.
+ * more sk_buffs (clones) share by reference count, and behind it in up to SKB_MAX_FRAGS fragments of further areas. The
+ * list of fragments stands in the skb itself while it is short and in an area of its own when it becomes long (GRO).
  *
  *      head        data              tail      end        frags[0]        frags[1]
  *       | headroom  | linear bytes    | tailroom|          | bytes |       | bytes |
@@ -37,7 +38,8 @@ struct net_device;
 struct sock;
 struct skb_pool;
 
-#define SKB_MAX_FRAGS 18
+#define SKB_INLINE_FRAGS 11 /* so many need no list of their own */
+#define SKB_MAX_FRAGS 124 /* so many fit into a small area: 64 KiB in segments of 536 bytes */
 #define SKB_HEADROOM  128 /* what the library reserves in front of what it builds; drivers should leave >= 64 */
 #define SKB_SMALL     2048 /* area size of the small class, header of the area included */
 #define SKB_LARGE     (68 * 1024) /* area size of the large class: a 64 KiB GSO frame and its headers */
@@ -122,7 +124,8 @@ struct sk_buff {
 	struct skb_route rt;
 	_Alignas(8) unsigned char cb[64]; /* the stage that holds the skb; lost when it moves on */
 
-	struct skb_frag frags[SKB_MAX_FRAGS]; /* last: only nr_frags of them are ever initialised */
+	struct skb_frag *frags; /* inline_frags, or an area that is this skb's alone; only nr_frags of them are ever initialised */
+	struct skb_frag inline_frags[SKB_INLINE_FRAGS]; /* last */
 };
 
 #define SKB_NO_HEADER ((uint16_t)0xffff)
@@ -224,6 +227,13 @@ static inline void *skb_pull(struct sk_buff *skb, uint32_t n) /* from the front,
 		return skb_pull_slow(skb, n);
 	skb->len -= n;
 	return skb->data += n;
+}
+bool  skb_frags_grow(struct sk_buff *skb); /* the list of fragments gets its full size; false: no memory */
+static inline bool skb_frags_room(struct sk_buff *skb, unsigned n) /* n more can be added; false: too many, or no memory */
+{
+	if (skb->nr_frags + n <= SKB_INLINE_FRAGS)
+		return true;
+	return skb->nr_frags + n <= SKB_MAX_FRAGS && skb_frags_grow(skb);
 }
 void  skb_trim(struct sk_buff *skb, uint32_t len); /* from the end, fragments included; no-op when not longer */
 /* Adds a reference of its own to area[off, off+len) behind the last byte (one that goes on where the last fragment ends is merged
