@@ -45,6 +45,12 @@ static void dev_point(struct net_device *dev, const struct snap_link *link)
 	dev->naddrs = link->naddrs;
 }
 
+static void dev_free(struct net_device *dev)
+{
+	tap_dev_exit(dev);
+	free(dev);
+}
+
 int dev_prepare(struct stack *stack, const struct net_snapshot *to)
 {
 	struct list_head made;
@@ -66,6 +72,7 @@ int dev_prepare(struct stack *stack, const struct net_snapshot *to)
 		napi_init(&dev->napi, dev, dev_napi_poll);
 		skb_queue_init(&dev->txq);
 		list_init(&dev->tx_list);
+		tap_dev_init(stack, dev);
 		list_add_tail(&dev->node, &made);
 	}
 	list_for_each_safe(dev, tmp, &made, struct net_device, node) {
@@ -77,7 +84,7 @@ int dev_prepare(struct stack *stack, const struct net_snapshot *to)
 err_undo:
 	list_for_each_safe(dev, tmp, &made, struct net_device, node) {
 		list_del(&dev->node);
-		free(dev);
+		dev_free(dev);
 	}
 	return -ENOMEM;
 }
@@ -143,7 +150,7 @@ void dev_reap(struct stack *stack)
 		return;
 	list_for_each_safe(dev, tmp, &stack->dead_devs, struct net_device, node) {
 		list_del(&dev->node);
-		free(dev);
+		dev_free(dev);
 	}
 }
 
@@ -162,11 +169,11 @@ void dev_exit(struct stack *stack)
 	list_for_each_safe(dev, tmp, &stack->devs, struct net_device, node) {
 		napi_complete(&dev->napi);
 		list_del(&dev->node);
-		free(dev);
+		dev_free(dev);
 	}
 	list_for_each_safe(dev, tmp, &stack->dead_devs, struct net_device, node) {
 		list_del(&dev->node);
-		free(dev);
+		dev_free(dev);
 	}
 }
 

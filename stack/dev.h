@@ -12,6 +12,7 @@
 #include <netstack/netcfg.h>
 #include <netstack/skbuff.h>
 #include <netstack/stack.h>
+#include <netstack/tap.h>
 
 struct stack;
 
@@ -29,12 +30,25 @@ struct dev_ops {
 	int (*xmit)(struct net_device *dev, struct sk_buff *skb); /* at the Ethernet header. Consumes skb, also on failure: 0 or -errno */
 };
 
+/* What is attached to a device beside the protocols: bits of dev->hooks. The data path tests the whole word, once on receiving and once on sending, and looks at the
+ * bits when it is not zero. */
+enum {
+	DEV_HOOK_TAP = 1, /* packet taps (tap.c), both ways */
+};
+
+struct dev_group { /* a group address that packet sockets want to see; owner: net_device.groups */
+	struct list_head node;
+	struct eth_addr  addr;
+	unsigned         users;
+};
+
 struct net_device {
 	struct list_head        node; /* stack->devs */
 	struct hlist_node       hash; /* by ifindex */
 	struct stack           *stack;
 	const struct dev_ops   *ops; /* NULL: the embedder's driver */
 	int                     ifindex;
+	uint32_t                hooks; /* DEV_HOOK_*: tested where conf is read, so both stand together */
 	const struct link_conf *conf; /* in the present snapshot; name, mtu, flags, addr, features, v4 */
 	const struct addr_conf *addrs; /* likewise */
 	unsigned                naddrs;
@@ -44,6 +58,8 @@ struct net_device {
 	bool                    tx_stopped; /* the driver said -EAGAIN */
 	bool                    tx_scheduled;
 	struct list_head        tx_list; /* NET_TX softirq */
+	uint32_t                promiscuity, allmulti; /* how many taps want frames for others, or all groups; only taps look at these */
+	struct list_head        groups; /* struct dev_group: likewise */
 	bool                    dying; /* removed from the configuration; the structure waits until no packet points at it */
 	struct link_conf        last_conf; /* what conf points at then */
 };
@@ -102,6 +118,27 @@ uint32_t skb_flow_hash(struct stack *stack, struct sk_buff *skb); /* symmetric i
 unsigned flow_cpu(const struct stack *stack, uint32_t hash);
 uint32_t flow_hash_tuple(const struct stack *stack, const struct ipaddr *a, const struct ipaddr *b, uint16_t aport, uint16_t bport, uint8_t proto);
 bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu); /* false: it is for this shard, skb is still the caller's */
+
+/* tap.c: packet taps, what netstack/tap.h declares. The hooks are called when dev->hooks has DEV_HOOK_TAP, or at once off the fast path. */
+struct stack_tap {
+	struct list_head node; /* stack->taps */
+	struct stack    *stack;
+	int              ifindex; /* 0: any */
+	unsigned         what; /* STACK_TAP_* */
+	bool             embedded; /* part of a packet socket, which frees it */
+	void           (*fn)(void *arg, const struct stack_tap_frame *frame);
+	void            *arg;
+};
+void tap_rx(struct stack *stack, struct sk_buff *skb); /* data at the network header, mac_header set */
+void tap_tx(struct net_device *dev, struct sk_buff *skb); /* data at the Ethernet header */
+void tap_rx_filtered(struct stack *stack, struct sk_buff *skb, enum skb_drop_reason reason); /* refused by eth_type_trans: shown if the device is promiscuous; any device */
+void tap_register(struct stack *stack, struct stack_tap *tap); /* ifindex, what, fn, arg are filled in */
+void tap_unregister(struct stack_tap *tap);
+void tap_dev_init(struct stack *stack, struct net_device *dev); /* a new device; dev.c */
+void tap_dev_exit(struct net_device *dev);
+void tap_exit(struct stack *stack);
+int  dev_group_add(struct net_device *dev, const struct eth_addr *addr); /* 0 or -ENOMEM */
+void dev_group_del(struct net_device *dev, const struct eth_addr *addr);
 
 extern const struct eth_addr eth_broadcast;
 static inline bool eth_is_multicast(const struct eth_addr *a) { return a->b[0] & 1; }

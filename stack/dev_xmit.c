@@ -38,6 +38,8 @@ static inline int start_xmit(struct net_device *dev, struct sk_buff *skb)
 	uint32_t len = skb->len;
 	int err;
 
+	if (unlikely(dev->hooks & DEV_HOOK_TAP))
+		tap_tx(dev, skb);
 	if (unlikely(dev->ops))
 		return virt_xmit(dev, skb);
 	err = stack->ops->xmit(stack->priv, dev->ifindex, skb);
@@ -48,6 +50,7 @@ static inline int start_xmit(struct net_device *dev, struct sk_buff *skb)
 	}
 	if (err == -EAGAIN) {
 		dev->tx_stopped = true;
+		skb->requeued = (dev->hooks & DEV_HOOK_TAP) != 0;
 		return err;
 	}
 	dev->stats.tx_errors++;

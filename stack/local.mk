@@ -17,6 +17,7 @@ netstackinclude_HEADERS += %reldir%/include/netstack/netcfg.h
 netstackinclude_HEADERS += %reldir%/include/netstack/skbuff.h
 netstackinclude_HEADERS += %reldir%/include/netstack/socket.h
 netstackinclude_HEADERS += %reldir%/include/netstack/stack.h
+netstackinclude_HEADERS += %reldir%/include/netstack/tap.h
 netstackinclude_HEADERS += %reldir%/include/netstack/types.h
 
 libnetstack_la_SOURCES += %reldir%/arp.c
@@ -82,6 +83,7 @@ libnetstack_la_SOURCES += %reldir%/stack_priv.h
 libnetstack_la_SOURCES += %reldir%/sysctl.c
 libnetstack_la_SOURCES += %reldir%/sysctl.h
 libnetstack_la_SOURCES += %reldir%/sysctl_table.h
+libnetstack_la_SOURCES += %reldir%/tap.c
 libnetstack_la_SOURCES += %reldir%/tcp.c
 libnetstack_la_SOURCES += %reldir%/tcp.h
 libnetstack_la_SOURCES += %reldir%/tcp_ack.c

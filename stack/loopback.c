@@ -40,6 +40,8 @@ int dev_forward_skb(struct net_device *to, struct stack *from, struct sk_buff *s
 	skb->reassembled = 0;
 	skb->handed = 0;
 	skb->to_raw = 0;
+	skb->tapped = 0;
+	skb->requeued = 0;
 	if (skb->ip_summed == CHECKSUM_COMPLETE) /* was taken from another place in the packet */
 		skb->ip_summed = CHECKSUM_NONE;
 	skb->transport_header = SKB_NO_HEADER;
@@ -59,10 +61,12 @@ int dev_forward_skb(struct net_device *to, struct stack *from, struct sk_buff *s
 	to->stats.rx_packets++;
 	to->stats.rx_bytes += skb->len;
 	reason = eth_type_trans(skb, to);
-	if (unlikely(reason))
+	if (unlikely(reason)) {
+		tap_rx_filtered(stack, skb, reason);
 		kfree_skb(skb, reason);
-	else
+	} else {
 		netif_rx(stack, skb);
+	}
 	return 0;
 }
 

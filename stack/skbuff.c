@@ -51,6 +51,8 @@ struct skb_pool {
 	struct skb_area *free_small, *free_large; /* linked by priv */
 	uint32_t         nskbs, nsmall, nlarge;
 	size_t           limit;
+	void           (*drop_hook)(void *arg, const struct sk_buff *skb, enum skb_drop_reason reason); /* NULL: nobody looks */
+	void            *drop_arg;
 	struct skb_pool_stats stats; /* cached_areas is made up when somebody asks */
 };
 
@@ -63,6 +65,12 @@ struct skb_pool *skb_pool_new(size_t limit_bytes)
 	if (pool)
 		pool->limit = limit_bytes ? limit_bytes : SIZE_MAX;
 	return pool;
+}
+
+void skb_pool_set_drop_hook(struct skb_pool *pool, void (*fn)(void *arg, const struct sk_buff *skb, enum skb_drop_reason reason), void *arg)
+{
+	pool->drop_hook = fn;
+	pool->drop_arg = arg;
 }
 
 static void pool_trim_to(struct skb_pool *pool, uint32_t nskbs, uint32_t nsmall, uint32_t nlarge)
@@ -367,6 +375,8 @@ void kfree_skb(struct sk_buff *skb, enum skb_drop_reason reason)
 		return;
 	BUG_ON(!skb->pool);
 	skb->pool->stats.drops[reason]++;
+	if (unlikely(skb->pool->drop_hook))
+		skb->pool->drop_hook(skb->pool->drop_arg, skb, reason);
 	skb_release(skb);
 }
 

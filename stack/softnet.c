@@ -173,6 +173,8 @@ static const struct {
 static inline void netif_receive_core(struct stack *stack, struct sk_buff *skb)
 {
 	stack->softnet.processed++;
+	if (unlikely(skb->dev->hooks & DEV_HOOK_TAP))
+		tap_rx(stack, skb);
 	if (likely(skb->protocol == ETH_P_IP)) { /* the first of the table, by name: a direct call */
 		ip_rcv(stack, skb);
 		return;
@@ -238,27 +240,29 @@ void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now
 		dev = dev_get_by_index(stack, ifindex);
 	if (now > stack->now)
 		stack->now = now;
+	skb->skb_iif = ifindex;
 	if (unlikely(!dev)) {
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 		return;
 	}
+	skb->dev = dev;
 	if (unlikely(!dev_up(dev))) {
 		dev->stats.rx_dropped++;
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 		return;
 	}
-	skb->dev = dev;
-	skb->skb_iif = ifindex;
 	skb->tstamp = stack->now;
 	dev->stats.rx_packets++;
 	dev->stats.rx_bytes += skb->len;
 	reason = eth_type_trans(skb, dev);
-	if (unlikely(reason))
+	if (unlikely(reason)) {
+		tap_rx_filtered(stack, skb, reason);
 		kfree_skb(skb, reason);
-	else if (likely(polled))
+	} else if (likely(polled)) {
 		netif_receive_skb(stack, skb);
-	else
+	} else {
 		netif_rx(stack, skb);
+	}
 }
 
 void stack_softnet_stats(const struct stack *stack, struct softnet_stats *ret)

@@ -85,6 +85,7 @@ int stack_new(struct stack **ret, const struct stack_params *params, const struc
 	list_init(&stack->dead_devs);
 	list_init(&stack->poll_list);
 	list_init(&stack->tx_list);
+	list_init(&stack->taps);
 	skb_queue_init(&stack->backlog);
 	napi_init(&stack->backlog_napi, NULL, process_backlog);
 	timer_init(&stack->trim_timer, trim_timer_fn);
@@ -118,6 +119,7 @@ void stack_free(struct stack *stack)
 {
 	if (!stack)
 		return;
+	tap_exit(stack);
 	dev_purge_queues(stack);
 	skb_queue_purge(&stack->backlog, SKB_DROP_DEV_DOWN);
 	for (size_t i = sizeof(stack_parts) / sizeof(stack_parts[0]); i--;)

@@ -43,6 +43,7 @@ struct stack {
 	struct napi_struct         backlog_napi;
 	struct sk_buff_head        backlog; /* netif_rx; bounded by netdev_max_backlog */
 	struct softnet_stats       softnet;
+	struct list_head           taps; /* struct stack_tap.node; tap.c */
 	struct net_device         *polling; /* the device that ops->poll is working on; NULL: none */
 
 	/* opaque parts: allocated by X_init, freed by X_exit */

@@ -27,6 +27,7 @@ UNIT_TESTS += %reldir%/test_state
 UNIT_TESTS += %reldir%/test_status
 UNIT_TESTS += %reldir%/test_stream
 UNIT_TESTS += %reldir%/test_sysctl
+UNIT_TESTS += %reldir%/test_tap
 UNIT_TESTS += %reldir%/test_tcp_batch
 UNIT_TESTS += %reldir%/test_tcp_cong
 UNIT_TESTS += %reldir%/test_tcp_hostile

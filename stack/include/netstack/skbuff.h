@@ -117,6 +117,8 @@ struct sk_buff {
 	uint8_t  to_raw : 1; /* a copy for this shard's raw sockets; the transport has had its own on another shard */
 	uint8_t  nohdr : 1; /* skb_header_release was called */
 	uint8_t  handed : 1; /* from another shard, which had delivered it to its transport and counted it */
+	uint8_t  tapped : 1; /* shown to a packet tap */
+	uint8_t  requeued : 1; /* shown to a packet tap, then refused by the driver for the moment */
 	uint8_t  nr_frags;
 	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
 	uint16_t netns; /* on the way to another shard: the embedder's, to know the stack there */
@@ -146,6 +148,9 @@ void             skb_pool_free(struct skb_pool *pool); /* asserts that nothing i
 const struct skb_pool_stats *skb_pool_stats(struct skb_pool *pool);
 void             skb_pool_trim(struct skb_pool *pool); /* gives cached memory back, but for a few */
 bool             skb_pool_wants_trim(const struct skb_pool *pool); /* there is more than these few */
+
+/* Calls fn for each packet that kfree_skb drops, before it is freed; NULL: nobody. The library's own: see tap.h. */
+void skb_pool_set_drop_hook(struct skb_pool *pool, void (*fn)(void *arg, const struct sk_buff *skb, enum skb_drop_reason reason), void *arg);
 
 /* A new skb with size bytes of linear room, headroom of which are reserved. NULL: no memory. */
 struct sk_buff *alloc_skb(struct skb_pool *pool, uint32_t size, uint32_t headroom);
