@@ -9,9 +9,10 @@ libnetstack_la_DEPENDENCIES = libnetstack.sym
 CLEANFILES += libnetstack.sym
 libnetstack.sym: $(netstackinclude_HEADERS)
 	$(AM_V_GEN)sed -e '/^static inline/d' -e 's|/\*.*\*/||' -e '/^ \*/d' $^ | \
-		$(GREP) -oE '\b(alloc_skb|build_skb|kfree_skb|consume_skb|(skb|netcfg|net|ns|stack|netstack)_[a-z0-9_]+)\(' | tr -d '(' | sort -u >$@.tmp && mv $@.tmp $@
+		$(GREP) -oE '\b(alloc_skb|build_skb|kfree_skb|consume_skb|(skb|linkwatch|netcfg|netdev|netif|net|ns|stack|netstack)_[a-z0-9_]+)\(' | tr -d '(' | sort -u >$@.tmp && mv $@.tmp $@
 
 netstackinclude_HEADERS += %reldir%/include/netstack/drop.h
+netstackinclude_HEADERS += %reldir%/include/netstack/linkwatch.h
 netstackinclude_HEADERS += %reldir%/include/netstack/mib.h
 netstackinclude_HEADERS += %reldir%/include/netstack/netcfg.h
 netstackinclude_HEADERS += %reldir%/include/netstack/skbuff.h
@@ -50,6 +51,7 @@ libnetstack_la_SOURCES += %reldir%/ip_input.c
 libnetstack_la_SOURCES += %reldir%/ip_options.c
 libnetstack_la_SOURCES += %reldir%/ip_output.c
 libnetstack_la_SOURCES += %reldir%/ip_sockglue.c
+libnetstack_la_SOURCES += %reldir%/linkwatch.c
 libnetstack_la_SOURCES += %reldir%/list.h
 libnetstack_la_SOURCES += %reldir%/loopback.c
 libnetstack_la_SOURCES += %reldir%/mib.c

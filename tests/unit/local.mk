@@ -12,6 +12,7 @@ UNIT_TESTS += %reldir%/test_http_parse
 UNIT_TESTS += %reldir%/test_inet_hash
 UNIT_TESTS += %reldir%/test_ip_fragment
 UNIT_TESTS += %reldir%/test_ip_output
+UNIT_TESTS += %reldir%/test_linkwatch
 UNIT_TESTS += %reldir%/test_list
 UNIT_TESTS += %reldir%/test_mailbox
 UNIT_TESTS += %reldir%/test_neigh

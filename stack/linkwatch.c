@@ -1,0 +1,728 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * linkwatch.c: carrier events, the operational state of RFC 2863, dev_activate and dev_deactivate, the notifier chain.
+ *
+ * Theory. A device has at most one event pending. linkwatch_fire_event queues it and sets the next run: at once when the event is urgent, else not before a
+ * second after the last run. A run takes all that is pending; one that came early because of an urgent event takes the urgent ones only and leaves the
+ * others their second. Urgent is a carrier that comes to a device that is up and whose queue is still off, and anything of a device that stands on
+ * another one; a carrier that goes is not, so a contact that flickers costs two runs a second at the most. Whether a thing is urgent is judged again
+ * at the run: a carrier that has gone once more by then can wait.
+ *
+ * A device that stands on another (VLAN), is its other end (veth) or has ports (bridge) has its carrier from them: transfer() compares, until nothing changes any
+ * more. A ring of such devices cannot be configured (netcfg refuses it); all the same the rounds are bounded by the number of devices.
+ *
+ * Operational state: computed from testing, carrier, dormancy, the carrier below, and the link mode. It is changed by a run only, or by hand
+ * (linkwatch_set_operstate); a device for which no event was ever fired stays UNKNOWN, which counts as operational. So lo and dummy are UNKNOWN as on Linux.
+ *
+ * Invariants: devs is sorted by ifindex; a device is on the pending list if and only if pending is set; qdisc_active implies NS_IFF_UP; the configuration's carrier
+ * is written nowhere else while a linkwatch follows it.
+ *
+ * Deviations from Linux. A device whose hardware is gone (netif_device_detach) gets its event and the state NOTPRESENT, where Linux puts the event back until the
+ * device is there again. Flags of a device that is up are compared as a whole.
+ * Not done: changes of features as events; bonding (lag ports are urgent, too).
+ */
+#include <netstack/linkwatch.h>
+
+#include "list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define RUN_INTERVAL   NSEC_PER_SEC
+#define DEVICES_A_RUN  100 /* the rest has to wait for the next one */
+
+struct netdev {
+	struct netdev_state s; /* first */
+	struct list_head    pending_node;
+	bool                pending;
+	uint32_t            seen; /* generation of linkwatch_follow */
+	uint32_t            told_flags; /* netdev_flags that the last event told */
+};
+
+struct linkwatch {
+	struct netcfg          *cfg;
+	struct netdev         **devs; /* by ifindex */
+	unsigned                ndevs, cap;
+	struct list_head        pending;
+	ktime_t                 next_run; /* no earlier, but for urgent events */
+	ktime_t                 timer; /* of the run that is arranged; KTIME_MAX: none */
+	bool                    urgent; /* it was arranged for an urgent event */
+	uint32_t                generation;
+	struct netdev_notifier *chain;
+	linkwatch_peer_fn       peer;
+	void                   *peer_arg;
+};
+
+/* ---- finding, telling ------------------------------------------------------------------------------------------------------- */
+
+static unsigned dev_place(const struct linkwatch *lw, int ifindex)
+{
+	unsigned lo = 0, hi = lw->ndevs;
+
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (lw->devs[mid]->s.conf.ifindex < ifindex)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct netdev *dev_find(const struct linkwatch *lw, int ifindex)
+{
+	unsigned i = dev_place(lw, ifindex);
+
+	return i < lw->ndevs && lw->devs[i]->s.conf.ifindex == ifindex ? lw->devs[i] : NULL;
+}
+
+const struct netdev_state *linkwatch_dev(const struct linkwatch *lw, int ifindex)
+{
+	const struct netdev *dev = dev_find(lw, ifindex);
+
+	return dev ? &dev->s : NULL;
+}
+
+int linkwatch_foreach(const struct linkwatch *lw, int after, int (*fn)(void *arg, const struct netdev_state *dev), void *arg)
+{
+	for (unsigned i = after ? dev_place(lw, after + 1) : 0; i < lw->ndevs; i++) {
+		int r = fn(arg, &lw->devs[i]->s);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static bool netif_running(const struct netdev *dev)
+{
+	return (dev->s.conf.flags & NS_IFF_UP) != 0;
+}
+
+static bool oper_up(const struct netdev_state *s)
+{
+	return s->operstate == OPER_UP || s->operstate == OPER_UNKNOWN;
+}
+
+uint8_t netdev_operstate(const struct netdev_state *s)
+{
+	if (!s->present)
+		return OPER_NOTPRESENT;
+	return s->conf.flags & NS_IFF_UP ? s->operstate : OPER_DOWN;
+}
+
+uint32_t netdev_flags(const struct netdev_state *s)
+{
+	uint32_t flags = s->conf.flags;
+
+	if (!(flags & NS_IFF_UP))
+		return flags;
+	return flags | (oper_up(s) ? NS_IFF_RUNNING : 0) | (s->carrier ? NS_IFF_LOWER_UP : 0) | (s->dormant ? NS_IFF_DORMANT : 0);
+}
+
+const char *netdev_operstate_name(uint8_t operstate)
+{
+	static const char *const names[] = {
+		[OPER_UNKNOWN] = "UNKNOWN", [OPER_NOTPRESENT] = "NOTPRESENT", [OPER_DOWN] = "DOWN", [OPER_LOWERLAYERDOWN] = "LOWERLAYERDOWN",
+		[OPER_TESTING] = "TESTING", [OPER_DORMANT] = "DORMANT", [OPER_UP] = "UP",
+	};
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) == OPER_MAX, "a name for each state");
+	return operstate < OPER_MAX ? names[operstate] : "?";
+}
+
+const char *netdev_event_name(enum netdev_event event)
+{
+	static const char *const names[] = {
+		[NETDEV_REGISTER] = "NETDEV_REGISTER", [NETDEV_UNREGISTER] = "NETDEV_UNREGISTER", [NETDEV_UP] = "NETDEV_UP",
+		[NETDEV_GOING_DOWN] = "NETDEV_GOING_DOWN", [NETDEV_DOWN] = "NETDEV_DOWN", [NETDEV_CHANGE] = "NETDEV_CHANGE",
+		[NETDEV_CHANGEMTU] = "NETDEV_CHANGEMTU", [NETDEV_CHANGEADDR] = "NETDEV_CHANGEADDR", [NETDEV_CHANGENAME] = "NETDEV_CHANGENAME",
+		[NETDEV_CHANGEINFO] = "NETDEV_CHANGEINFO",
+	};
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) == NETDEV_EVENT_MAX, "a name for each event");
+	return (unsigned)event < NETDEV_EVENT_MAX ? names[event] : "?";
+}
+
+static void tell(struct linkwatch *lw, struct netdev *dev, enum netdev_event event)
+{
+	uint32_t flags = netdev_flags(&dev->s), change = flags ^ dev->told_flags;
+
+	dev->told_flags = flags;
+	for (struct netdev_notifier *nb = lw->chain, *next; nb; nb = next) {
+		next = nb->next;
+		nb->call(nb, event, &dev->s, change);
+	}
+}
+
+void linkwatch_subscribe(struct linkwatch *lw, struct netdev_notifier *nb)
+{
+	struct netdev_notifier **p = &lw->chain;
+
+	while (*p)
+		p = &(*p)->next;
+	*p = nb;
+	nb->next = NULL;
+	for (unsigned i = 0; i < lw->ndevs; i++) {
+		struct netdev *dev = lw->devs[i];
+
+		nb->call(nb, NETDEV_REGISTER, &dev->s, 0);
+		if (netif_running(dev))
+			nb->call(nb, NETDEV_UP, &dev->s, dev->told_flags);
+	}
+}
+
+void linkwatch_unsubscribe(struct linkwatch *lw, struct netdev_notifier *nb)
+{
+	for (struct netdev_notifier **p = &lw->chain; *p; p = &(*p)->next)
+		if (*p == nb) {
+			*p = nb->next;
+			return;
+		}
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_stacked(const struct netdev *dev)
+{
+	return dev->s.conf.link != 0;
+}
+
+static bool urgent_event(const struct netdev *dev)
+{
+	if (!netif_running(dev))
+		return false;
+	return is_stacked(dev) || (dev->s.carrier && !dev->s.qdisc_active);
+}
+
+static void schedule_run(struct linkwatch *lw, bool urgent, ktime_t now)
+{
+	ktime_t at = now < lw->next_run ? lw->next_run : now;
+
+	if (lw->urgent)
+		return; /* it will be looked at then */
+	if (urgent) {
+		lw->urgent = true;
+		lw->timer = now;
+	} else if (lw->timer > at) {
+		lw->timer = at;
+	}
+}
+
+static void fire_event(struct linkwatch *lw, struct netdev *dev, ktime_t now)
+{
+	bool urgent = urgent_event(dev);
+
+	if (!dev->pending) {
+		dev->pending = true;
+		list_add_tail(&dev->pending_node, &lw->pending);
+	} else if (!urgent) {
+		return;
+	}
+	schedule_run(lw, urgent, now);
+}
+
+static const struct netdev_state *below(const struct linkwatch *lw, const struct netdev *dev)
+{
+	if (!is_stacked(dev))
+		return NULL;
+	if (dev->s.conf.type == LINK_VETH && lw->peer)
+		return lw->peer(lw->peer_arg, dev->s.conf.link_netns, dev->s.conf.link);
+	return linkwatch_dev(lw, dev->s.conf.link);
+}
+
+static uint8_t default_operstate(const struct linkwatch *lw, const struct netdev *dev)
+{
+	const struct netdev_state *lower;
+
+	if (!dev->s.present)
+		return OPER_NOTPRESENT;
+	if (dev->s.testing)
+		return OPER_TESTING;
+	if (!dev->s.carrier) {
+		lower = below(lw, dev);
+		return lower && !lower->carrier ? OPER_LOWERLAYERDOWN : OPER_DOWN;
+	}
+	return dev->s.dormant ? OPER_DORMANT : OPER_UP;
+}
+
+/* RFC 2863 section 3.1.13 and what the mode adds: who has to authenticate first does not get to UP by a cable alone. */
+static void rfc2863_policy(const struct linkwatch *lw, struct netdev *dev)
+{
+	uint8_t state = default_operstate(lw, dev);
+
+	if (state == dev->s.operstate)
+		return;
+	if (state == OPER_UP && dev->s.link_mode == LINK_MODE_DORMANT)
+		state = OPER_DORMANT;
+	else if (state == OPER_UP && dev->s.link_mode == LINK_MODE_TESTING)
+		state = OPER_TESTING;
+	dev->s.operstate = state;
+}
+
+static void set_qdisc(struct linkwatch *lw, struct netdev *dev, bool active)
+{
+	dev->s.qdisc_active = active;
+	dev->s.conf.carrier = active;
+	netcfg_link_set_carrier(lw->cfg, dev->s.conf.ifindex, active);
+}
+
+static void do_dev(struct linkwatch *lw, struct netdev *dev)
+{
+	dev->pending = false;
+	list_del(&dev->pending_node);
+	rfc2863_policy(lw, dev);
+	if (!netif_running(dev))
+		return;
+	set_qdisc(lw, dev, dev->s.carrier);
+	tell(lw, dev, NETDEV_CHANGE);
+}
+
+bool linkwatch_run(struct linkwatch *lw, ktime_t now)
+{
+	unsigned left = DEVICES_A_RUN;
+	bool urgent_only, done = false;
+	struct netdev *dev, *tmp;
+
+	while (now >= lw->timer && left) {
+		struct list_head todo;
+
+		urgent_only = now < lw->next_run;
+		if (!urgent_only)
+			lw->next_run = now + RUN_INTERVAL;
+		lw->urgent = false;
+		lw->timer = KTIME_MAX;
+		list_init(&todo);
+		while (!list_empty(&lw->pending))
+			list_move_tail(lw->pending.next, &todo);
+		list_for_each_safe(dev, tmp, &todo, struct netdev, pending_node) {
+			if (!left || (urgent_only && !urgent_event(dev))) {
+				list_move_tail(&dev->pending_node, &lw->pending);
+				continue;
+			}
+			do_dev(lw, dev);
+			left--;
+			done = true;
+		}
+		if (!list_empty(&lw->pending))
+			schedule_run(lw, false, now);
+		linkwatch_transfer(lw, now); /* what stands on them: may fire urgent events, which are done in another turn */
+	}
+	return done;
+}
+
+ktime_t linkwatch_deadline(const struct linkwatch *lw)
+{
+	return lw->timer;
+}
+
+/* ---- what stands on others ------------------------------------------------------------------------------------------------------- */
+
+static bool bridge_carrier(const struct linkwatch *lw, const struct netdev *bridge)
+{
+	for (unsigned i = 0; i < lw->ndevs; i++) {
+		const struct netdev *port = lw->devs[i];
+
+		if (port->s.conf.master == bridge->s.conf.ifindex && netif_running(port) && port->s.carrier)
+			return true;
+	}
+	return false;
+}
+
+/* False: this kind of device has its carrier from its driver. */
+static bool carrier_from_others(const struct linkwatch *lw, const struct netdev *dev, bool *ret_carrier, bool *ret_dormant, bool *ret_testing)
+{
+	const struct netdev_state *lower = below(lw, dev);
+
+	*ret_dormant = dev->s.dormant;
+	*ret_testing = dev->s.testing;
+	switch (dev->s.conf.type) {
+	case LINK_VLAN:
+		*ret_carrier = lower && (lower->conf.flags & NS_IFF_UP) && lower->carrier;
+		*ret_dormant = lower && lower->dormant;
+		*ret_testing = lower && lower->testing;
+		return true;
+	case LINK_VETH: /* each end is the other's carrier */
+		*ret_carrier = lower && netif_running(dev) && (lower->conf.flags & NS_IFF_UP);
+		return true;
+	case LINK_BRIDGE:
+		*ret_carrier = bridge_carrier(lw, dev);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void set_carrier(struct linkwatch *lw, struct netdev *dev, bool on, ktime_t now)
+{
+	if (dev->s.carrier == on)
+		return;
+	dev->s.carrier = on;
+	if (on)
+		dev->s.carrier_up_count++;
+	else
+		dev->s.carrier_down_count++;
+	fire_event(lw, dev, now);
+}
+
+static void set_bit(struct linkwatch *lw, struct netdev *dev, bool *bit, bool on, ktime_t now)
+{
+	if (*bit == on)
+		return;
+	*bit = on;
+	fire_event(lw, dev, now);
+}
+
+void linkwatch_transfer(struct linkwatch *lw, ktime_t now)
+{
+	bool again = true;
+
+	for (unsigned round = 0; again && round <= lw->ndevs; round++) {
+		again = false;
+		for (unsigned i = 0; i < lw->ndevs; i++) {
+			struct netdev *dev = lw->devs[i];
+			bool carrier, dormant, testing;
+
+			if (!carrier_from_others(lw, dev, &carrier, &dormant, &testing))
+				continue;
+			again |= carrier != dev->s.carrier || dormant != dev->s.dormant || testing != dev->s.testing;
+			set_bit(lw, dev, &dev->s.dormant, dormant, now);
+			set_bit(lw, dev, &dev->s.testing, testing, now);
+			set_carrier(lw, dev, carrier, now);
+		}
+	}
+}
+
+void linkwatch_set_peer(struct linkwatch *lw, linkwatch_peer_fn fn, void *arg)
+{
+	lw->peer = fn;
+	lw->peer_arg = arg;
+}
+
+/* ---- from the driver ------------------------------------------------------------------------------------------------------------ */
+
+void netif_carrier_on(struct linkwatch *lw, int ifindex, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	if (dev)
+		set_carrier(lw, dev, true, now);
+}
+
+void netif_carrier_off(struct linkwatch *lw, int ifindex, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	if (dev)
+		set_carrier(lw, dev, false, now);
+}
+
+void netif_dormant_on(struct linkwatch *lw, int ifindex, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	if (dev)
+		set_bit(lw, dev, &dev->s.dormant, true, now);
+}
+
+void netif_dormant_off(struct linkwatch *lw, int ifindex, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	if (dev)
+		set_bit(lw, dev, &dev->s.dormant, false, now);
+}
+
+void netif_testing_on(struct linkwatch *lw, int ifindex, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	if (dev)
+		set_bit(lw, dev, &dev->s.testing, true, now);
+}
+
+void netif_testing_off(struct linkwatch *lw, int ifindex, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	if (dev)
+		set_bit(lw, dev, &dev->s.testing, false, now);
+}
+
+void netif_device_detach(struct linkwatch *lw, int ifindex, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	if (!dev)
+		return;
+	set_bit(lw, dev, &dev->s.present, false, now);
+	set_carrier(lw, dev, false, now);
+}
+
+void netif_device_attach(struct linkwatch *lw, int ifindex, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	if (dev)
+		set_bit(lw, dev, &dev->s.present, true, now);
+}
+
+/* ---- by hand ------------------------------------------------------------------------------------------------------------------------ */
+
+static void tell_changed(struct linkwatch *lw, struct netdev *dev)
+{
+	tell(lw, dev, netif_running(dev) ? NETDEV_CHANGE : NETDEV_CHANGEINFO);
+}
+
+int linkwatch_set_mode(struct linkwatch *lw, int ifindex, uint8_t mode, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+
+	(void)now;
+	if (!dev)
+		return -ENODEV;
+	if (mode > LINK_MODE_TESTING)
+		return -EINVAL;
+	if (dev->s.link_mode == mode)
+		return 0;
+	dev->s.link_mode = mode; /* it counts from the next change of carrier on */
+	tell_changed(lw, dev);
+	return 0;
+}
+
+int linkwatch_set_operstate(struct linkwatch *lw, int ifindex, uint8_t transition, ktime_t now)
+{
+	struct netdev *dev = dev_find(lw, ifindex);
+	uint8_t state;
+
+	(void)now;
+	if (!dev)
+		return -ENODEV;
+	state = dev->s.operstate;
+	switch (transition) {
+	case OPER_UP:
+		if ((state == OPER_DORMANT || state == OPER_TESTING || state == OPER_UNKNOWN) && !dev->s.dormant && !dev->s.testing && dev->s.carrier)
+			state = OPER_UP;
+		break;
+	case OPER_TESTING:
+	case OPER_DORMANT:
+		if (oper_up(&dev->s))
+			state = transition;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (state == dev->s.operstate)
+		return 0;
+	dev->s.operstate = state;
+	tell_changed(lw, dev);
+	return 0;
+}
+
+/* ---- following the configuration --------------------------------------------------------------------------------------------------------- */
+
+static void dev_open(struct linkwatch *lw, struct netdev *dev)
+{
+	dev->s.conf.flags |= NS_IFF_UP;
+	set_qdisc(lw, dev, dev->s.carrier);
+	tell(lw, dev, NETDEV_UP);
+}
+
+static void dev_close(struct linkwatch *lw, struct netdev *dev)
+{
+	tell(lw, dev, NETDEV_GOING_DOWN);
+	dev->s.qdisc_active = false;
+	dev->s.conf.flags &= ~NS_IFF_UP;
+	tell(lw, dev, NETDEV_DOWN);
+}
+
+static bool same_end(const struct link_conf *a, const struct link_conf *b)
+{
+	return a->master == b->master && a->link == b->link && a->link_netns == b->link_netns && a->txqlen == b->txqlen &&
+		strcmp(a->host_name, b->host_name) == 0;
+}
+
+/* A device that has changed. Up comes last and down first, so that what is told in between fits to what it is. */
+static void dev_change(struct linkwatch *lw, struct netdev *dev, const struct link_conf *to)
+{
+	struct link_conf old;
+	bool up = to->flags & NS_IFF_UP, was_up = netif_running(dev);
+
+	if (was_up && !up)
+		dev_close(lw, dev);
+	old = dev->s.conf;
+	dev->s.conf = *to;
+	dev->s.conf.flags = (to->flags & ~NS_IFF_UP) | (old.flags & NS_IFF_UP);
+	dev->s.conf.carrier = old.carrier;
+	if (strcmp(old.name, to->name) != 0)
+		tell(lw, dev, NETDEV_CHANGENAME);
+	if (old.mtu != to->mtu)
+		tell(lw, dev, NETDEV_CHANGEMTU);
+	if (memcmp(&old.addr, &to->addr, sizeof(old.addr)) != 0)
+		tell(lw, dev, NETDEV_CHANGEADDR);
+	if (!same_end(&old, to))
+		tell(lw, dev, NETDEV_CHANGEINFO);
+	if (netdev_flags(&dev->s) != dev->told_flags)
+		tell_changed(lw, dev);
+	if (up && !was_up)
+		dev_open(lw, dev);
+	if (!up && dev->s.conf.carrier != to->carrier) /* the configuration was taken back, or set by others */
+		netcfg_link_set_carrier(lw->cfg, to->ifindex, dev->s.conf.carrier);
+	else if (up && dev->s.qdisc_active != to->carrier)
+		set_qdisc(lw, dev, dev->s.qdisc_active);
+}
+
+static void dev_register(struct linkwatch *lw, struct netdev *dev, const struct link_conf *conf)
+{
+	dev->s.conf = *conf;
+	dev->s.conf.flags &= ~NS_IFF_UP;
+	dev->s.present = true;
+	dev->s.carrier = conf->type == LINK_LOOPBACK || conf->type == LINK_DUMMY || conf->type == LINK_VIRTUAL;
+	dev->told_flags = 0;
+	tell(lw, dev, NETDEV_REGISTER);
+	if (!dev->s.carrier) {
+		rfc2863_policy(lw, dev); /* no event told of it: it has never had one */
+		set_qdisc(lw, dev, false);
+	}
+	if (conf->flags & NS_IFF_UP)
+		dev_open(lw, dev);
+}
+
+static void dev_unregister(struct linkwatch *lw, struct netdev *dev)
+{
+	if (netif_running(dev))
+		dev_close(lw, dev);
+	tell(lw, dev, NETDEV_UNREGISTER);
+	if (dev->pending)
+		list_del(&dev->pending_node);
+	free(dev);
+}
+
+struct counted {
+	struct linkwatch *lw;
+	unsigned          n;
+};
+
+static int count_new(void *arg, const struct link_conf *conf)
+{
+	struct counted *c = arg;
+
+	if (!dev_find(c->lw, conf->ifindex))
+		c->n++;
+	return 0;
+}
+
+struct following {
+	struct linkwatch *lw;
+	struct list_head  spare; /* structures for the new ones, so that nothing fails half way */
+};
+
+static int follow_link(void *arg, const struct link_conf *conf)
+{
+	struct following *f = arg;
+	struct linkwatch *lw = f->lw;
+	unsigned at = dev_place(lw, conf->ifindex);
+	struct netdev *dev = at < lw->ndevs && lw->devs[at]->s.conf.ifindex == conf->ifindex ? lw->devs[at] : NULL;
+	struct link_conf copy = *conf; /* set_qdisc changes the original */
+
+	if (dev) {
+		dev->seen = lw->generation;
+		if (dev->s.conf.gen != conf->gen)
+			dev_change(lw, dev, &copy);
+		return 0;
+	}
+	dev = list_first(&f->spare, struct netdev, pending_node);
+	list_del(&dev->pending_node);
+	memmove(&lw->devs[at + 1], &lw->devs[at], (lw->ndevs - at) * sizeof(*lw->devs));
+	lw->devs[at] = dev;
+	lw->ndevs++;
+	dev->seen = lw->generation;
+	dev_register(lw, dev, &copy);
+	return 0;
+}
+
+static int reserve(struct linkwatch *lw, struct following *f, unsigned n)
+{
+	struct netdev *dev, *tmp;
+
+	if (lw->ndevs + n > lw->cap) {
+		unsigned cap = 2 * lw->cap > lw->ndevs + n ? 2 * lw->cap : lw->ndevs + n;
+		struct netdev **devs = realloc(lw->devs, cap * sizeof(*devs));
+
+		if (!devs)
+			return -ENOMEM;
+		lw->devs = devs;
+		lw->cap = cap;
+	}
+	for (; n; n--) {
+		dev = calloc(1, sizeof(*dev));
+		if (!dev)
+			goto err_free;
+		list_add_tail(&dev->pending_node, &f->spare);
+	}
+	return 0;
+err_free:
+	list_for_each_safe(dev, tmp, &f->spare, struct netdev, pending_node)
+		free(dev);
+	return -ENOMEM;
+}
+
+static int mark_seen(void *arg, const struct link_conf *conf)
+{
+	struct linkwatch *lw = arg;
+	struct netdev *dev = dev_find(lw, conf->ifindex);
+
+	if (dev)
+		dev->seen = lw->generation;
+	return 0;
+}
+
+int linkwatch_follow(struct linkwatch *lw, ktime_t now)
+{
+	struct counted c = { .lw = lw };
+	struct following f = { .lw = lw };
+
+	list_init(&f.spare);
+	netcfg_link_foreach(lw->cfg, count_new, &c);
+	if (reserve(lw, &f, c.n))
+		return -ENOMEM;
+	lw->generation++;
+	netcfg_link_foreach(lw->cfg, mark_seen, lw);
+	/* What is gone goes first: its name may be another's by now. From the end, as a VLAN has a higher number than what it stands on. */
+	for (unsigned i = lw->ndevs; i-- > 0;) {
+		struct netdev *dev = lw->devs[i];
+
+		if (dev->seen == lw->generation)
+			continue;
+		memmove(&lw->devs[i], &lw->devs[i + 1], (lw->ndevs - i - 1) * sizeof(*lw->devs));
+		lw->ndevs--;
+		dev_unregister(lw, dev);
+	}
+	netcfg_link_foreach(lw->cfg, follow_link, &f);
+	linkwatch_transfer(lw, now);
+	return 0;
+}
+
+struct linkwatch *linkwatch_new(struct netcfg *cfg)
+{
+	struct linkwatch *lw = calloc(1, sizeof(*lw));
+
+	if (!lw)
+		return NULL;
+	lw->cfg = cfg;
+	lw->timer = KTIME_MAX;
+	lw->next_run = INT64_MIN;
+	list_init(&lw->pending);
+	return lw;
+}
+
+void linkwatch_free(struct linkwatch *lw)
+{
+	if (!lw)
+		return;
+	for (unsigned i = 0; i < lw->ndevs; i++)
+		free(lw->devs[i]);
+	free(lw->devs);
+	free(lw);
+}
