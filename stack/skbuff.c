@@ -2,19 +2,19 @@
 /*
  * skbuff.c: the life of packet buffers: pools, allocation, references, queues. What works on the bytes is in skb_data.c.
  *
- * Theory. A pool keeps three lists of free things, last in first out so that what is warm in the cache is used first: struct sk_buff,
- * small areas (one frame of an Ethernet) and large areas (a 64 KiB GSO frame). It starts empty, takes from malloc what it
+ * Theory. A pool keeps lists of free things, last in first out so that what is warm in the cache is used first: struct sk_buff,
+ * and areas of three sizes: small (one frame of an Ethernet), medium (a jumbo frame) and large (a 64 KiB GSO frame). It starts empty, takes from malloc what it
  * does not have, and gives back to free() what would be kept beyond a bound or longer than needed (skb_pool_trim). Areas
  * belong to no slab, so one may be allocated in the pool of one shard and freed into another's (skb_disown, skb_adopt)
  * without either knowing of the other. In steady state no packet costs a malloc.
+ *
+ * Areas of an arena (skb_pool_add_arena) are as any other, but that they are never given to free(): they stay on the list of the pool they are freed into.
  *
  * What allocation clears: everything of struct sk_buff in front of frags. The fragments are valid up to nr_frags only. A list of more than
  * SKB_INLINE_FRAGS moves into a small area, which the skb owns and never shares: every clone has a list of its own.
  *
  * Invariants: outstanding counts are exact, also across shards; an skb that was freed has no pool, so that freeing it again traps at
  * once instead of corrupting a list. With AddressSanitizer nothing is kept, so that it sees every use after the end.
- *
- * Not done: areas between 2 KiB and 68 KiB share the large class.
  */
 #include <netstack/skbuff.h>
 
@@ -22,7 +22,7 @@
 
 #include <stdlib.h>
 
-enum { AREA_SMALL, AREA_LARGE, AREA_ODD };
+enum { AREA_SMALL, AREA_MEDIUM, AREA_LARGE, AREA_CLASSES, AREA_ODD = AREA_CLASSES };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_KEEPS 0
@@ -35,21 +35,33 @@ enum { AREA_SMALL, AREA_LARGE, AREA_ODD };
 #define POOL_KEEPS 1
 #endif
 
+/* The bytes of an arena's free area, which malloc's own watch does not cover. */
+#if POOL_KEEPS
+#define POISON(area)   ((void)(area))
+#define UNPOISON(area) ((void)(area))
+#else
+#include <sanitizer/asan_interface.h>
+#define POISON(area)   ASAN_POISON_MEMORY_REGION((area)->base, (area)->size)
+#define UNPOISON(area) ASAN_UNPOISON_MEMORY_REGION((area)->base, (area)->size)
+#endif
+
 /* Most that is kept for reuse, and what a trim leaves: enough for a ring of frames under way. */
 #define KEEP_SKBS        16384u
 #define KEEP_SMALL       8192u
-#define KEEP_LARGE       128u
 #define TRIM_SKBS        512u
-#define TRIM_SMALL       256u
-#define TRIM_LARGE       4u
+
+static const struct {
+	uint32_t size, keep, trim;
+} classes[AREA_CLASSES] = { { SKB_SMALL, KEEP_SMALL, 256 }, { SKB_MEDIUM, 512, 16 }, { SKB_LARGE, 128, 4 } };
 
 #define AREA_ALIGN       64
 #define AREA_DATA(size)  ((uint32_t)((size) - sizeof(struct skb_area)))
 
 struct skb_pool {
 	struct sk_buff  *free_skbs; /* linked by next */
-	struct skb_area *free_small, *free_large; /* linked by priv */
-	uint32_t         nskbs, nsmall, nlarge;
+	struct skb_area *free[AREA_CLASSES]; /* linked by priv */
+	uint32_t         nskbs, nfree[AREA_CLASSES];
+	uint32_t         stay[AREA_CLASSES]; /* of these, as many as the last trim found to be an arena's */
 	size_t           limit;
 	void           (*drop_hook)(void *arg, const struct sk_buff *skb, enum skb_drop_reason reason); /* NULL: nobody looks */
 	void            *drop_arg;
@@ -73,39 +85,53 @@ void skb_pool_set_drop_hook(struct skb_pool *pool, void (*fn)(void *arg, const s
 	pool->drop_arg = arg;
 }
 
-static void pool_trim_to(struct skb_pool *pool, uint32_t nskbs, uint32_t nsmall, uint32_t nlarge)
+static void trim_areas(struct skb_pool *pool, unsigned class, uint32_t keep)
 {
-	while (pool->nskbs > nskbs) {
+	struct skb_area *area = pool->free[class], *next;
+
+	pool->free[class] = NULL;
+	pool->nfree[class] = pool->stay[class] = 0;
+	for (; area; area = next) {
+		next = area->priv;
+		if (area->arena) {
+			pool->stay[class]++;
+		} else if (!keep) {
+			free(area);
+			continue;
+		} else {
+			keep--;
+		}
+		area->priv = pool->free[class];
+		pool->free[class] = area;
+		pool->nfree[class]++;
+	}
+}
+
+static void trim_skbs(struct skb_pool *pool, uint32_t keep)
+{
+	while (pool->nskbs > keep) {
 		struct sk_buff *skb = pool->free_skbs;
 
 		pool->free_skbs = skb->next;
 		pool->nskbs--;
 		free(skb);
 	}
-	while (pool->nsmall > nsmall) {
-		struct skb_area *area = pool->free_small;
-
-		pool->free_small = area->priv;
-		pool->nsmall--;
-		free(area);
-	}
-	while (pool->nlarge > nlarge) {
-		struct skb_area *area = pool->free_large;
-
-		pool->free_large = area->priv;
-		pool->nlarge--;
-		free(area);
-	}
 }
 
 void skb_pool_trim(struct skb_pool *pool)
 {
-	pool_trim_to(pool, TRIM_SKBS, TRIM_SMALL, TRIM_LARGE);
+	trim_skbs(pool, TRIM_SKBS);
+	for (unsigned i = 0; i < AREA_CLASSES; i++)
+		if (pool->nfree[i] > classes[i].trim + pool->stay[i])
+			trim_areas(pool, i, classes[i].trim);
 }
 
 bool skb_pool_wants_trim(const struct skb_pool *pool)
 {
-	return pool->nskbs > TRIM_SKBS || pool->nsmall > TRIM_SMALL || pool->nlarge > TRIM_LARGE;
+	for (unsigned i = 0; i < AREA_CLASSES; i++)
+		if (pool->nfree[i] > classes[i].trim + pool->stay[i])
+			return true;
+	return pool->nskbs > TRIM_SKBS;
 }
 
 void skb_pool_free(struct skb_pool *pool)
@@ -113,13 +139,17 @@ void skb_pool_free(struct skb_pool *pool)
 	if (!pool)
 		return;
 	BUG_ON(pool->stats.outstanding_skbs || pool->stats.outstanding_areas);
-	pool_trim_to(pool, 0, 0, 0);
+	trim_skbs(pool, 0);
+	for (unsigned i = 0; i < AREA_CLASSES; i++)
+		trim_areas(pool, i, 0);
 	free(pool);
 }
 
 const struct skb_pool_stats *skb_pool_stats(struct skb_pool *pool)
 {
-	pool->stats.cached_areas = pool->nsmall + pool->nlarge;
+	pool->stats.cached_areas = 0;
+	for (unsigned i = 0; i < AREA_CLASSES; i++)
+		pool->stats.cached_areas += pool->nfree[i];
 	return &pool->stats;
 }
 
@@ -133,9 +163,34 @@ static struct skb_area *area_make(uint32_t class, size_t size)
 		return NULL;
 	area->size = AREA_DATA(size);
 	area->class = (uint8_t)class;
+	area->arena = 0;
 	area->free = NULL;
 	area->base = (unsigned char *)(area + 1);
 	return area;
+}
+
+unsigned skb_pool_add_arena(struct skb_pool *pool, void *mem, size_t size, uint32_t area_size, uint8_t id)
+{
+	unsigned class = 0, n = 0;
+
+	while (class < AREA_CLASSES && classes[class].size != area_size)
+		class++;
+	BUG_ON(class == AREA_CLASSES || !id || (uintptr_t)mem % AREA_ALIGN);
+	for (unsigned char *p = mem; size >= area_size; p += area_size, size -= area_size, n++) {
+		struct skb_area *area = (struct skb_area *)(void *)p;
+
+		memset(area, 0, sizeof(*area));
+		area->size = AREA_DATA(area_size);
+		area->class = (uint8_t)class;
+		area->arena = id;
+		area->base = (unsigned char *)(area + 1);
+		area->priv = pool->free[class];
+		pool->free[class] = area;
+		pool->nfree[class]++;
+		pool->stay[class]++;
+		POISON(area);
+	}
+	return n;
 }
 
 static inline size_t area_bytes(const struct skb_area *area)
@@ -146,23 +201,20 @@ static inline size_t area_bytes(const struct skb_area *area)
 /* What does not come from the list of small ones. */
 static __attribute__((noinline)) struct skb_area *area_alloc_slow(struct skb_pool *pool, uint32_t size)
 {
-	struct skb_area *area = NULL;
-	uint32_t class = AREA_SMALL;
-	size_t bytes = SKB_SMALL;
+	struct skb_area *area;
+	unsigned class = 0;
+	size_t bytes;
 
-	if (size > AREA_DATA(SKB_LARGE)) {
-		class = AREA_ODD;
-		bytes = size + sizeof(struct skb_area);
-	} else if (size > AREA_DATA(SKB_SMALL)) {
-		class = AREA_LARGE;
-		bytes = SKB_LARGE;
-	}
+	while (class < AREA_CLASSES && size > AREA_DATA(classes[class].size))
+		class++;
+	bytes = class < AREA_CLASSES ? classes[class].size : size + sizeof(struct skb_area);
 	if (pool->stats.outstanding_bytes + bytes > pool->limit)
 		goto err_full;
-	if (class == AREA_LARGE && pool->free_large) {
-		area = pool->free_large;
-		pool->free_large = area->priv;
-		pool->nlarge--;
+	if (class < AREA_CLASSES && pool->free[class]) {
+		area = pool->free[class];
+		pool->free[class] = area->priv;
+		pool->nfree[class]--;
+		UNPOISON(area);
 	} else {
 		area = area_make(class, bytes);
 		if (unlikely(!area))
@@ -182,12 +234,13 @@ err_full:
 
 static inline struct skb_area *area_alloc(struct skb_pool *pool, uint32_t size)
 {
-	struct skb_area *area = pool->free_small;
+	struct skb_area *area = pool->free[AREA_SMALL];
 
 	if (unlikely(size > AREA_DATA(SKB_SMALL) || !area || pool->stats.outstanding_bytes + SKB_SMALL > pool->limit))
 		return area_alloc_slow(pool, size);
-	pool->free_small = area->priv;
-	pool->nsmall--;
+	pool->free[AREA_SMALL] = area->priv;
+	pool->nfree[AREA_SMALL]--;
+	UNPOISON(area);
 	area->refcnt = 1;
 	area->nohdr = 0;
 	area->priv = NULL;
@@ -209,10 +262,11 @@ static __attribute__((noinline)) void area_release_slow(struct skb_pool *pool, s
 	}
 	pool->stats.outstanding_areas--;
 	pool->stats.outstanding_bytes -= area_bytes(area);
-	if (POOL_KEEPS && area->class == AREA_LARGE && pool->nlarge < KEEP_LARGE) {
-		area->priv = pool->free_large;
-		pool->free_large = area;
-		pool->nlarge++;
+	if (area->arena || (POOL_KEEPS && area->class < AREA_CLASSES && pool->nfree[area->class] < classes[area->class].keep)) {
+		area->priv = pool->free[area->class];
+		pool->free[area->class] = area;
+		pool->nfree[area->class]++;
+		POISON(area);
 	} else {
 		free(area);
 	}
@@ -220,15 +274,15 @@ static __attribute__((noinline)) void area_release_slow(struct skb_pool *pool, s
 
 static inline void area_release(struct skb_pool *pool, struct skb_area *area)
 {
-	if (unlikely(!POOL_KEEPS || area->class != AREA_SMALL || area->free || pool->nsmall >= KEEP_SMALL)) {
+	if (unlikely(!POOL_KEEPS || area->class != AREA_SMALL || area->free || pool->nfree[AREA_SMALL] >= KEEP_SMALL)) {
 		area_release_slow(pool, area);
 		return;
 	}
 	pool->stats.outstanding_areas--;
 	pool->stats.outstanding_bytes -= SKB_SMALL;
-	area->priv = pool->free_small;
-	pool->free_small = area;
-	pool->nsmall++;
+	area->priv = pool->free[AREA_SMALL];
+	pool->free[AREA_SMALL] = area;
+	pool->nfree[AREA_SMALL]++;
 }
 
 void skb_area_put(struct skb_pool *pool, struct skb_area *area)

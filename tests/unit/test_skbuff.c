@@ -525,3 +525,90 @@ Test(skbuff, every_drop_has_a_name_of_its_own)
 	}
 	cr_expect_str_eq(skb_drop_reason_name((enum skb_drop_reason)SKB_DROP_MAX), "?");
 }
+
+/* ---- memory of the driver's ------------------------------------------------------------------------------------------ */
+
+static struct skb_area *take(struct skb_pool *pool, uint32_t bytes, unsigned arena)
+{
+	struct skb_area *area = skb_area_alloc(pool, bytes - (uint32_t)sizeof(struct skb_area));
+
+	cr_assert_not_null(area);
+	cr_expect_eq(area->arena, arena);
+	cr_expect_eq(area->size + sizeof(*area), bytes);
+	memset(area->base, 0x5a, area->size);
+	return area;
+}
+
+Test(skbuff, arena)
+{
+	static const uint32_t sizes[] = { SKB_SMALL, SKB_MEDIUM, SKB_LARGE };
+	struct skb_pool *pool = skb_pool_new(0), *other = skb_pool_new(0);
+
+	for (unsigned i = 0; i < 3; i++) {
+		void *mem = aligned_alloc(64, 3 * sizes[i]);
+		struct skb_area *a[3];
+		struct sk_buff *skb;
+
+		cr_assert_not_null(mem);
+		cr_expect_eq(skb_pool_add_arena(pool, mem, 3 * sizes[i] - 1, sizes[i], 7), 2u, "whole areas only");
+		a[0] = take(pool, sizes[i], 7);
+		a[1] = take(pool, sizes[i], 7);
+		a[2] = take(pool, sizes[i], 0); /* beyond the arena: from malloc, and another time the arena's first again */
+		skb_area_put(pool, a[2]);
+		skb_area_put(pool, a[0]);
+		a[0] = take(pool, sizes[i], 7);
+		/* one goes to another pool and stays there; no trim gives it to free() */
+		skb = build_skb(pool, a[0], 0, 100);
+		skb_disown(skb);
+		skb_adopt(other, skb);
+		consume_skb(skb);
+		skb_area_put(pool, a[1]);
+		skb_pool_trim(pool);
+		skb_pool_trim(other);
+		cr_expect(!skb_pool_wants_trim(pool) && !skb_pool_wants_trim(other));
+		a[0] = take(other, sizes[i], 7);
+		skb_area_put(other, a[0]);
+		a[1] = take(pool, sizes[i], 7);
+		skb_area_put(pool, a[1]);
+		cr_expect_eq(skb_pool_stats(pool)->outstanding_bytes, 0u);
+		cr_expect_eq(skb_pool_stats(other)->outstanding_bytes, 0u);
+		/* the pools are made anew, so that nothing points into what is freed here */
+		skb_pool_free(pool);
+		skb_pool_free(other);
+		free(mem);
+		pool = skb_pool_new(0);
+		other = skb_pool_new(0);
+	}
+	skb_pool_free(pool);
+	skb_pool_free(other);
+}
+
+/* More areas than a trim leaves, all of them an arena's, some come from elsewhere: no trim is wanted again and again. */
+Test(skbuff, arena_is_no_surplus)
+{
+	struct skb_pool *pool = skb_pool_new(0);
+	void *mem = aligned_alloc(64, 600 * SKB_SMALL);
+
+	cr_assert_not_null(mem);
+	cr_expect_eq(skb_pool_add_arena(pool, mem, 600 * SKB_SMALL, SKB_SMALL, 1), 600u);
+	cr_expect(!skb_pool_wants_trim(pool));
+	skb_pool_trim(pool);
+	cr_expect_eq(skb_pool_stats(pool)->cached_areas, 600u);
+	skb_pool_free(pool);
+	free(mem);
+}
+
+/* A frame of an MTU of 9,000 does not stand for 68 KiB. */
+Test(skbuff, medium)
+{
+	struct skb_pool *pool = skb_pool_new(0);
+	struct sk_buff *skb = alloc_skb(pool, SKB_HEADROOM + 9018, SKB_HEADROOM);
+
+	cr_assert_not_null(skb);
+	cr_expect_leq(skb->truesize, SKB_MEDIUM + sizeof(*skb));
+	consume_skb(skb);
+	skb = alloc_skb(pool, SKB_HEADROOM + 12000, SKB_HEADROOM);
+	cr_expect_geq(skb->truesize, SKB_LARGE);
+	consume_skb(skb);
+	skb_pool_free(pool);
+}

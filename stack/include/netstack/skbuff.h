@@ -42,6 +42,7 @@ struct skb_pool;
 #define SKB_MAX_FRAGS 124 /* so many fit into a small area: 64 KiB in segments of 536 bytes */
 #define SKB_HEADROOM  128 /* what the library reserves in front of what it builds; drivers should leave >= 64 */
 #define SKB_SMALL     2048 /* area size of the small class, header of the area included */
+#define SKB_MEDIUM    (9 * 1024) /* area size of the medium class: a frame of an MTU of 9,000 */
 #define SKB_LARGE     (68 * 1024) /* area size of the large class: a 64 KiB GSO frame and its headers */
 
 /* Where packet bytes live; made by the pool, shared by reference count. */
@@ -50,6 +51,7 @@ struct skb_area {
 	uint32_t size; /* bytes at data[] */
 	uint16_t nohdr; /* how many of the references never look in front of the payload (skb_header_release) */
 	uint8_t  class; /* pool's own */
+	uint8_t  arena; /* which memory of skb_pool_add_arena it lies in; 0: none */
 	void (*free)(struct skb_area *area, void *priv); /* foreign memory: called at the last put; NULL: the pool's */
 	void    *priv;
 	unsigned char *base; /* size bytes; normally follows this header */
@@ -146,6 +148,10 @@ struct skb_pool_stats {
 struct skb_pool *skb_pool_new(size_t limit_bytes /* of areas outstanding; 0: none */);
 void             skb_pool_free(struct skb_pool *pool); /* asserts that nothing is outstanding */
 const struct skb_pool_stats *skb_pool_stats(struct skb_pool *pool);
+/* Gives the pool memory of the caller's, cut into areas of one class (area_size: SKB_SMALL, SKB_MEDIUM or SKB_LARGE), which are taken first. A driver does so
+ * with memory that its hardware or kernel knows beforehand: id, from 1, comes back in area->arena. mem is aligned to 64 and outlives every pool that
+ * areas may get to; it is never freed here. Returns how many areas were made. */
+unsigned skb_pool_add_arena(struct skb_pool *pool, void *mem, size_t size, uint32_t area_size, uint8_t id);
 void             skb_pool_trim(struct skb_pool *pool); /* gives cached memory back, but for a few */
 bool             skb_pool_wants_trim(const struct skb_pool *pool); /* there is more than these few */
 
