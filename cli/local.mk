@@ -22,5 +22,6 @@ libnsctl_a_SOURCES += %reldir%/show_link.c
 libnsctl_a_SOURCES += %reldir%/show_misc.c
 libnsctl_a_SOURCES += %reldir%/show_route.c
 libnsctl_a_SOURCES += %reldir%/show_socket.c
+libnsctl_a_SOURCES += %reldir%/show_softnet.c
 
 dist_bashcompletion_DATA += %reldir%/completion/nsctl

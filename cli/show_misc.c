@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show_misc.c: drops, softnet, counters, tunables, services, version, and which of the show functions a command wants.
+ * show_misc.c: drops, counters, tunables, services, version, and which of the show functions a command wants.
  */
 #include "format.h"
 #include "show.h"
@@ -38,8 +38,7 @@ void show_drops(const struct show *s, const json_t *records)
 	free(sorted);
 }
 
-/* A table whose cells are simply the values of keys; heads are the keys' titles. Columns at the end that no record has are left out. */
-static void plain_table(const struct show *s, const json_t *records, const char *columns, const char *const *heads, const char *const *keys)
+void plain_table(const struct show *s, const json_t *records, const char *columns, const char *const *heads, const char *const *keys)
 {
 	unsigned n = (unsigned)strlen(columns);
 	bool used = false;
@@ -65,14 +64,6 @@ static void plain_table(const struct show *s, const json_t *records, const char 
 		table_row(&t, cells);
 	}
 	table_print(&t, s->out);
-}
-
-void show_softnet(const struct show *s, const json_t *records)
-{
-	static const char *const heads[] = { "CPU", "PROCESSED", "DROPPED", "TIME_SQUEEZE", "RECEIVED_RPS", "FLOW_LIMIT", "BACKLOG" };
-	static const char *const keys[] = { "cpu", "processed", "dropped", "time_squeeze", "received_rps", "flow_limit", "backlog" };
-
-	plain_table(s, records, ">>>>>>>", heads, keys);
 }
 
 void show_services(const struct show *s, const json_t *records)

@@ -22,7 +22,8 @@
  *            timer("on","keepalive","timewait","persist") expires_ms retrans skmem{rmem rcvbuf wmem sndbuf drops} cong
  *            tcp_info{the members of struct tcp_info of <linux/tcp.h> without "tcpi_"} (with info)
  *   drop     reason count help
- *   softnet  cpu processed dropped time_squeeze received_rps flow_limit backlog
+ *   softnet  cpu processed dropped time_squeeze received_rps flow_limit backlog(= input_qlen + process_qlen) input_qlen process_qlen squeeze_budget squeeze_time rounds
+ *            deferred steered steer_full kicks kicks_saved, and the limits netdev_budget netdev_budget_usecs netdev_max_backlog
  *   counter  name("IpInReceives") value
  *   sysctl   name value changed(bool) default help
  *   service  proto port what address connections accepted requests

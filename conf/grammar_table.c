@@ -269,6 +269,12 @@ static const struct arg_def show_drops_args[] = {
 	END
 };
 
+static const struct arg_def show_softnet_args[] = {
+	{ .key = "proc", .alias = "--proc", .type = ARG_FLAG, .excl = 1, .help = "the columns of /proc/net/softnet_stat, for programs that read it" },
+	{ .key = "explain", .alias = "--explain", .type = ARG_FLAG, .excl = 1, .help = "what each column means" },
+	END
+};
+
 static const struct arg_def show_counters_args[] = {
 	{ .key = "name", .type = ARG_WORD, .flags = ARG_F_POS, .help = "only counters whose name begins so" },
 	{ .key = "all", .alias = "-a", .type = ARG_FLAG, .help = "counters that are 0 too" },
@@ -372,7 +378,7 @@ const struct cmd_def grammar_table[] = {
 	{ CMD_ROUTE_SHOW, R, "show", "routes", route_show_args, "The same as route show", NULL },
 	{ CMD_NEIGH_SHOW, R, "show", "neigh", neigh_show_args, "The same as neigh show", NULL },
 	{ CMD_SHOW_DROPS, R, "show", "drops", show_drops_args, "Show why packets were dropped, and how many", "show drops" },
-	{ CMD_SHOW_SOFTNET, R, "show", "softnet", no_args, "Show what each worker received and handed on", "show softnet" },
+	{ CMD_SHOW_SOFTNET, R, "show", "softnet", show_softnet_args, "Show what each worker received and handed on, and which limits cut", "show softnet explain" },
 	{ CMD_SHOW_COUNTERS, R, "show", "counters", show_counters_args, "Show the counters that nstat(8) knows", "show counters Tcp" },
 	{ CMD_SYSCTL_SHOW, R, "show", "sysctl", sysctl_show_args, "The same as sysctl without a value", NULL },
 	{ CMD_SERVICE_SHOW, R, "show", "services", no_args, "The same as service show", NULL },

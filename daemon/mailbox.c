@@ -61,6 +61,11 @@ bool ring_empty(struct ring *ring)
 	return atomic_load_explicit(&ring->tail, memory_order_relaxed) == atomic_load_explicit(&ring->head, memory_order_acquire);
 }
 
+uint32_t ring_len(struct ring *ring)
+{
+	return atomic_load_explicit(&ring->head, memory_order_acquire) - atomic_load_explicit(&ring->tail, memory_order_relaxed);
+}
+
 int mailbox_init(struct mailbox *mb, unsigned nrings, unsigned self, uint32_t ring_size)
 {
 	memset(mb, 0, sizeof(*mb));
@@ -93,14 +98,26 @@ void mailbox_exit(struct mailbox *mb)
 	mb->nrings = 0;
 }
 
-void mailbox_kick(struct mailbox *mb)
+bool mailbox_kick(struct mailbox *mb)
 {
-	if (atomic_exchange_explicit(&mb->sleeping, false, memory_order_acq_rel)) {
-		uint64_t one = 1;
-		ssize_t n = write(mb->efd, &one, sizeof(one));
+	uint64_t one = 1;
+	ssize_t n;
 
-		(void)n; /* EAGAIN: the counter is at its end, which is as good as a kick */
-	}
+	if (!atomic_exchange_explicit(&mb->sleeping, false, memory_order_acq_rel))
+		return false;
+	n = write(mb->efd, &one, sizeof(one));
+	(void)n; /* EAGAIN: the counter is at its end, which is as good as a kick */
+	return true;
+}
+
+uint32_t mailbox_frames(struct mailbox *mb)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < mb->nrings; i++)
+		if (mb->ring[i])
+			n += ring_len(mb->ring[i]);
+	return n;
 }
 
 void mailbox_post(struct mailbox *mb, struct job *job)

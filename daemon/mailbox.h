@@ -40,6 +40,7 @@ void ring_free(struct ring *ring); /* what is still in it is the caller's to tak
 bool ring_push(struct ring *ring, void *p); /* false: full */
 void *ring_pop(struct ring *ring); /* NULL: empty */
 bool ring_empty(struct ring *ring); /* consumer's view */
+uint32_t ring_len(struct ring *ring); /* consumer's view */
 
 struct job {
 	struct job *next;
@@ -59,7 +60,8 @@ struct mailbox {
 int  mailbox_init(struct mailbox *mb, unsigned nrings, unsigned self, uint32_t ring_size); /* 0 or -errno */
 void mailbox_exit(struct mailbox *mb);
 void mailbox_post(struct mailbox *mb, struct job *job); /* any thread; kicks */
-void mailbox_kick(struct mailbox *mb); /* after pushing to a ring */
+bool mailbox_kick(struct mailbox *mb); /* after pushing to a ring; true: it slept, a system call was made */
+uint32_t mailbox_frames(struct mailbox *mb); /* how many wait in the rings; the owner's call */
 bool mailbox_sleep(struct mailbox *mb); /* false: there is work, do not block */
 static inline void mailbox_awake(struct mailbox *mb) { atomic_exchange_explicit(&mb->sleeping, false, memory_order_acq_rel); }
 unsigned mailbox_run_jobs(struct mailbox *mb, void *owner); /* what is there now; returns how many */

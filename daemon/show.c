@@ -221,7 +221,6 @@ void collect_totals(struct gather *g, struct gather_slot *slot, struct worker *w
 	struct totals *t = calloc(1, sizeof(*t) + ((size_t)ns->ntaps + 1) * sizeof(t->links[0]));
 
 	(void)g;
-	(void)w;
 	slot->data = t;
 	if (!t) {
 		slot->err = -ENOMEM;
@@ -230,6 +229,9 @@ void collect_totals(struct gather *g, struct gather_slot *slot, struct worker *w
 	stack_mib_add(ns->stack, t->mib);
 	stack_drops_add(ns->stack, t->drops);
 	stack_softnet_stats(ns->stack, &t->softnet);
+	t->input_qlen = mailbox_frames(&w->mail);
+	t->kicks_sent = w->kicks_sent;
+	t->kicks_saved = w->kicks_saved;
 	services_stats(ns->services, &t->services);
 	t->pool = *skb_pool_stats(stack_skb_pool(ns->stack));
 	for (int i = 1; i == 1 || i < ns->ntaps; i++) {
@@ -385,12 +387,24 @@ static json_t *drops_records(const struct gather *g, const struct show *show)
 	return list;
 }
 
+/* A limit as it stands now, for whoever explains what was cut. */
+static void set_limit(json_t *r, const struct netcfg *cfg, const char *key)
+{
+	char name[64], value[32];
+
+	snprintf(name, sizeof(name), "net.core.%s", key);
+	if (netcfg_sysctl_get(cfg, name, value, sizeof(value)) >= 0)
+		set_num(r, key, strtoull(value, NULL, 10));
+}
+
 static json_t *softnet_records(const struct gather *g)
 {
+	static const char *const limits[] = { "netdev_budget", "netdev_budget_usecs", "netdev_max_backlog" };
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < g->n; i++) {
-		const struct softnet_stats *s = &slot_totals(g, i)->softnet;
+		const struct totals *t = slot_totals(g, i);
+		const struct softnet_stats *s = &t->softnet;
 		json_t *r = json_object();
 
 		set_num(r, "cpu", i);
@@ -399,7 +413,19 @@ static json_t *softnet_records(const struct gather *g)
 		set_num(r, "time_squeeze", s->time_squeeze);
 		set_num(r, "received_rps", s->received_rps);
 		set_num(r, "flow_limit", s->flow_limit_count);
-		set_num(r, "backlog", s->backlog_len);
+		set_num(r, "backlog", s->backlog_len + t->input_qlen);
+		set_num(r, "input_qlen", t->input_qlen);
+		set_num(r, "process_qlen", s->backlog_len);
+		set_num(r, "squeeze_budget", s->squeeze_budget);
+		set_num(r, "squeeze_time", s->squeeze_time);
+		set_num(r, "rounds", s->rounds);
+		set_num(r, "deferred", s->restarts_cut);
+		set_num(r, "steered", s->steered);
+		set_num(r, "steer_full", s->steer_full);
+		set_num(r, "kicks", t->kicks_sent);
+		set_num(r, "kicks_saved", t->kicks_saved);
+		for (size_t k = 0; k < sizeof(limits) / sizeof(limits[0]); k++)
+			set_limit(r, g->daemon->conf.cfg, limits[k]);
 		json_array_append_new(list, r);
 	}
 	return list;

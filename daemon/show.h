@@ -37,6 +37,8 @@ struct totals {
 	uint64_t              mib[NET_MIB_MAX];
 	uint64_t              drops[SKB_DROP_MAX];
 	struct softnet_stats  softnet;
+	uint32_t              input_qlen; /* frames from other workers that wait in the rings */
+	uint64_t              kicks_sent, kicks_saved;
 	struct services_stats services;
 	struct skb_pool_stats pool;
 	unsigned              nlinks;

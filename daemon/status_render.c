@@ -106,7 +106,8 @@ static const char *const tcp_state_names[16] = {
 /* Members of struct softnet_stats, likewise. */
 #define SOFTNET_STATS(X) \
 	X(processed, "frames that the worker took up") X(dropped, "frames dropped because the backlog was full") \
-	X(time_squeeze, "receive rounds cut short by budget or time") X(received_rps, "frames handed over by other workers")
+	X(time_squeeze, "receive rounds cut short by budget or time") X(received_rps, "batches of frames that other workers handed over") \
+	X(flow_limit_count, "frames of large flows dropped under pressure") X(rounds, "receive rounds") X(steered, "frames handed to other workers")
 
 /* ---- JSON ---- */
 

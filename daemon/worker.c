@@ -97,7 +97,10 @@ static void kick_others(struct worker *w)
 		unsigned cpu = (unsigned)__builtin_ctzll(w->kicks);
 
 		w->kicks &= w->kicks - 1;
-		mailbox_kick(&w->daemon->workers[cpu].mail);
+		if (mailbox_kick(&w->daemon->workers[cpu].mail))
+			w->kicks_sent++;
+		else
+			w->kicks_saved++;
 	}
 }
 
@@ -270,8 +273,14 @@ static void op_notify(void *priv, const struct stack_event *ev)
 		monitor_from_worker(ns, ev);
 }
 
+static ktime_t op_clock(void *priv)
+{
+	(void)priv;
+	return clock_now();
+}
+
 static const struct stack_ops worker_ops = {
-	.xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify,
+	.xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify, .clock = op_clock,
 };
 
 struct gone_job {

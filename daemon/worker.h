@@ -43,6 +43,7 @@ struct worker {
 	bool               quit;
 	bool               ending; /* stack_shutdown was called */
 	uint64_t           kicks; /* workers whose rings got something in this round */
+	uint64_t           kicks_sent, kicks_saved; /* one for a batch: a system call, or none as the other was awake */
 	struct worker_ns  *ns[NETNS_MAX]; /* by number; NULL: none. 0 is always there */
 	unsigned           pages; /* that http services wait for */
 	_Atomic unsigned   events_waiting; /* sent to the control thread and not yet seen there */

@@ -21,6 +21,7 @@ struct napi_struct {
 	struct net_device *dev;
 	int (*poll)(struct napi_struct *napi, int budget); /* returns work done; < budget: completed and off the list */
 	bool               scheduled;
+	int                served; /* frames of a turn that the budget cut short */
 };
 
 struct net_device;

@@ -15,8 +15,6 @@
 
 #include <errno.h>
 
-#define TX_QUOTA 64 /* frames a device sends in one turn of NET_TX */
-
 /* A device without a driver never says that it is full: its queue stays empty. */
 static __attribute__((noinline)) int virt_xmit(struct net_device *dev, struct sk_buff *skb)
 {
@@ -155,7 +153,7 @@ void net_tx_action(struct stack *stack)
 
 		list_del(n);
 		dev->tx_scheduled = false;
-		if (qdisc_run(dev, TX_QUOTA))
+		if (qdisc_run(dev, (unsigned)stack->sysctl->dev_weight))
 			qdisc_schedule(dev);
 	}
 }

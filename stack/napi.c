@@ -4,9 +4,10 @@
  *
  * Theory. An interrupt (stack_irq) puts a device on the shard's poll list and raises NET_RX; its further interrupts are off until it has been found
  * empty. net_rx_action polls the list from the front, at most dev_weight frames at a time. A device that used its whole weight has more
- * and goes to the tail, so that several devices share a round; one that used less is empty and leaves the list. A round ends after
+ * and goes to the tail, so that several devices share a round; one that used less is empty and leaves the list. A turn that the end of the budget cut short goes on in
+ * the next round, or devices would get unequal shares (Linux lets the last poll of a round exceed the budget instead). A round ends after
  * netdev_budget frames or netdev_budget_usecs; if something is left then, the round was squeezed (counted) and NET_RX
- * stays raised. The backlog, to which netif_rx and other shards add, is one more member of the list.
+ * stays raised. Drivers refresh the time at each poll; for the backlog, which has no driver, the embedder's clock is asked if it lends one. The backlog, to which netif_rx and other shards add, is one more member of the list.
  *
  * Invariants: napi->scheduled if and only if it is on the poll list; NET_RX is raised while the list is not empty.
  *
@@ -22,12 +23,14 @@ void napi_init(struct napi_struct *napi, struct net_device *dev, int (*poll)(str
 	napi->dev = dev;
 	napi->poll = poll;
 	napi->scheduled = false;
+	napi->served = 0;
 }
 
 void napi_schedule(struct stack *stack, struct napi_struct *napi)
 {
 	if (!napi->scheduled) {
 		napi->scheduled = true;
+		napi->served = 0;
 		list_add_tail(&napi->poll_list, &stack->poll_list);
 	}
 	stack->softirq_pending |= 1u << NET_RX_SOFTIRQ;
@@ -60,6 +63,15 @@ int dev_napi_poll(struct napi_struct *napi, int budget)
 	return work;
 }
 
+static void round_squeezed(struct stack *stack, bool by_budget)
+{
+	stack->softnet.time_squeeze++;
+	if (by_budget)
+		stack->softnet.squeeze_budget++;
+	else
+		stack->softnet.squeeze_time++;
+}
+
 int net_rx_action(struct stack *stack, int budget)
 {
 	const struct sysctl_values *sysctl = stack->sysctl;
@@ -67,19 +79,29 @@ int net_rx_action(struct stack *stack, int budget)
 	int done = 0, round = budget < sysctl->netdev_budget ? budget : sysctl->netdev_budget;
 
 	stack->softirq_pending &= ~(1u << NET_RX_SOFTIRQ);
+	stack->softnet.rounds++;
 	while (!list_empty(&stack->poll_list)) {
 		struct napi_struct *napi = list_entry(stack->poll_list.next, struct napi_struct, poll_list);
-		int weight = sysctl->dev_weight < round - done ? sysctl->dev_weight : round - done, work;
+		int turn = sysctl->dev_weight > napi->served ? sysctl->dev_weight - napi->served : 1;
+		int weight = turn < round - done ? turn : round - done, work;
 
-		if (unlikely(weight <= 0 || stack->now >= time_limit)) {
-			stack->softnet.time_squeeze++;
+		if (unlikely(weight <= 0 || (done && stack->now >= time_limit))) {
+			round_squeezed(stack, weight <= 0);
 			break;
 		}
 		work = napi->poll(napi, weight);
 		if (work > 0)
 			done += work;
-		if (napi->scheduled) /* not on the list any more: empty, or its device went away */
-			list_move_tail(&napi->poll_list, &stack->poll_list);
+		if (napi->scheduled) { /* else not on the list any more: empty, or its device went away */
+			if (work == weight && weight < turn) {
+				napi->served += work;
+			} else {
+				napi->served = 0;
+				list_move_tail(&napi->poll_list, &stack->poll_list);
+			}
+			if (!napi->dev && stack->ops->clock)
+				stack_set_now(stack, stack->ops->clock(stack->priv));
+		}
 	}
 	if (!list_empty(&stack->poll_list))
 		stack->softirq_pending |= 1u << NET_RX_SOFTIRQ;

@@ -129,8 +129,11 @@ bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu)
 	if (unlikely(stack->ops->steer(stack->priv, cpu, skb) < 0)) {
 		skb_adopt(stack->pool, skb);
 		stack->softnet.dropped++;
+		stack->softnet.steer_full++;
 		kfree_skb(skb, SKB_DROP_STEER_FULL);
+		return true;
 	}
+	stack->softnet.steered++;
 	return true;
 }
 

@@ -4,8 +4,8 @@
  *
  * Theory. Every entry brings the time. What happens between two calls of stack_run is only noted (softirq_pending, the poll list, the backlog,
  * pending wake-ups); stack_run does it: TIMER, NET_TX, NET_RX, in the order in which Linux serves its softirqs, then the wake-ups, in
- * which applications make socket calls. What those raise is served in the same call, up to a limit of rounds and of
- * frames. Beyond it the rest is left and stack_run asks to be called again at once: the embedder serves its other duties in
+ * which applications make socket calls. What those raise is served in the same call, up to a limit of rounds, of time
+ * (as far as drivers refresh it) and of frames. Beyond it the rest is left and stack_run asks to be called again at once: the embedder serves its other duties in
  * between, as ksoftirqd lets others run. With nothing left the answer is the wheel's deadline, which is exact.
  *
  * Invariants: now never goes backwards; snap never becomes NULL again; the parts are ended in the reverse of the order in which they were made.
@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #define SOFTIRQ_RESTARTS 10 /* rounds of one stack_run */
+#define SOFTIRQ_TIME     (2 * NSEC_PER_MSEC) /* after which no other round begins: both limits are Linux's */
 #define TIMER_BATCH      1000 /* timers of one round */
 #define TRIM_DELAY       (2 * NSEC_PER_SEC) /* buffers of a burst are kept so long */
 
@@ -217,9 +218,10 @@ ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget)
 {
 	int frames = budget && budget < INT32_MAX ? (int)budget : stack->sysctl->netdev_budget;
 	bool woken;
-	ktime_t next;
+	ktime_t next, end;
 
 	stack_set_now(stack, now);
+	end = stack->now + SOFTIRQ_TIME;
 	for (int round = 0;; round++) {
 		frames -= do_softirq(stack, frames);
 		woken = sock_run_wakes(stack);
@@ -227,8 +229,10 @@ ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget)
 		next = timer_wheel_next(stack->wheel);
 		if (!stack->softirq_pending && !woken && next > stack->now)
 			break;
-		if (round == SOFTIRQ_RESTARTS || (frames <= 0 && !woken))
+		if (round == SOFTIRQ_RESTARTS || (frames <= 0 && !woken) || (stack->now >= end && stack->softirq_pending)) {
+			stack->softnet.restarts_cut++;
 			return stack->now;
+		}
 	}
 	dev_reap(stack);
 	if (unlikely(skb_pool_wants_trim(stack->pool)) && !timer_pending(&stack->trim_timer)) {

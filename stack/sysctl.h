@@ -9,10 +9,10 @@
 #include <netstack/types.h>
 
 #define NET_SYSCTLS(X) \
-	X(netdev_budget, int, "net.core.netdev_budget", 300, 1, 100000, "frames received in one round of net_rx_action") \
-	X(netdev_budget_usecs, int, "net.core.netdev_budget_usecs", 8000, 1, 10000000, "time limit of one round, microseconds") \
-	X(dev_weight, int, "net.core.dev_weight", 64, 1, 4096, "frames of one poll of one device") \
-	X(netdev_max_backlog, int, "net.core.netdev_max_backlog", 1000, 1, 1000000, "frames in the backlog of a shard") \
+	X(netdev_budget, int, "net.core.netdev_budget", 300, 1, INT32_MAX, "frames received in one round of net_rx_action") \
+	X(netdev_budget_usecs, int, "net.core.netdev_budget_usecs", 8000, 0, INT32_MAX, "time limit of one round, microseconds") \
+	X(dev_weight, int, "net.core.dev_weight", 64, 1, INT32_MAX, "frames of one poll of one device, and of one turn of sending") \
+	X(netdev_max_backlog, int, "net.core.netdev_max_backlog", 1000, 1, INT32_MAX, "frames in the backlog of a shard") \
 	X(somaxconn, int, "net.core.somaxconn", 4096, 1, 65535, "upper limit of listen()'s backlog") \
 	X(rmem_default, int, "net.core.rmem_default", 212992, 2304, INT32_MAX, "receive buffer of a socket, bytes") \
 	X(wmem_default, int, "net.core.wmem_default", 212992, 4608, INT32_MAX, "send buffer of a socket, bytes") \

@@ -21,7 +21,9 @@ struct rig {
 	ktime_t        now;
 	/* the devices */
 	unsigned       waiting[NDEV]; /* frames that poll would find */
+	unsigned       got[NDEV]; /* frames that poll has handed over */
 	ktime_t        poll_cost; /* time that one frame takes */
+	ktime_t        clock, clock_step;
 	char           polls[64]; /* which device was polled, as letters */
 	bool           full; /* xmit says -EAGAIN */
 	int            xmit_err;
@@ -58,6 +60,7 @@ static int op_poll(void *priv, int ifindex, int budget, ktime_t *now)
 		r->polls[strlen(r->polls)] = (char)('a' + i);
 	for (; n < budget && r->waiting[i]; n++) {
 		r->waiting[i]--;
+		r->got[i]++;
 		stack_rx(r->stack, ifindex, frame(r, &mac, &peer, ETH_P_IPV6, 40), *now);
 		*now += r->poll_cost;
 	}
@@ -104,7 +107,15 @@ static void op_notify(void *priv, const struct stack_event *ev)
 		r->events[r->nevents++ % 16] = *ev;
 }
 
-static const struct stack_ops ops = { .xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify };
+/* The embedder's clock: it goes on by clock_step at each look. */
+static ktime_t op_clock(void *priv)
+{
+	struct rig *r = priv;
+
+	return r->clock += r->clock_step;
+}
+
+static const struct stack_ops ops = { .xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify, .clock = op_clock };
 
 static void apply(struct rig *r)
 {
@@ -131,7 +142,7 @@ static struct rig *rig_new(unsigned ncpu)
 	struct stack_params params = { .seed = { 1, 2, 3, 4 }, .ncpu = ncpu };
 	struct rig *r = calloc(1, sizeof(*r));
 
-	r->now = 5 * NSEC_PER_SEC;
+	r->now = r->clock = 5 * NSEC_PER_SEC;
 	r->steer_room = 64;
 	r->cfg = netcfg_new();
 	for (int i = 0; i < NDEV; i++) {
@@ -258,7 +269,7 @@ Test(softnet, devices_share_a_round)
 	cr_expect_eq(stack_run(r->stack, r->now, 0), KTIME_MAX);
 	cr_expect_eq(processed(r), 410u);
 	cr_expect_eq(squeezed(r), 1u);
-	cr_expect_eq(r->polls[0], 'b', "who had its turn waits for the other");
+	cr_expect_str_eq(r->polls, "abab", "a has 30 left of the turn that was cut, and then waits for the other: %s", r->polls);
 	cr_expect_eq(drops(r, SKB_DROP_IP_V6), 410u);
 	memset(r->polls, 0, sizeof(r->polls));
 	cr_expect_eq(stack_run(r->stack, r->now, 0), KTIME_MAX);
@@ -297,9 +308,9 @@ Test(softnet, time_ends_a_round)
 	r->waiting[0] = 300;
 	r->poll_cost = 200 * NSEC_PER_USEC;
 	stack_irq(r->stack, r->dev[0], r->now);
-	stack_run(r->stack, r->now, 65);
-	cr_expect_eq(processed(r), 65u);
-	cr_expect_geq(squeezed(r), 1u, "one poll was over the limit");
+	cr_expect_eq(stack_run(r->stack, r->now, 65), r->now + 64 * r->poll_cost, "and no other round begins");
+	cr_expect_eq(processed(r), 64u);
+	cr_expect_eq(squeezed(r), 1u, "one poll was over the limit");
 	rig_free(r);
 }
 
@@ -449,6 +460,203 @@ Test(softnet, a_long_queue_is_sent_in_turns)
 	cr_assert_eq(r->nsent, 500u);
 	for (uint32_t i = 0; i < 500; i++)
 		cr_assert_eq(r->sent[i], i);
+	rig_free(r);
+}
+
+/* Three devices that always have more share what there is, whatever the budget leaves of the last turn; a quiet one gets its few frames at once. */
+Test(softnet, a_flood_is_shared_fairly)
+{
+	static const char *const budgets[] = { "300", "64", "65", "100", "7", "1000" };
+
+	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
+		struct rig *r = rig_new(1);
+
+		sysctl(r, "net.core.netdev_budget", budgets[i]);
+		r->waiting[0] = r->waiting[1] = 10000000;
+		r->waiting[2] = 1;
+		for (int k = 0; k < NDEV; k++)
+			stack_irq(r->stack, r->dev[k], r->now);
+		for (int round = 0; round < 3000; round++)
+			cr_assert_eq(stack_run(r->stack, r->now, 0), r->now);
+		cr_expect_eq(r->got[2], 1u);
+		cr_expect(r->got[0] + 64 >= r->got[1] && r->got[1] + 64 >= r->got[0], "budget %s: %u and %u", budgets[i], r->got[0], r->got[1]);
+		rig_free(r);
+	}
+}
+
+/* The backlog is one more member of the list, and shares as a device does. */
+Test(softnet, the_backlog_shares_a_round_too)
+{
+	struct rig *r = rig_new(1);
+
+	for (int i = 0; i < 200; i++)
+		stack_rx(r->stack, r->dev[2], frame(r, &mac, &peer, ETH_P_IPV6, 40), r->now);
+	r->waiting[0] = 200;
+	stack_irq(r->stack, r->dev[0], r->now);
+	cr_expect_eq(stack_run(r->stack, r->now, 0), r->now);
+	cr_expect_eq(processed(r), 300u);
+	cr_expect_eq(r->got[0], 128u, "64 of the backlog, 64 of a, 64, 64, and 44 of the backlog");
+	cr_expect_eq(r->stack->backlog.qlen, 28u);
+	rig_free(r);
+}
+
+Test(softnet, tunables_work_at_once)
+{
+	struct rig *r = rig_new(1);
+
+	r->waiting[0] = r->waiting[1] = 1000;
+	stack_irq(r->stack, r->dev[0], r->now);
+	stack_irq(r->stack, r->dev[1], r->now);
+	stack_run(r->stack, r->now, 0);
+	cr_expect_str_eq(r->polls, "ababa");
+	memset(r->polls, 0, sizeof(r->polls));
+	sysctl(r, "net.core.dev_weight", "10");
+	sysctl(r, "net.core.netdev_budget", "45");
+	stack_run(r->stack, r->now, 0);
+	cr_expect_str_eq(r->polls, "ababab", "a was in the middle of a longer turn: it ends; then 10 each, and 4: %s", r->polls);
+	cr_expect_eq(processed(r), 345u);
+	memset(r->polls, 0, sizeof(r->polls));
+	sysctl(r, "net.core.netdev_budget_usecs", "4000");
+	r->poll_cost = 300 * NSEC_PER_USEC;
+	stack_run(r->stack, r->now, 0);
+	cr_expect_str_eq(r->polls, "ba", "6 frames of 300 us, 10 of them, and 4 ms are over: %s", r->polls);
+	memset(r->polls, 0, sizeof(r->polls));
+	sysctl(r, "net.core.netdev_budget_usecs", "0");
+	stack_run(r->stack, r->now, 0);
+	cr_expect_eq(strlen(r->polls), 1u, "one poll a round at least, or nothing would ever go on");
+	rig_free(r);
+}
+
+Test(softnet, defaults_and_ranges_are_linuxs)
+{
+	static const struct { const char *name, *def, *below, *above; } rows[] = {
+		{ "net.core.netdev_budget", "300", "0", "2147483648" },
+		{ "net.core.netdev_budget_usecs", "8000", "-1", "2147483648" },
+		{ "net.core.dev_weight", "64", "0", "2147483648" },
+		{ "net.core.netdev_max_backlog", "1000", "0", "2147483648" },
+	};
+	struct rig *r = rig_new(1);
+	char value[32];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_expect_gt(netcfg_sysctl_get(r->cfg, rows[i].name, value, sizeof(value)), 0);
+		cr_expect_str_eq(value, rows[i].def, "%s", rows[i].name);
+		cr_expect_eq(netcfg_sysctl_set(r->cfg, rows[i].name, rows[i].below, NULL), -EINVAL, "%s", rows[i].name);
+		cr_expect_eq(netcfg_sysctl_set(r->cfg, rows[i].name, rows[i].above, NULL), -EINVAL, "%s", rows[i].name);
+		cr_expect_eq(netcfg_sysctl_set(r->cfg, rows[i].name, "2147483647", NULL), 0, "%s", rows[i].name);
+	}
+	apply(r);
+	r->waiting[0] = 10; /* with the largest values nothing overflows */
+	stack_irq(r->stack, r->dev[0], r->now);
+	cr_expect_eq(stack_run(r->stack, r->now, 0), KTIME_MAX);
+	cr_expect_eq(processed(r), 10u);
+	rig_free(r);
+}
+
+/* Frames without a driver cost time too: the embedder's clock tells how much. */
+Test(softnet, time_ends_a_round_of_the_backlog)
+{
+	struct rig *r = rig_new(1);
+	struct softnet_stats st;
+
+	for (int i = 0; i < 300; i++)
+		stack_rx(r->stack, r->dev[0], frame(r, &mac, &peer, ETH_P_IPV6, 40), r->now);
+	r->clock_step = 5 * NSEC_PER_MSEC;
+	stack_run(r->stack, r->now, 192);
+	stack_softnet_stats(r->stack, &st);
+	cr_expect_eq(st.processed, 128u);
+	cr_expect_eq(st.squeeze_time + st.squeeze_budget, st.time_squeeze);
+	cr_expect_eq(st.squeeze_time, 1u, "two polls are 10 ms, the limit is 8");
+	cr_expect_eq(stack_now(r->stack), r->now + 2 * r->clock_step);
+	rig_free(r);
+}
+
+struct order {
+	struct timer timer;
+	struct rig  *rig;
+	char         seen[8];
+};
+
+static void order_timer(struct stack *stack, struct timer *t)
+{
+	struct order *o = container_of(t, struct order, timer);
+
+	(void)stack;
+	cr_expect_eq(o->rig->nsent, 0u, "a timer goes before what is to be sent");
+	cr_expect_eq(o->rig->got[1], 0u, "and before what is to be received");
+	strcat(o->seen, "t");
+}
+
+static int order_poll(void *priv, int ifindex, int budget, ktime_t *now)
+{
+	struct rig *r = priv;
+
+	cr_expect_eq(r->nsent, 3u, "what is to be sent goes before what is to be received");
+	return op_poll(priv, ifindex, budget, now);
+}
+
+Test(softnet, softirqs_are_served_in_linuxs_order)
+{
+	static const struct stack_ops order_ops = { .xmit = op_xmit, .poll = order_poll, .wake = op_wake };
+	struct rig *r = rig_new(1);
+	struct order o = { .rig = r };
+
+	r->stack->ops = &order_ops;
+	timer_init(&o.timer, order_timer);
+	timer_mod(r->stack, &o.timer, r->now + NSEC_PER_MSEC);
+	r->full = true;
+	for (uint32_t i = 0; i < 3; i++)
+		send_one(r, 0, i);
+	r->full = false;
+	r->now += 10 * NSEC_PER_MSEC;
+	r->waiting[1] = 1;
+	stack_irq(r->stack, r->dev[1], r->now); /* raised in the opposite order */
+	stack_tx_ready(r->stack, r->dev[0], r->now);
+	stack_run(r->stack, r->now, 0);
+	cr_expect_str_eq(o.seen, "t");
+	cr_expect_eq(r->got[1], 1u);
+	rig_free(r);
+}
+
+/* A device that raises its interrupt again in its own poll keeps the softirq busy for ever: the call ends after so many rounds and asks for another. */
+static int again_poll(void *priv, int ifindex, int budget, ktime_t *now)
+{
+	struct rig *r = priv;
+
+	(void)budget, (void)now;
+	r->got[0]++;
+	napi_complete(&dev_get_by_index(r->stack, ifindex)->napi);
+	stack_tx_ready(r->stack, r->dev[1], r->now); /* NET_TX once more */
+	return 0;
+}
+
+static int again_xmit(void *priv, int ifindex, struct sk_buff *skb)
+{
+	struct rig *r = priv;
+
+	(void)skb;
+	if (ifindex == r->dev[1])
+		stack_irq(r->stack, r->dev[0], r->now); /* and NET_RX once more */
+	return -EAGAIN;
+}
+
+Test(softnet, restarts_are_limited)
+{
+	static const struct stack_ops again = { .xmit = again_xmit, .poll = again_poll, .wake = op_wake };
+	struct rig *r = rig_new(1);
+	struct softnet_stats st;
+
+	r->stack->ops = &again;
+	send_one(r, 1, 0);
+	for (unsigned call = 1; call <= 3; call++) {
+		cr_expect_eq(stack_run(r->stack, r->now, 0), r->now, "it never ends, so it asks to be called again");
+		stack_softnet_stats(r->stack, &st);
+		cr_expect_eq(st.restarts_cut, call);
+	}
+	cr_expect_leq(r->got[0], 33u, "eleven rounds a call: the first and ten restarts");
+	cr_expect_geq(r->got[0], 30u);
+	r->stack->ops = &ops;
+	stack_run(r->stack, r->now, 0);
 	rig_free(r);
 }
 

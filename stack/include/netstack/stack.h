@@ -49,6 +49,9 @@ struct stack_ops {
 	/* The stack of this very shard in another network namespace, driven by the same thread: a veth hands its frames there. NULL: there is no such namespace, or
 	 * (as an operation) never more than one. */
 	struct stack *(*netns)(void *priv, uint32_t netns);
+	/* The clock that now comes from, nanoseconds. The stack reads it a few times a round at most, to end a long one in time where no driver refreshes now, and while
+	 * net.core.runtime_stats is on. NULL: time stands still in a round, and there are no run times. */
+	ktime_t (*clock)(void *priv);
 };
 
 struct stack_params {
@@ -146,8 +149,11 @@ struct link_stats { /* as IFLA_STATS64 */
 	uint32_t txq_len; /* frames waiting in the queue in front of the device */
 };
 
-struct softnet_stats { /* as /proc/net/softnet_stat */
+struct softnet_stats { /* as /proc/net/softnet_stat, and more */
 	uint64_t processed, dropped, time_squeeze, received_rps, flow_limit_count;
+	uint64_t squeeze_budget, squeeze_time; /* the parts of time_squeeze: cut by netdev_budget, by netdev_budget_usecs */
+	uint64_t rounds, restarts_cut; /* runs of NET_RX; calls of stack_run that left work for the next one */
+	uint64_t steered, steer_full; /* handed to other shards; dropped because a shard takes no more */
 	uint32_t backlog_len;
 };
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * show_softnet.c: the receive path of each worker as /proc/net/softnet_stat has it, and in words: what was cut or dropped is explained under the table, with
+ * the limit that did it.
+ */
+#include "format.h"
+#include "show.h"
+
+struct column {
+	const char *head, *key, *help;
+};
+
+static const struct column columns[] = {
+	{ "CPU", "cpu", "the worker" },
+	{ "PROCESSED", "processed", "frames that the protocols were given" },
+	{ "DROPPED", "dropped", "frames that found the backlog or the ring to another worker full" },
+	{ "TIME_SQUEEZE", "time_squeeze", "receive rounds that ended with frames left: netdev_budget frames were taken, or netdev_budget_usecs had passed" },
+	{ "RECEIVED_RPS", "received_rps", "batches of frames that came from other workers while this one had none of them to do" },
+	{ "FLOW_LIMIT", "flow_limit", "frames of large flows dropped so that small ones pass, while a backlog was more than half full" },
+	{ "BACKLOG", "backlog", "frames that wait now, in the rings from other workers and in the backlog" },
+	{ "STEERED", "steered", "frames handed to the worker that owns their flow" },
+	{ "KICKS", "kicks", "wake-ups of other workers, one for a batch; there is none for a worker that is awake" },
+};
+#define NCOLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+/* seq_printf's line of Linux 6: columns 4 to 9 are history. */
+static void proc_line(FILE *out, const json_t *r)
+{
+	static const char *const keys[15] = {
+		"processed", "dropped", "time_squeeze", NULL, NULL, NULL, NULL, NULL, NULL, "received_rps", "flow_limit", "backlog", "cpu", "input_qlen", "process_qlen",
+	};
+
+	for (unsigned i = 0; i < 15; i++)
+		fprintf(out, "%08x%c", keys[i] ? (unsigned)rec_num(r, keys[i]) : 0, i == 14 ? '\n' : ' ');
+}
+
+/* What of it wants an explanation; silent about what went well. */
+static void explain_worker(const struct show *s, const json_t *r)
+{
+	uint64_t dropped = rec_num(r, "dropped"), full = rec_num(r, "steer_full");
+	char n[24], a[24], b[24];
+
+	if (rec_num(r, "time_squeeze")) {
+		fprintf(s->out, "cpu %s: %s receive rounds ended with frames left", rec_str(r, "cpu"), units(rec_num(r, "time_squeeze"), s->human, n));
+		if (rec_has(r, "squeeze_budget"))
+			fprintf(s->out, ": %s because net.core.netdev_budget (%s frames) was used up, %s because net.core.netdev_budget_usecs (%s us) had passed",
+				units(rec_num(r, "squeeze_budget"), s->human, a), rec_str(r, "netdev_budget"), units(rec_num(r, "squeeze_time"), s->human, b),
+				rec_str(r, "netdev_budget_usecs"));
+		fputs("; nothing is lost by that: the rest had its turn in the next round\n", s->out);
+	}
+	if (dropped > full)
+		fprintf(s->out, "cpu %s: %s frames were dropped because the backlog was full (net.core.netdev_max_backlog, %s frames)\n", rec_str(r, "cpu"),
+			units(dropped - full, s->human, n), rec_has(r, "netdev_max_backlog") ? rec_str(r, "netdev_max_backlog") : "?");
+	if (full)
+		fprintf(s->out, "cpu %s: %s frames were dropped because the worker that owns their flow takes no more\n", rec_str(r, "cpu"), units(full, s->human, n));
+	if (rec_num(r, "flow_limit"))
+		fprintf(s->out, "cpu %s: %s frames of large flows were dropped while a backlog was more than half full (net.core.flow_limit_cpu_bitmap)\n", rec_str(r, "cpu"),
+			units(rec_num(r, "flow_limit"), s->human, n));
+}
+
+void show_softnet(const struct show *s, const json_t *records)
+{
+	const char *heads[NCOLUMNS], *keys[NCOLUMNS];
+	struct table t;
+	json_t *rec;
+	size_t i;
+
+	if (cmd_arg(s->cmd, "proc")) {
+		json_array_foreach(records, i, rec)
+			proc_line(s->out, rec);
+		return;
+	}
+	for (i = 0; i < NCOLUMNS; i++) {
+		heads[i] = columns[i].head;
+		keys[i] = columns[i].key;
+	}
+	plain_table(s, records, ">>>>>>>>>", heads, keys);
+	json_array_foreach(records, i, rec)
+		explain_worker(s, rec);
+	if (!cmd_arg(s->cmd, "explain"))
+		return;
+	table_init(&t, "<<");
+	for (i = 0; i < NCOLUMNS; i++)
+		table_row(&t, (const char *const[]){ columns[i].head, columns[i].help });
+	table_print(&t, s->out);
+}
