@@ -11,6 +11,7 @@ libnetstack.sym: $(netstackinclude_HEADERS)
 	$(AM_V_GEN)sed -e '/^static inline/d' -e 's|/\*.*\*/||' -e '/^ \*/d' $^ | \
 		$(GREP) -oE '\b(alloc_skb|build_skb|kfree_skb|consume_skb|(skb|linkwatch|netcfg|netdev|netif|net|ns|stack|netstack)_[a-z0-9_]+)\(' | tr -d '(' | sort -u >$@.tmp && mv $@.tmp $@
 
+netstackinclude_HEADERS += %reldir%/include/netstack/bpf.h
 netstackinclude_HEADERS += %reldir%/include/netstack/drop.h
 netstackinclude_HEADERS += %reldir%/include/netstack/linkwatch.h
 netstackinclude_HEADERS += %reldir%/include/netstack/mib.h
@@ -22,6 +23,7 @@ netstackinclude_HEADERS += %reldir%/include/netstack/tap.h
 netstackinclude_HEADERS += %reldir%/include/netstack/types.h
 
 libnetstack_la_SOURCES += %reldir%/arp.c
+libnetstack_la_SOURCES += %reldir%/bpf.c
 libnetstack_la_SOURCES += %reldir%/bug.h
 libnetstack_la_SOURCES += %reldir%/checksum.c
 libnetstack_la_SOURCES += %reldir%/checksum.h

@@ -1,6 +1,7 @@
 # Fuzz programs: fuzz_X.c has LLVMFuzzerTestOneInput. With --enable-fuzzing (clang) they are libFuzzer's; otherwise driver.c replays and changes files.
 # A new one: a line in FUZZ_TESTS, its _SOURCES, _LDADD and _LDFLAGS as below, a directory corpus-X with at least one file, a line in check-fuzz.sh's list.
 FUZZ_TESTS =
+FUZZ_TESTS += %reldir%/fuzz_bpf
 FUZZ_TESTS += %reldir%/fuzz_frame
 FUZZ_TESTS += %reldir%/fuzz_grammar
 FUZZ_TESTS += %reldir%/fuzz_sock
@@ -15,6 +16,8 @@ check_LIBRARIES += libfuzzmain.a
 libfuzzmain_a_SOURCES = %reldir%/driver.c
 check_PROGRAMS += $(FUZZ_TESTS)
 
+%canon_reldir%_fuzz_bpf_LDADD = $(FUZZ_MAIN) libnetstack.la $(LIBPCAP_LIBS)
+%canon_reldir%_fuzz_bpf_LDFLAGS = $(FUZZ_LINK)
 %canon_reldir%_fuzz_frame_LDADD = $(FUZZ_MAIN) libtest.a libnetstack.la
 %canon_reldir%_fuzz_frame_LDFLAGS = $(FUZZ_LINK)
 %canon_reldir%_fuzz_sock_LDADD = $(FUZZ_MAIN) libtest.a libnetstack.la
@@ -28,6 +31,7 @@ if !FUZZING
 TESTS += %reldir%/check-fuzz.sh
 endif
 EXTRA_DIST += %reldir%/check-fuzz.sh
+EXTRA_DIST += %reldir%/corpus-bpf
 EXTRA_DIST += %reldir%/corpus-frame
 EXTRA_DIST += %reldir%/corpus-grammar
 EXTRA_DIST += %reldir%/corpus-sock

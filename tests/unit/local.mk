@@ -1,6 +1,7 @@
 # Unit tests: one Criterion program for each file; %reldir%/test_X is made from test_X.c. A test of the daemon or of nsctl says in a second line
 # what else it is linked with: %canon_reldir%_test_X_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS), or $(CLI_LDADD) $(CRITERION_LIBS).
 UNIT_TESTS =
+UNIT_TESTS += %reldir%/test_bpf
 UNIT_TESTS += %reldir%/test_checksum
 UNIT_TESTS += %reldir%/test_cli
 UNIT_TESTS += %reldir%/test_fib
@@ -39,6 +40,7 @@ UNIT_TESTS += %reldir%/test_timer
 UNIT_TESTS += %reldir%/test_veth
 UNIT_TESTS += %reldir%/test_vnet
 
+%canon_reldir%_test_bpf_LDADD = libtest.a libnetstack.la $(LIBPCAP_LIBS) $(CRITERION_LIBS)
 %canon_reldir%_test_cli_LDADD = $(CLI_LDADD) $(CRITERION_LIBS)
 %canon_reldir%_test_grammar_LDADD = libgrammar.a $(CRITERION_LIBS)
 %canon_reldir%_test_http_parse_LDADD = libservice.a $(CRITERION_LIBS)
