@@ -8,14 +8,14 @@
  * another one; a carrier that goes is not, so a contact that flickers costs two runs a second at the most. Whether a thing is urgent is judged again
  * at the run: a carrier that has gone once more by then can wait.
  *
- * A device that stands on another (VLAN), is its other end (veth) or has ports (bridge) has its carrier from them: transfer() compares, until nothing changes any
- * more. A ring of such devices cannot be configured (netcfg refuses it); all the same the rounds are bounded by the number of devices.
+ * The carrier of a device that stands on another (VLAN), is its other end (veth) or has ports (bridge) follows from theirs by the rules of netcfg_upper.c, from
+ * the carriers that are in effect; linkwatch_transfer makes events of what came out.
  *
  * Operational state: computed from testing, carrier, dormancy, the carrier below, and the link mode. It is changed by a run only, or by hand
  * (linkwatch_set_operstate); a device for which no event was ever fired stays UNKNOWN, which counts as operational. So lo and dummy are UNKNOWN as on Linux.
  *
  * Invariants: devs is sorted by ifindex; a device is on the pending list if and only if pending is set; qdisc_active implies NS_IFF_UP; the configuration's carrier
- * is written nowhere else while a linkwatch follows it.
+ * is written nowhere else while a linkwatch follows it, but by netcfg_upper.c.
  *
  * Deviations from Linux. A device whose hardware is gone (netif_device_detach) gets its event and the state NOTPRESENT, where Linux puts the event back until the
  * device is there again. Flags of a device that is up are compared as a whole.
@@ -24,6 +24,7 @@
 #include <netstack/linkwatch.h>
 
 #include "list.h"
+#include "netcfg_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,8 +50,6 @@ struct linkwatch {
 	bool                    urgent; /* it was arranged for an urgent event */
 	uint32_t                generation;
 	struct netdev_notifier *chain;
-	linkwatch_peer_fn       peer;
-	void                   *peer_arg;
 };
 
 /* ---- finding, telling ------------------------------------------------------------------------------------------------------- */
@@ -223,27 +222,33 @@ static void fire_event(struct linkwatch *lw, struct netdev *dev, ktime_t now)
 	schedule_run(lw, urgent, now);
 }
 
-static const struct netdev_state *below(const struct linkwatch *lw, const struct netdev *dev)
+/* False: it has its carrier from its driver; true: the configuration works it out (netcfg_upper.c). */
+static bool carrier_follows(const struct netdev *dev)
 {
+	return cfg_carrier_follows(dev->s.conf.type);
+}
+
+/* A device without carrier: because of the one that it stands on? */
+static bool lower_layer_down(const struct linkwatch *lw, const struct netdev *dev)
+{
+	const struct netdev_state *lower;
+
 	if (!is_stacked(dev))
-		return NULL;
-	if (dev->s.conf.type == LINK_VETH && lw->peer)
-		return lw->peer(lw->peer_arg, dev->s.conf.link_netns, dev->s.conf.link);
-	return linkwatch_dev(lw, dev->s.conf.link);
+		return false;
+	if (dev->s.conf.type == LINK_VETH) /* both ends have the same */
+		return true;
+	lower = linkwatch_dev(lw, dev->s.conf.link);
+	return lower && !lower->carrier;
 }
 
 static uint8_t default_operstate(const struct linkwatch *lw, const struct netdev *dev)
 {
-	const struct netdev_state *lower;
-
 	if (!dev->s.present)
 		return OPER_NOTPRESENT;
 	if (dev->s.testing)
 		return OPER_TESTING;
-	if (!dev->s.carrier) {
-		lower = below(lw, dev);
-		return lower && !lower->carrier ? OPER_LOWERLAYERDOWN : OPER_DOWN;
-	}
+	if (!dev->s.carrier)
+		return lower_layer_down(lw, dev) ? OPER_LOWERLAYERDOWN : OPER_DOWN;
 	return dev->s.dormant ? OPER_DORMANT : OPER_UP;
 }
 
@@ -265,7 +270,8 @@ static void set_qdisc(struct linkwatch *lw, struct netdev *dev, bool active)
 {
 	dev->s.qdisc_active = active;
 	dev->s.conf.carrier = active;
-	netcfg_link_set_carrier(lw->cfg, dev->s.conf.ifindex, active);
+	if (!carrier_follows(dev))
+		netcfg_link_set_carrier(lw->cfg, dev->s.conf.ifindex, active);
 }
 
 static void do_dev(struct linkwatch *lw, struct netdev *dev)
@@ -319,41 +325,6 @@ ktime_t linkwatch_deadline(const struct linkwatch *lw)
 
 /* ---- what stands on others ------------------------------------------------------------------------------------------------------- */
 
-static bool bridge_carrier(const struct linkwatch *lw, const struct netdev *bridge)
-{
-	for (unsigned i = 0; i < lw->ndevs; i++) {
-		const struct netdev *port = lw->devs[i];
-
-		if (port->s.conf.master == bridge->s.conf.ifindex && netif_running(port) && port->s.carrier)
-			return true;
-	}
-	return false;
-}
-
-/* False: this kind of device has its carrier from its driver. */
-static bool carrier_from_others(const struct linkwatch *lw, const struct netdev *dev, bool *ret_carrier, bool *ret_dormant, bool *ret_testing)
-{
-	const struct netdev_state *lower = below(lw, dev);
-
-	*ret_dormant = dev->s.dormant;
-	*ret_testing = dev->s.testing;
-	switch (dev->s.conf.type) {
-	case LINK_VLAN:
-		*ret_carrier = lower && (lower->conf.flags & NS_IFF_UP) && lower->carrier;
-		*ret_dormant = lower && lower->dormant;
-		*ret_testing = lower && lower->testing;
-		return true;
-	case LINK_VETH: /* each end is the other's carrier */
-		*ret_carrier = lower && netif_running(dev) && (lower->conf.flags & NS_IFF_UP);
-		return true;
-	case LINK_BRIDGE:
-		*ret_carrier = bridge_carrier(lw, dev);
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void set_carrier(struct linkwatch *lw, struct netdev *dev, bool on, ktime_t now)
 {
 	if (dev->s.carrier == on)
@@ -376,28 +347,20 @@ static void set_bit(struct linkwatch *lw, struct netdev *dev, bool *bit, bool on
 
 void linkwatch_transfer(struct linkwatch *lw, ktime_t now)
 {
-	bool again = true;
+	/* Upwards by number: what a device stands on was there before it. */
+	for (unsigned i = 0; i < lw->ndevs; i++) {
+		struct netdev *dev = lw->devs[i];
+		const struct netdev_state *lower = dev->s.conf.type == LINK_VLAN ? linkwatch_dev(lw, dev->s.conf.link) : NULL;
+		const struct link_conf *conf;
 
-	for (unsigned round = 0; again && round <= lw->ndevs; round++) {
-		again = false;
-		for (unsigned i = 0; i < lw->ndevs; i++) {
-			struct netdev *dev = lw->devs[i];
-			bool carrier, dormant, testing;
-
-			if (!carrier_from_others(lw, dev, &carrier, &dormant, &testing))
-				continue;
-			again |= carrier != dev->s.carrier || dormant != dev->s.dormant || testing != dev->s.testing;
-			set_bit(lw, dev, &dev->s.dormant, dormant, now);
-			set_bit(lw, dev, &dev->s.testing, testing, now);
-			set_carrier(lw, dev, carrier, now);
+		if (lower) {
+			set_bit(lw, dev, &dev->s.dormant, lower->dormant, now);
+			set_bit(lw, dev, &dev->s.testing, lower->testing, now);
 		}
+		conf = carrier_follows(dev) ? netcfg_link_by_index(lw->cfg, dev->s.conf.ifindex) : NULL;
+		if (conf)
+			set_carrier(lw, dev, conf->carrier != 0, now);
 	}
-}
-
-void linkwatch_set_peer(struct linkwatch *lw, linkwatch_peer_fn fn, void *arg)
-{
-	lw->peer = fn;
-	lw->peer_arg = arg;
 }
 
 /* ---- from the driver ------------------------------------------------------------------------------------------------------------ */
@@ -567,10 +530,10 @@ static void dev_change(struct linkwatch *lw, struct netdev *dev, const struct li
 		tell_changed(lw, dev);
 	if (up && !was_up)
 		dev_open(lw, dev);
-	if (!up && dev->s.conf.carrier != to->carrier) /* the configuration was taken back, or set by others */
+	if (carrier_follows(dev))
+		dev->s.conf.carrier = to->carrier;
+	else if (dev->s.conf.carrier != to->carrier) /* the configuration was taken back, or set by others */
 		netcfg_link_set_carrier(lw->cfg, to->ifindex, dev->s.conf.carrier);
-	else if (up && dev->s.qdisc_active != to->carrier)
-		set_qdisc(lw, dev, dev->s.qdisc_active);
 }
 
 static void dev_register(struct linkwatch *lw, struct netdev *dev, const struct link_conf *conf)
@@ -578,7 +541,7 @@ static void dev_register(struct linkwatch *lw, struct netdev *dev, const struct 
 	dev->s.conf = *conf;
 	dev->s.conf.flags &= ~NS_IFF_UP;
 	dev->s.present = true;
-	dev->s.carrier = conf->type == LINK_LOOPBACK || conf->type == LINK_DUMMY || conf->type == LINK_VIRTUAL;
+	dev->s.carrier = carrier_follows(dev) ? conf->carrier : conf->type == LINK_LOOPBACK || conf->type == LINK_DUMMY || conf->type == LINK_VIRTUAL;
 	dev->told_flags = 0;
 	tell(lw, dev, NETDEV_REGISTER);
 	if (!dev->s.carrier) {

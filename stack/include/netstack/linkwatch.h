@@ -55,13 +55,9 @@ struct netdev_notifier {
 	struct netdev_notifier *next; /* linkwatch's */
 };
 
-/* The other end of a veth pair, in whichever namespace: NULL when there is none. Without such a function the pair is looked for in the own one. */
-typedef const struct netdev_state *(*linkwatch_peer_fn)(void *arg, uint32_t netns, int ifindex);
-
 /* cfg outlives it. NULL: no memory. It begins without devices: linkwatch_follow finds lo and the rest. */
 struct linkwatch *linkwatch_new(struct netcfg *cfg);
 void linkwatch_free(struct linkwatch *lw); /* NULL is ignored; subscribers are told nothing */
-void linkwatch_set_peer(struct linkwatch *lw, linkwatch_peer_fn fn, void *arg);
 /* In order of registration; a new one is told of what is there already (NETDEV_REGISTER, NETDEV_UP), as register_netdevice_notifier does. */
 void linkwatch_subscribe(struct linkwatch *lw, struct netdev_notifier *nb);
 void linkwatch_unsubscribe(struct linkwatch *lw, struct netdev_notifier *nb);
@@ -72,7 +68,7 @@ int  linkwatch_follow(struct linkwatch *lw, ktime_t now);
 /* Does what is due. True: something was done. */
 bool linkwatch_run(struct linkwatch *lw, ktime_t now);
 ktime_t linkwatch_deadline(const struct linkwatch *lw); /* when linkwatch_run has something to do; KTIME_MAX: nothing is pending */
-/* What stands on devices of another namespace has a look at them. */
+/* For devices whose carrier follows from others': another namespace's configuration has changed. */
 void linkwatch_transfer(struct linkwatch *lw, ktime_t now);
 
 const struct netdev_state *linkwatch_dev(const struct linkwatch *lw, int ifindex); /* NULL: none */
