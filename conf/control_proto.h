@@ -12,7 +12,8 @@
  *
  * Records, by command. Numbers are JSON numbers; addresses, MAC addresses and prefixes are text ("10.0.0.1", "02:00:00:00:00:01", "10.0.0.0/8").
  *   link     ifindex name type("tap","loopback") flags["UP","BROADCAST","LOOPBACK","NOARP","PROMISC","ALLMULTI","MULTICAST","LOWER_UP","NO-CARRIER"]
- *            mtu qlen address operstate("UP","DOWN","LOWERLAYERDOWN","UNKNOWN") carrier(bool) host_name host_addr queues offload(bool)
+ *            mtu qlen address operstate("UP","DOWN","LOWERLAYERDOWN","DORMANT","TESTING","NOTPRESENT","UNKNOWN") carrier(bool)
+ *            carrier_changes carrier_up_count carrier_down_count host_name host_addr queues offload(bool)
  *            stats{rx{bytes packets errors dropped missed multicast ...} tx{bytes packets errors dropped carrier queued ...}}
  *   addr     dev local prefixlen broadcast scope("global","host",...) label secondary(bool)
  *   route    type("unicast",...) dst("default","10.0.0.0/8","10.0.0.1") gateway dev prefsrc metric table("main" or a number) scope protocol mtu advmss

@@ -16,6 +16,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "gather.h"
+#include "links.h"
 #include "log.h"
 #include "monitor.h"
 #include "notify.h"
@@ -275,11 +276,6 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, st
 		memcpy(link.host_name, tap->host_name, sizeof(link.host_name));
 		err = conf_link_change(&d->conf, &link, e);
 	}
-	if (!err) {
-		err = netcfg_link_set_carrier(d->conf.cfg, cl->ifindex, !cl->carrier_off);
-		if (err)
-			conf_fail(e, err, "%s", strerror(-err));
-	}
 	if (err) {
 		tap_free(tap);
 		return err;
@@ -380,6 +376,7 @@ static int open_new_taps(struct daemon *d, struct tap_list *opened, struct conf_
 			return conf_fail(e, -ENOMEM, "no memory for a device");
 		}
 		cl->tap = tap;
+		memset(&cl->host, 0, sizeof(cl->host));
 	}
 	return 0;
 }
@@ -445,6 +442,7 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 	struct tap_list opened = { .tap = NULL };
 	struct gather *gather = NULL;
 	struct conf_undo undo;
+	bool followed = false;
 	int err = -ENOMEM;
 
 	d->conf.track = atomic_load(&d->monitors) != 0;
@@ -466,6 +464,10 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 		gather = gather_new(d, publish_collect, publish_done, p);
 		err = gather ? prepare(d, &undo, p, &opened) : -ENOMEM;
 		if (!err) {
+			err = links_follow(d, &d->conf);
+			followed = !err;
+		}
+		if (!err) {
 			p->snap = netcfg_commit(d->conf.cfg); /* the last that can fail */
 			err = p->snap ? 0 : -ENOMEM;
 		}
@@ -475,6 +477,8 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 	if (err) {
 		conf_watch_end(&d->conf, false);
 		conf_rollback(&d->conf, &undo);
+		if (followed)
+			links_follow(d, &d->conf);
 		for (unsigned i = 0; i < opened.n; i++)
 			tap_free(opened.tap[i]);
 		p->attach = NULL;
@@ -565,24 +569,24 @@ int apply_reload(struct daemon *d, apply_done done, void *arg, struct conf_error
 void apply_link_gone(struct daemon *d, int ifindex, const struct tap *tap, int err)
 {
 	const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, ifindex);
-	const struct conf_link *cl = link ? conf_link_find(&d->conf, link->name) : NULL;
-	struct publish *p;
+	struct conf_link *cl = link ? conf_link_find(&d->conf, link->name) : NULL;
 
-	if (!cl || cl->tap != tap || !link->carrier)
+	if (!cl || cl->tap != tap || cl->host.gone)
 		return; /* gone already, or replaced */
 	log_link(LOG_ERR, link->name, "%s: its TAP %s is gone (%s): no carrier; \"link del %s\" and \"link add\" bring it back", link->name,
 		 link->host_name, strerror(-err), link->name);
-	if (netcfg_link_set_carrier(d->conf.cfg, ifindex, false) < 0)
-		return;
-	d->conf.track = atomic_load(&d->monitors) != 0;
-	conf_note(&d->conf, CHANGE_LINK, false, ifindex, &ifindex, sizeof(ifindex));
-	monitor_changes(d);
-	conf_changes_reset(&d->conf);
-	p = calloc(1, sizeof(*p));
+	cl->host.gone = true;
+	links_changed(d, &d->conf);
+}
+
+void apply_publish(struct daemon *d, struct conf_state *st)
+{
+	struct publish *p = calloc(1, sizeof(*p));
+
 	if (p)
-		p->snap = netcfg_commit(d->conf.cfg);
+		p->snap = netcfg_commit(st->cfg);
 	if (!p || !p->snap || publish(d, p) < 0)
-		free(p);
+		free(p); /* no memory: it goes out with the next change */
 }
 
 void apply_close_all(struct daemon *d)

@@ -18,6 +18,8 @@ int  apply_state(struct daemon *daemon, const struct conf_state *want, apply_don
 int  apply_reload(struct daemon *daemon, apply_done done, void *arg, struct conf_error *e);
 bool apply_busy(const struct daemon *daemon);
 
+/* What was changed besides transactions (carriers): commits and publishes it. */
+void apply_publish(struct daemon *daemon, struct conf_state *st);
 void apply_link_gone(struct daemon *daemon, int ifindex, const struct tap *tap, int err); /* a worker's device failed; tap is only compared */
 void apply_close_all(struct daemon *daemon); /* after the workers have ended: the TAPs go away */
 

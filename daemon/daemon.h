@@ -23,6 +23,7 @@ struct daemon {
 	struct worker     *workers;
 	struct event_base *base;
 	struct mailbox     mail; /* of the control thread */
+	struct event      *links_event; /* linkwatch has something to do later (links.c); NULL: it has never had */
 	struct event      *mail_event, *term_event, *int_event, *hup_event, *watchdog_event, *shutdown_event, *late_event, *priv_event;
 	struct priv       *priv;
 	struct control    *control;

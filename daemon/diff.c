@@ -285,16 +285,8 @@ static int follow_link(void *arg, const struct link_conf *want)
 	}
 	hx = conf_link_find(f->st, want->name);
 	link = *have;
-	if (hx && wx && hx->carrier_off != wx->carrier_off) {
-		/* Only what was asked for: a device that is gone stays without a carrier. */
+	if (hx && wx)
 		hx->carrier_off = wx->carrier_off;
-		err = netcfg_link_set_carrier(f->st->cfg, link.ifindex, !wx->carrier_off);
-		if (err)
-			return conf_fail(f->e, err, "%s", strerror(-err));
-		err = conf_link_change(f->st, &link, f->e);
-		if (err)
-			return err;
-	}
 	link.flags = want->flags;
 	link.mtu = want->mtu;
 	link.txqlen = want->txqlen;

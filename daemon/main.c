@@ -17,6 +17,7 @@
 #include "control_proto.h"
 #include "daemon.h"
 #include "gather.h"
+#include "links.h"
 #include "log.h"
 #include "notify.h"
 #include "priv.h"
@@ -554,6 +555,7 @@ failed:
 static void finish(struct daemon *d)
 {
 	control_stop(d);
+	links_stop(d);
 	apply_close_all(d);
 	conf_state_exit(&d->conf);
 	free_loop(d);

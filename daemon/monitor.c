@@ -96,22 +96,30 @@ void monitor_from_worker(struct worker_ns *ns, const struct stack_event *ev)
 	mailbox_post(&w->daemon->mail, &ej->job);
 }
 
-static json_t *change_record(struct daemon *d, const struct conf_change *c, unsigned *mask, const char **what)
+void monitor_link(struct daemon *d, const struct conf_state *st, enum netdev_event event, const struct netdev_state *dev)
 {
-	const struct link_conf *link;
+	bool deleted = event == NETDEV_UNREGISTER;
+	json_t *r;
+
+	if (!atomic_load(&d->monitors))
+		return;
+	if (deleted) {
+		r = json_object();
+		json_object_set_new(r, "ifindex", json_integer(dev->conf.ifindex));
+		json_object_set_new(r, "name", json_string(dev->conf.name));
+	} else {
+		r = record_link(st, &dev->conf);
+	}
+	json_object_set_new(r, "what", json_string("link"));
+	json_object_set_new(r, "deleted", json_boolean(deleted));
+	control_event(d, MONITOR_LINK, r);
+}
+
+static json_t *change_record(const struct conf_change *c, unsigned *mask, const char **what)
+{
 	json_t *r;
 
 	switch (c->kind) {
-	case CHANGE_LINK:
-		*mask = MONITOR_LINK;
-		*what = "link";
-		link = netcfg_link_by_index(d->conf.cfg, c->ifindex);
-		if (link && !c->deleted)
-			return record_link(&d->conf, link);
-		r = json_object();
-		json_object_set_new(r, "ifindex", json_integer(c->ifindex));
-		json_object_set_new(r, "name", json_string(c->dev));
-		return r;
 	case CHANGE_ADDR:
 		*mask = MONITOR_ADDR;
 		*what = "addr";
@@ -137,8 +145,11 @@ void monitor_changes(struct daemon *d)
 		const struct conf_change *c = &d->conf.changes[i];
 		const char *what;
 		unsigned mask;
-		json_t *r = change_record(d, c, &mask, &what);
+		json_t *r;
 
+		if (c->kind == CHANGE_LINK)
+			continue; /* told by linkwatch */
+		r = change_record(c, &mask, &what);
 		json_object_set_new(r, "what", json_string(what));
 		json_object_set_new(r, "deleted", json_boolean(c->deleted));
 		control_event(d, mask, r);

@@ -6,6 +6,7 @@
 #include "show.h"
 
 #include "daemon.h"
+#include "links.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -97,41 +98,47 @@ static void set_addr(json_t *r, const char *key, const struct ipaddr *addr)
 
 /* ---- records --------------------------------------------------------------------------------------------------------------- */
 
-const char *link_operstate(const struct link_conf *link)
+const char *link_operstate(const struct conf_state *st, const struct link_conf *link)
 {
-	if (!(link->flags & NS_IFF_UP))
-		return "DOWN";
-	return link->type == LINK_LOOPBACK ? "UNKNOWN" : link->carrier ? "UP" : "LOWERLAYERDOWN";
+	const struct netdev_state *dev = links_state(st, link->ifindex);
+
+	return netdev_operstate_name(dev ? netdev_operstate(dev) : link->flags & NS_IFF_UP ? OPER_UNKNOWN : OPER_DOWN);
 }
 
 json_t *record_link(const struct conf_state *st, const struct link_conf *link)
 {
 	static const struct { uint32_t bit; const char *name; } bits[] = {
 		{ NS_IFF_LOOPBACK, "LOOPBACK" }, { NS_IFF_BROADCAST, "BROADCAST" }, { NS_IFF_MULTICAST, "MULTICAST" }, { NS_IFF_NOARP, "NOARP" },
-		{ NS_IFF_ALLMULTI, "ALLMULTI" }, { NS_IFF_PROMISC, "PROMISC" }, { NS_IFF_UP, "UP" },
+		{ NS_IFF_ALLMULTI, "ALLMULTI" }, { NS_IFF_PROMISC, "PROMISC" }, { NS_IFF_UP, "UP" }, { NS_IFF_LOWER_UP, "LOWER_UP" },
+		{ NS_IFF_DORMANT, "DORMANT" },
 	}; /* in ip(8)'s order */
 	static const char *const types[] = { [LINK_LOOPBACK] = "loopback", [LINK_TAP] = "tap", [LINK_VIRTUAL] = "virtual",
 					      [LINK_DUMMY] = "dummy", [LINK_VETH] = "veth", [LINK_VLAN] = "vlan", [LINK_BRIDGE] = "bridge" };
 	const struct conf_link *extra = conf_link_find(st, link->name);
+	const struct netdev_state *dev = links_state(st, link->ifindex);
+	uint32_t flag_bits = dev ? netdev_flags(dev) : link->flags;
 	json_t *r = json_object(), *flags = json_array();
 	char text[ADDR_TEXT];
 
 	set_num(r, "ifindex", (uint64_t)link->ifindex);
 	set_text(r, "name", link->name);
 	set_text(r, "type", types[link->type]);
-	if ((link->flags & NS_IFF_UP) && !link->carrier)
+	if ((flag_bits & NS_IFF_UP) && !(flag_bits & NS_IFF_RUNNING))
 		json_array_append_new(flags, json_string("NO-CARRIER"));
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
-		if (link->flags & bits[i].bit)
+		if (flag_bits & bits[i].bit)
 			json_array_append_new(flags, json_string(bits[i].name));
-	if ((link->flags & NS_IFF_UP) && link->carrier)
-		json_array_append_new(flags, json_string("LOWER_UP"));
 	json_object_set_new(r, "flags", flags);
 	set_num(r, "mtu", link->mtu);
 	set_num(r, "qlen", link->txqlen);
 	set_text(r, "address", lladdr_text(&link->addr, text));
-	set_text(r, "operstate", link_operstate(link));
-	json_object_set_new(r, "carrier", json_boolean(link->carrier));
+	set_text(r, "operstate", link_operstate(st, link));
+	json_object_set_new(r, "carrier", json_boolean(dev ? dev->carrier : link->carrier));
+	if (dev) {
+		set_num(r, "carrier_changes", (uint64_t)dev->carrier_up_count + dev->carrier_down_count);
+		set_num(r, "carrier_up_count", dev->carrier_up_count);
+		set_num(r, "carrier_down_count", dev->carrier_down_count);
+	}
 	set_text(r, "host_name", link->host_name);
 	if (link->host_addr.addr.family)
 		set_text(r, "host_addr", prefix_text(&link->host_addr, text));

@@ -18,7 +18,7 @@ json_t *record_link(const struct conf_state *st, const struct link_conf *link); 
 json_t *record_addr(const char *dev, const struct addr_conf *addr);
 json_t *record_route(const char *dev, const struct route_conf *route, bool linkdown);
 json_t *record_neigh(const char *dev, const struct ipaddr *addr, const struct eth_addr *lladdr, uint8_t nud);
-const char *link_operstate(const struct link_conf *link); /* RFC 2863's, as ip(8) writes it */
+const char *link_operstate(const struct conf_state *st, const struct link_conf *link); /* RFC 2863's, as ip(8) writes it */
 const char *scope_name(uint8_t scope, char buf[ADDR_TEXT]);
 const char *protocol_name(uint8_t protocol, char buf[ADDR_TEXT]);
 const char *table_name(uint32_t table, char buf[ADDR_TEXT]);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <net/if.h>
+#include <netstack/linkwatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,8 @@ int conf_state_init(struct conf_state *st, unsigned queues)
 
 void conf_state_exit(struct conf_state *st)
 {
+	linkwatch_free(st->lw);
+	free(st->lw_owner);
 	if (st->cfg)
 		netcfg_free(st->cfg);
 	free(st->links);
@@ -286,9 +289,6 @@ int conf_link_add(struct conf_state *st, const struct link_conf *params, const s
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return conf_fail(e, -errno, "no random number for a MAC address");
 	err = netcfg_link_add(st->cfg, params, seed, &ifindex, &why);
-	if (err)
-		return refused(e, err, &why);
-	err = netcfg_link_set_carrier(st->cfg, ifindex, !extra->carrier_off);
 	if (err)
 		return refused(e, err, &why);
 	links[st->nlinks] = *extra;
@@ -590,11 +590,9 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	if (extra && cmd_arg(cmd, "host-name"))
 		extra->host_name_given = true;
 	arg = cmd_arg(cmd, "carrier");
-	if (arg) {
-		extra->carrier_off = arg->num == 0;
-		err = netcfg_link_set_carrier(st->cfg, link.ifindex, !extra->carrier_off);
-	}
-	return err ? conf_fail(e, err, "%s", strerror(-err)) : 0;
+	if (arg)
+		extra->carrier_off = arg->num == 0; /* links.c tells linkwatch */
+	return 0;
 }
 
 static int do_addr(struct conf_state *st, const struct cmd *cmd, int how, struct conf_error *e)

@@ -27,6 +27,10 @@ struct conf_link { /* beside its struct link_conf in netcfg */
 	bool        offload, queues_given, addr_given, host_name_given;
 	bool        carrier_off; /* "link set DEV carrier off": the cable stays pulled, whatever the device says */
 	struct tap *tap; /* of the state that runs: the device that is open; NULL: none yet */
+	struct { /* of the state that runs: what the host has done to its end of tap */
+		bool     gone; /* the host has deleted it */
+		bool     down; /* "ip link set tap0 down": the cable is out */
+	} host;
 };
 
 /* What a change did, for monitors. */
@@ -58,6 +62,8 @@ struct conf_state {
 	char                 name[NETNS_NAME_MAX]; /* empty: the first, which has none */
 	unsigned             refs; /* of who looks at it over a while; not of the first */
 	struct conf_state   *first; /* itself in the first */
+	struct linkwatch    *lw; /* of a state that runs: the state of its links (links.c) */
+	void                *lw_owner;
 	/* The first alone: */
 	char                 control_group[64]; /* empty: none */
 	bool                 check_group; /* a control group that this host does not know is refused */

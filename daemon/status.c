@@ -117,7 +117,7 @@ static int add_link(void *arg, const struct link_conf *conf)
 		return 1;
 	p->data.nlinks++;
 	link->conf = *conf;
-	link->operstate = link_operstate(conf);
+	link->operstate = link_operstate(p->gather->conf, conf);
 	netcfg_addr_foreach(p->gather->daemon->conf.cfg, conf->ifindex, add_addr, link);
 	for (unsigned i = 0; i < p->gather->n; i++) {
 		const struct totals *t = ((struct page_part *)p->gather->slot[i].data)->totals;

@@ -369,7 +369,7 @@ void netif_carrier_on(struct linkwatch *lw, int ifindex, ktime_t now)
 {
 	struct netdev *dev = dev_find(lw, ifindex);
 
-	if (dev)
+	if (dev && !carrier_follows(dev))
 		set_carrier(lw, dev, true, now);
 }
 
@@ -377,7 +377,7 @@ void netif_carrier_off(struct linkwatch *lw, int ifindex, ktime_t now)
 {
 	struct netdev *dev = dev_find(lw, ifindex);
 
-	if (dev)
+	if (dev && !carrier_follows(dev))
 		set_carrier(lw, dev, false, now);
 }
 

@@ -74,7 +74,7 @@ void linkwatch_transfer(struct linkwatch *lw, ktime_t now);
 const struct netdev_state *linkwatch_dev(const struct linkwatch *lw, int ifindex); /* NULL: none */
 int  linkwatch_foreach(const struct linkwatch *lw, int after /* ifindex; 0: all */, int (*fn)(void *arg, const struct netdev_state *dev), void *arg);
 
-/* From the driver; ifindex of no device is ignored. Saying the same again does nothing. */
+/* From the driver; ifindex of no device, or of one whose carrier follows from others', is ignored. Saying the same again does nothing. */
 void netif_carrier_on(struct linkwatch *lw, int ifindex, ktime_t now);
 void netif_carrier_off(struct linkwatch *lw, int ifindex, ktime_t now);
 void netif_dormant_on(struct linkwatch *lw, int ifindex, ktime_t now);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * links.c: the state of links between devices, configuration and those who want to know.
+ *
+ * Theory of operation. Each namespace has a linkwatch (stack/linkwatch.c) beside its configuration. What decides about the carrier of a TAP is brought together here:
+ * the device is there, nobody has pulled the cable ("carrier off"), and the host's end is up (host_watch.c). A transaction calls links_follow before it
+ * commits, so that switching a link on, and the carrier that it has then, are one change for the workers. What happens by itself (a device that goes, the host, linkwatch's own
+ * timer) is published by itself.
+ *
+ * Everything that RTM_NEWLINK would tell goes from here to the monitors of the control socket, to the clients of the rtnetlink socket and, as far as carrier
+ * is concerned, to the log.
+ *
+ * Invariant: the timer is set for the earliest of all linkwatches, or not at all: an idle daemon does not wake up.
+ */
+#include "links.h"
+
+#include "daemon.h"
+#include "log.h"
+#include "monitor.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+
+struct links { /* conf_state.lw_owner */
+	struct netdev_notifier nb;
+	struct daemon         *daemon;
+	struct conf_state     *st;
+};
+
+const struct netdev_state *links_state(const struct conf_state *st, int ifindex)
+{
+	return st->lw ? linkwatch_dev(st->lw, ifindex) : NULL;
+}
+
+static void log_carrier(const struct netdev_state *dev)
+{
+	log_link(LOG_INFO, dev->conf.name, dev->carrier ? "%s: carrier, state %s" : "%s: no carrier, state %s", dev->conf.name,
+		 netdev_operstate_name(netdev_operstate(dev)));
+}
+
+static void heard(struct netdev_notifier *nb, enum netdev_event event, const struct netdev_state *dev, uint32_t change)
+{
+	struct links *links = (struct links *)nb;
+
+	if (event == NETDEV_CHANGE && (change & NS_IFF_LOWER_UP))
+		log_carrier(dev);
+	if (event != NETDEV_GOING_DOWN)
+		monitor_link(links->daemon, links->st, event, dev);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg);
+
+/* For the earliest of all. */
+static void arm(struct daemon *d)
+{
+	ktime_t at = d->conf.lw ? linkwatch_deadline(d->conf.lw) : KTIME_MAX, left;
+	struct timeval tv;
+
+	if (at == KTIME_MAX) {
+		if (d->links_event)
+			event_del(d->links_event);
+		return;
+	}
+	if (!d->links_event)
+		d->links_event = evtimer_new(d->base, on_timer, d);
+	left = at - clock_now();
+	if (left < 0)
+		left = 0;
+	left += NSEC_PER_USEC - 1; /* never before its time */
+	tv = (struct timeval){ .tv_sec = left / NSEC_PER_SEC, .tv_usec = left % NSEC_PER_SEC / NSEC_PER_USEC };
+	if (d->links_event)
+		evtimer_add(d->links_event, &tv);
+}
+
+static void sync_carriers(struct conf_state *st, ktime_t now)
+{
+	for (unsigned i = 0; i < st->nlinks; i++) {
+		const struct conf_link *cl = &st->links[i];
+		const struct link_conf *link = netcfg_link_by_index(st->cfg, cl->ifindex);
+		bool gone = link->type == LINK_TAP && (!cl->tap || cl->host.gone);
+
+		if (gone)
+			netif_device_detach(st->lw, cl->ifindex, now);
+		else
+			netif_device_attach(st->lw, cl->ifindex, now);
+		if (gone || cl->host.down || cl->carrier_off)
+			netif_carrier_off(st->lw, cl->ifindex, now);
+		else
+			netif_carrier_on(st->lw, cl->ifindex, now);
+	}
+}
+
+static int links_new(struct daemon *d, struct conf_state *st)
+{
+	struct links *links = calloc(1, sizeof(*links));
+
+	st->lw = links ? linkwatch_new(st->cfg) : NULL;
+	if (!st->lw) {
+		free(links);
+		return -ENOMEM;
+	}
+	*links = (struct links){ .nb.call = heard, .daemon = d, .st = st };
+	st->lw_owner = links;
+	linkwatch_subscribe(st->lw, &links->nb);
+	return 0;
+}
+
+int links_follow(struct daemon *d, struct conf_state *st)
+{
+	ktime_t now = clock_now();
+	int err = st->lw ? 0 : links_new(d, st);
+
+	if (!err)
+		err = linkwatch_follow(st->lw, now);
+	if (err)
+		return err;
+	sync_carriers(st, now);
+	linkwatch_run(st->lw, now);
+	arm(d);
+	return 0;
+}
+
+void links_changed(struct daemon *d, struct conf_state *st)
+{
+	ktime_t now = clock_now();
+
+	if (!st->lw)
+		return;
+	sync_carriers(st, now);
+	if (linkwatch_run(st->lw, now))
+		apply_publish(d, st);
+	arm(d);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	links_changed(d, &d->conf);
+}
+
+void links_stop(struct daemon *d)
+{
+	if (d->links_event)
+		event_free(d->links_event);
+	d->links_event = NULL;
+}
