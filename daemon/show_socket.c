@@ -128,6 +128,13 @@ static json_t *tcp_info_record(const struct sock_info *s)
 	return r;
 }
 
+static const char *netid(const struct sock_info *s)
+{
+	if (s->family == AF_PACKET)
+		return s->type == SOCK_RAW ? "p_raw" : "p_dgr";
+	return s->protocol == IPPROTO_TCP ? "tcp" : s->protocol == IPPROTO_UDP ? "udp" : s->protocol == IPPROTO_ICMP ? "icmp" : "raw";
+}
+
 static json_t *socket_record(const struct conf_state *st, const struct sock_info *s, unsigned cpu, bool info)
 {
 	static const char *const timers[] = { NULL, "on", "keepalive", "timewait", "persist" };
@@ -135,7 +142,7 @@ static json_t *socket_record(const struct conf_state *st, const struct sock_info
 	json_t *r = json_object(), *mem;
 	char text[ADDR_TEXT];
 
-	json_object_set_new(r, "netid", json_string(s->protocol == IPPROTO_TCP ? "tcp" : s->protocol == IPPROTO_UDP ? "udp" : s->protocol == IPPROTO_ICMP ? "icmp" : "raw"));
+	json_object_set_new(r, "netid", json_string(netid(s)));
 	json_object_set_new(r, "state", json_string(state_name(s)));
 	num(r, "recvq", s->recvq);
 	num(r, "sendq", s->sendq);

@@ -37,7 +37,7 @@ enum {
 	DEV_HOOK_TAP = 1, /* packet taps (tap.c), both ways */
 };
 
-struct dev_group { /* a group address that packet sockets want to see; owner: net_device.groups */
+struct dev_group { /* an address, mostly of a group, that packet sockets want to see; owner: net_device.groups */
 	struct list_head node;
 	struct eth_addr  addr;
 	unsigned         users;

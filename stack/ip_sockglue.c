@@ -357,7 +357,7 @@ int ip_cmsg_send(struct sock *sk, const struct msghdr *msg, struct ipcm *ipc)
 	return bad ? -EINVAL : 0;
 }
 
-static void cmsg_time(const struct sock *sk, const struct sk_buff *skb, struct msghdr *msg)
+void sk_cmsg_time(const struct sock *sk, const struct sk_buff *skb, struct msghdr *msg)
 {
 	uint64_t wall = (uint64_t)skb->tstamp + sk->stack->params.wall_offset_ns;
 
@@ -377,8 +377,7 @@ void ip_cmsg_recv(struct sock *sk, const struct sk_buff *skb, struct msghdr *msg
 	const struct ip_hdr *iph = (const struct ip_hdr *)(const void *)skb_network_header(skb);
 	const struct dgram_cb *cb = DGRAM_CB(skb);
 
-	if (sk->timestamp | sk->timestampns)
-		cmsg_time(sk, skb, msg);
+	sk_cmsg_time(sk, skb, msg);
 	if (sk->rxq_ovfl && cb->dropped)
 		put_cmsg(msg, SOL_SOCKET, SO_RXQ_OVFL, &cb->dropped, sizeof(cb->dropped));
 	if (sk->pktinfo) {
@@ -480,8 +479,7 @@ ssize_t ip_recv_error(struct sock *sk, struct msghdr *msg)
 	skb_copy_to_msg(skb, 0, msg, 0, n);
 	if (msg->msg_name)
 		ip_to_sockaddr(&daddr, cb.dport, msg->msg_name, &msg->msg_namelen);
-	if (sk->timestamp | sk->timestampns)
-		cmsg_time(sk, skb, msg);
+	sk_cmsg_time(sk, skb, msg);
 	memset(&out, 0, sizeof(out));
 	out.ee = cb.ee;
 	if (cb.offender) {

@@ -134,6 +134,10 @@ static void raw_queue_rcv(struct sock *sk, const struct sk_buff *skb)
 		return;
 	}
 	skb_push(clone, (uint32_t)(clone->data - skb_network_header(clone)));
+	if (unlikely(sk->filter) && !sk_filter_skb(sk, clone, 1)) {
+		consume_skb(clone); /* the packet itself goes on */
+		return;
+	}
 	iph = (const struct ip_hdr *)(const void *)clone->data;
 	saddr = ipaddr_v4(iph->saddr);
 	*DGRAM_CB(clone) = (struct dgram_cb){

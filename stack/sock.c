@@ -131,6 +131,7 @@ void sock_put(struct sock *sk)
 	if (sk->proto->destroy)
 		sk->proto->destroy(sk);
 	inet_put_port(sk);
+	sk_filter_free(sk);
 	skb_queue_purge(&sk->rcvq, SKB_DROP_SOCKET_CLOSE);
 	skb_queue_purge(&sk->errq, SKB_DROP_SOCKET_CLOSE);
 	if (--sk->skb_refs == 0)

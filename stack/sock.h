@@ -99,6 +99,8 @@ struct sock {
 	struct ipaddr       last_daddr, last_saddr;
 	uint32_t            rt_genid; /* route_genid() when it was looked up; 0: never */
 	char                owner[32];
+	struct sk_filter   *filter; /* SO_ATTACH_FILTER; NULL: none. Owned; sock_filter.c */
+	bool                filter_locked;
 };
 
 static inline struct sock *sk_of(struct socket *s) { return (struct sock *)(void *)s; }
@@ -111,6 +113,8 @@ struct proto {
 	int  (*init)(struct sock *sk);
 	void (*destroy)(struct sock *sk); /* queues, timers; the sock is out of every table by then; called once, before the memory goes */
 	void (*close)(struct sock *sk); /* ns_close; the sock may be gone afterwards */
+	int  (*bind)(struct sock *sk, const struct sockaddr *sa, socklen_t len); /* of families other than AF_INET; NULL: as IP does it */
+	int  (*getname)(struct sock *sk, struct sockaddr *sa, socklen_t *len); /* likewise */
 	int  (*connect)(struct sock *sk, const struct ipaddr *addr, uint16_t port);
 	int  (*disconnect)(struct sock *sk); /* connect(AF_UNSPEC) */
 	int  (*listen)(struct sock *sk, int backlog); /* NULL: -EOPNOTSUPP */
@@ -129,7 +133,7 @@ struct proto {
 	void (*mini_info)(struct stack *stack, const struct ehash_entry *e, struct sock_info *info); /* TCP: timer, expires, retrans of a minisock; may be NULL */
 	void (*route_changed)(struct sock *sk); /* the configuration changed; may be NULL */
 };
-extern const struct proto tcp_prot, udp_prot, raw_prot;
+extern const struct proto tcp_prot, udp_prot, raw_prot, packet_prot;
 
 /* sock.c */
 struct sock *sk_alloc(struct stack *stack, int family, const struct proto *prot); /* refcnt 1, in stack->socks, options at their defaults, proto->init called; NULL: no memory or limit */

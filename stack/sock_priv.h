@@ -62,6 +62,7 @@ struct ipcm { /* what a sendmsg says for this one packet */
 };
 void ipcm_init(struct ipcm *ipc, const struct sock *sk);
 int  ip_cmsg_send(struct sock *sk, const struct msghdr *msg, struct ipcm *ipc); /* 0 or -EINVAL */
+void sk_cmsg_time(const struct sock *sk, const struct sk_buff *skb, struct msghdr *msg); /* SO_TIMESTAMP, SO_TIMESTAMPNS, if asked for */
 void ip_cmsg_recv(struct sock *sk, const struct sk_buff *skb, struct msghdr *msg); /* skb's network_header is right */
 /* Queues an error for a socket that asked (IP_RECVERR). quoted: the packet at fault from its IP header on; payload_off: where its data begins. */
 void ip_icmp_error(struct sock *sk, const struct sk_buff *icmp, int err, uint8_t type, uint8_t code, uint16_t port, uint32_t info, uint32_t payload_off);
@@ -74,6 +75,15 @@ uint32_t datagram_poll(struct sock *sk);
 int      datagram_ioctl(struct sock *sk, unsigned long cmd, int *val);
 int      datagram_icmp_errno(const struct sock *sk, uint8_t type, uint8_t code, bool *hard); /* udp.c */
 bool     ip_sk_df(const struct sock *sk, const struct skb_route *rt, uint32_t total_len); /* whether a packet of total_len bytes carries DF */
+
+/* packet.c: type SOCK_RAW or SOCK_DGRAM, proto an EtherType in host order. */
+void packet_open(struct sock *sk, int type, uint16_t proto);
+
+/* sock_filter.c */
+int      sk_filter_setsockopt(struct sock *sk, int name, const void *val, socklen_t len); /* SO_ATTACH_FILTER, SO_DETACH_FILTER, SO_LOCK_FILTER */
+void     sk_filter_free(struct sock *sk);
+uint32_t sk_filter_frame(const struct sock *sk, const struct stack_tap_frame *frame); /* how many bytes are wanted; all without a filter */
+bool     sk_filter_skb(const struct sock *sk, struct sk_buff *skb, uint32_t keep); /* false: not wanted. Else skb is cut to what is, but not below keep */
 
 /* raw.c */
 void raw_hash(struct sock *sk, uint8_t protocol);

@@ -7,7 +7,7 @@
  *
  * Room to send is announced only to who was refused it: the calls note a refusal or a short count in sk->nospace, and so does a poll without EPOLLOUT.
  *
- * Not done: AF_INET6, SOCK_SEQPACKET, MSG_OOB for other than TCP.
+ * AF_PACKET is packet.c's. Not done: AF_INET6, SOCK_SEQPACKET, MSG_OOB for other than TCP.
  */
 #include "sock_priv.h"
 
@@ -36,12 +36,31 @@ static const struct proto *proto_find(int type, int protocol, int *err)
 	return NULL;
 }
 
+/* AF_PACKET: the protocol is an EtherType in network byte order. */
+static int packet_socket(struct stack *stack, int type, int protocol, struct socket **ret)
+{
+	struct sock *sk;
+
+	if (type != SOCK_RAW && type != SOCK_DGRAM)
+		return -ESOCKTNOSUPPORT;
+	if (stack->socks->count >= (unsigned)stack->sysctl->max_sockets)
+		return -EMFILE;
+	sk = sk_alloc(stack, AF_PACKET, &packet_prot);
+	if (!sk)
+		return -ENOMEM;
+	packet_open(sk, type, be16_to_cpu((be16)protocol));
+	*ret = &sk->sock;
+	return 0;
+}
+
 int ns_socket(struct stack *stack, int domain, int type, int protocol, struct socket **ret)
 {
 	const struct proto *prot;
 	struct sock *sk;
 	int err = 0;
 
+	if (domain == AF_PACKET)
+		return packet_socket(stack, type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), protocol, ret);
 	if (domain != AF_INET)
 		return -EAFNOSUPPORT;
 	if (protocol < 0 || protocol >= 256)
@@ -100,6 +119,8 @@ int ns_bind(struct socket *sock, const struct sockaddr *sa, socklen_t len)
 	uint16_t port;
 	int err;
 
+	if (sk->proto->bind)
+		return sk->proto->bind(sk, sa, len);
 	err = bind_parse(sa, len, &addr, &port);
 	if (err)
 		return err;
@@ -168,6 +189,8 @@ int ns_connect(struct socket *sock, const struct sockaddr *sa, socklen_t len)
 	if (!sa || len < sizeof(family))
 		return -EINVAL;
 	memcpy(&family, &sa->sa_family, sizeof(family));
+	if (sk->family != AF_INET)
+		return -EOPNOTSUPP;
 	sock_hold(sk);
 	if (family == AF_UNSPEC) {
 		err = sk->proto->disconnect(sk);
@@ -348,6 +371,8 @@ int ns_getsockname(struct socket *sock, struct sockaddr *sa, socklen_t *len)
 		return -EFAULT;
 	if (*len > INT32_MAX)
 		return -EINVAL;
+	if (sk->proto->getname)
+		return sk->proto->getname(sk_of(sock), sa, len);
 	ip_to_sockaddr(ipaddr_is_any(&sk->rcv_saddr) ? &sk->saddr : &sk->rcv_saddr, sk->sport, sa, len);
 	return 0;
 }
@@ -360,6 +385,8 @@ int ns_getpeername(struct socket *sock, struct sockaddr *sa, socklen_t *len)
 		return -EFAULT;
 	if (*len > INT32_MAX)
 		return -EINVAL;
+	if (sk->family != AF_INET)
+		return -EOPNOTSUPP;
 	if (sk->state == SS_CLOSE || sk->state == SS_LISTEN || sk->state == SS_SYN_SENT || (!sk->dport && sk->type != SOCK_RAW))
 		return -ENOTCONN;
 	ip_to_sockaddr(&sk->daddr, sk->dport, sa, len);
@@ -375,6 +402,8 @@ int ns_setsockopt(struct socket *sock, int level, int name, const void *val, soc
 		return -EINVAL;
 	if (len && !val)
 		return -EFAULT;
+	if (level == IPPROTO_IP && sk->family != AF_INET)
+		return -ENOPROTOOPT;
 	sock_hold(sk);
 	switch (level) {
 	case SOL_SOCKET:
@@ -404,6 +433,8 @@ int ns_getsockopt(struct socket *sock, int level, int name, void *val, socklen_t
 		return -EFAULT;
 	if (*len > INT32_MAX)
 		return -EINVAL;
+	if (level == IPPROTO_IP && sk->family != AF_INET)
+		return -ENOPROTOOPT;
 	switch (level) {
 	case SOL_SOCKET:
 		return sock_getsockopt(sk, name, val, len);

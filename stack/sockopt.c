@@ -5,7 +5,7 @@
  * Most options are a flag or a number in struct sock: a table says which. What has a rule of its own has a case.
  *
  * SO_RCVTIMEO and SO_SNDTIMEO are kept and given back, for nothing here blocks: whoever blocks on behalf of an application reads them.
- * Not done: filters (SO_ATTACH_*), SO_TIMESTAMPING, SO_PEEK_OFF, SO_ZEROCOPY, SO_TXTIME: -ENOPROTOOPT.
+ * Filters are sock_filter.c's. Not done: SO_TIMESTAMPING, SO_PEEK_OFF, SO_ZEROCOPY, SO_TXTIME: -ENOPROTOOPT.
  */
 #include "sock_priv.h"
 
@@ -230,6 +230,10 @@ int sock_setsockopt(struct sock *sk, int name, const void *val, socklen_t len)
 		return set_device_name(sk, val, len);
 	case SO_LINGER:
 		return set_linger(sk, val, len);
+	case SO_ATTACH_FILTER:
+	case SO_DETACH_FILTER:
+	case SO_LOCK_FILTER:
+		return sk_filter_setsockopt(sk, name, val, len);
 	case SO_RCVTIMEO_OLD:
 	case SO_RCVTIMEO_NEW:
 		return set_timeo(&sk->rcvtimeo, val, len);
@@ -324,6 +328,7 @@ static int get_number(struct sock *sk, int name, int *ret)
 	case SO_DOMAIN: *ret = sk->family; return 0;
 	case SO_PROTOCOL: *ret = sk->protocol; return 0;
 	case SO_ERROR: *ret = get_error(sk); return 0;
+	case SO_LOCK_FILTER: *ret = sk->filter_locked; return 0;
 	case SO_ACCEPTCONN: *ret = sk->state == SS_LISTEN; return 0;
 	case SO_SNDBUF: *ret = (int)sk->sndbuf; return 0;
 	case SO_RCVBUF: *ret = (int)sk->rcvbuf; return 0;

@@ -117,7 +117,7 @@ void tap_tx(struct net_device *dev, struct sk_buff *skb)
 	tap_show(dev->stack, f.ifindex, STACK_TAP_TX, &f);
 }
 
-static bool group_wanted(const struct net_device *dev, const struct eth_addr *addr)
+static bool addr_wanted(const struct net_device *dev, const struct eth_addr *addr)
 {
 	const struct dev_group *g;
 
@@ -136,8 +136,9 @@ void tap_rx_filtered(struct stack *stack, struct sk_buff *skb, enum skb_drop_rea
 	if (!(dev->hooks & DEV_HOOK_TAP) || reason == SKB_DROP_ETH_SHORT)
 		return;
 	dest = &((const struct eth_hdr *)(const void *)skb_mac_header(skb))->h_dest;
+	wanted |= addr_wanted(dev, dest);
 	if (eth_is_multicast(dest))
-		wanted |= dev->allmulti || dev->conf->flags & NS_IFF_ALLMULTI || group_wanted(dev, dest);
+		wanted |= dev->allmulti || dev->conf->flags & NS_IFF_ALLMULTI;
 	else if (reason == SKB_DROP_ETH_MULTICAST_SOURCE) /* damaged, but for us or not: the filter has not said */
 		wanted |= eth_equal(dest, &dev->conf->addr);
 	if (wanted)
@@ -285,7 +286,7 @@ void tap_exit(struct stack *stack)
 			stack_tap_detach(tap);
 }
 
-/* ---- groups, for packet sockets ---- */
+/* ---- addresses, for packet sockets ---- */
 
 int dev_group_add(struct net_device *dev, const struct eth_addr *addr)
 {

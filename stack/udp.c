@@ -410,6 +410,12 @@ static void udp_queue_rcv(struct sock *sk, struct sk_buff *skb)
 		kfree_skb(skb, SKB_DROP_SOCKET_FILTER);
 		return;
 	}
+	if (unlikely(sk->filter) && !sk_filter_skb(sk, skb, UDP_HLEN)) {
+		STACK_MIB_INC(stack, Udp_InErrors);
+		sk->drops++;
+		kfree_skb(skb, SKB_DROP_SOCKET_FILTER);
+		return;
+	}
 	if (skb->truesize > 4 * skb->len + 2 * SKB_SMALL && sk->rmem + skb->truesize > sk->rcvbuf / 4) {
 		struct sk_buff *small = skb_copy(skb, skb_headroom(skb) < SKB_HEADROOM ? SKB_HEADROOM : skb_headroom(skb));
 

@@ -18,6 +18,7 @@ UNIT_TESTS += %reldir%/test_list
 UNIT_TESTS += %reldir%/test_mailbox
 UNIT_TESTS += %reldir%/test_neigh
 UNIT_TESTS += %reldir%/test_netcfg
+UNIT_TESTS += %reldir%/test_packet
 UNIT_TESTS += %reldir%/test_random
 UNIT_TESTS += %reldir%/test_route
 UNIT_TESTS += %reldir%/test_save

@@ -23,7 +23,8 @@
 struct stack;
 struct socket; /* public handle; opaque */
 
-/* domain AF_INET (AF_INET6: -EAFNOSUPPORT until that family is here); SOCK_STREAM, SOCK_DGRAM, SOCK_RAW. -EPROTONOSUPPORT, -EMFILE, -ENOMEM. */
+/* domain AF_INET (AF_INET6: -EAFNOSUPPORT until that family is here); SOCK_STREAM, SOCK_DGRAM, SOCK_RAW. AF_PACKET: SOCK_RAW, SOCK_DGRAM, protocol an EtherType in network
+ * byte order (packet(7)); such a socket sees the frames of its own shard: make one on each to see them all. -EPROTONOSUPPORT, -EMFILE, -ENOMEM. */
 int ns_socket(struct stack *stack, int domain, int type, int protocol, struct socket **ret);
 int ns_bind(struct socket *sock, const struct sockaddr *addr, socklen_t len);
 int ns_listen(struct socket *sock, int backlog);
