@@ -33,9 +33,9 @@
 #define TUNSETCARRIER _IOW('T', 226, int)
 #endif
 
-struct link_mtu {
-	int      ifindex;
-	uint32_t mtu;
+struct link_tap { /* how its TAP is to be driven */
+	int             ifindex;
+	struct tap_conf conf;
 };
 
 struct publish { /* owned by the gather; workers only read it */
@@ -44,8 +44,8 @@ struct publish { /* owned by the gather; workers only read it */
 	unsigned            nattach, ndetach;
 	struct service_conf *add, *del;
 	unsigned            nadd, ndel;
-	struct link_mtu    *mtus;
-	unsigned            nmtus;
+	struct link_tap    *taps;
+	unsigned            ntaps;
 	apply_done          done;
 	void               *arg;
 };
@@ -59,7 +59,7 @@ struct worker_result { /* in slot->data when slot->err */
 
 /* ---- on the worker's thread -------------------------------------------------------------------------------------------- */
 
-static int attach_tap(struct worker_ns *ns, struct tap *tap, uint32_t mtu)
+static int attach_tap(struct worker_ns *ns, struct tap *tap, const struct tap_conf *conf)
 {
 	if (tap->ifindex >= ns->ntaps) {
 		int n = tap->ifindex + 8;
@@ -71,7 +71,7 @@ static int attach_tap(struct worker_ns *ns, struct tap *tap, uint32_t mtu)
 		ns->taps = taps;
 		ns->ntaps = n;
 	}
-	return tapq_open(&ns->taps[tap->ifindex], ns, tap, mtu);
+	return tapq_open(&ns->taps[tap->ifindex], ns, tap, conf);
 }
 
 static void failed_on_worker(struct gather_slot *slot, int err, enum worker_failure what, unsigned which)
@@ -86,12 +86,14 @@ static void failed_on_worker(struct gather_slot *slot, int err, enum worker_fail
 	slot->data = r;
 }
 
-static uint32_t mtu_of(const struct publish *p, int ifindex)
+static const struct tap_conf *tap_conf_of(const struct publish *p, int ifindex)
 {
-	for (unsigned i = 0; i < p->nmtus; i++)
-		if (p->mtus[i].ifindex == ifindex)
-			return p->mtus[i].mtu;
-	return 1500;
+	static const struct tap_conf none = { .mtu = 1500, .copybreak = TAP_COPYBREAK, .tx_ring = TAP_TX_RING };
+
+	for (unsigned i = 0; i < p->ntaps; i++)
+		if (p->taps[i].ifindex == ifindex)
+			return &p->taps[i].conf;
+	return &none;
 }
 
 static void publish_collect(struct gather *g, struct gather_slot *slot, struct worker *w)
@@ -115,11 +117,11 @@ static void publish_collect(struct gather *g, struct gather_slot *slot, struct w
 		failed_on_worker(slot, err, FAILED_APPLY, 0);
 		return;
 	}
-	for (unsigned i = 0; i < p->nmtus; i++)
-		if (worker_tap(ns, p->mtus[i].ifindex))
-			tapq_set_mtu(worker_tap(ns, p->mtus[i].ifindex), p->mtus[i].mtu);
+	for (unsigned i = 0; i < p->ntaps; i++)
+		if (worker_tap(ns, p->taps[i].ifindex))
+			tapq_configure(worker_tap(ns, p->taps[i].ifindex), &p->taps[i].conf);
 	for (unsigned i = 0; i < p->nattach; i++) {
-		err = attach_tap(ns, p->attach[i], mtu_of(p, p->attach[i]->ifindex));
+		err = attach_tap(ns, p->attach[i], tap_conf_of(p, p->attach[i]->ifindex));
 		if (err)
 			failed_on_worker(slot, err, FAILED_DEVICE, i);
 	}
@@ -138,7 +140,7 @@ static void publish_free(struct publish *p)
 	free(p->detach);
 	free(p->add);
 	free(p->del);
-	free(p->mtus);
+	free(p->taps);
 	free(p);
 }
 
@@ -260,6 +262,7 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, st
 		return conf_fail(e, -ENOMEM, "no memory for a device");
 	tap->ifindex = cl->ifindex;
 	tap->offload = cl->offload;
+	tap->backend = cl->backend;
 	memcpy(tap->link, cl->name, sizeof(tap->link));
 	memcpy(tap->host_name, link.host_name, sizeof(tap->host_name));
 	err = priv_tap_open(d->priv, cl->name, tap->host_name, nqueues, cl->offload, tap->fd, e);
@@ -412,14 +415,17 @@ static int prepare(struct daemon *d, const struct conf_undo *undo, struct publis
 	for (unsigned i = 0; i < undo->nlinks; i++)
 		if (undo->links[i].tap && !tap_kept(st, undo->links[i].tap) && list_add(&old, undo->links[i].tap) < 0)
 			goto nomem;
-	p->mtus = calloc(st->nlinks + 1, sizeof(*p->mtus));
-	if (!p->mtus || missing_services(st->services, st->nservices, undo->services, undo->nservices, &p->add, &p->nadd) < 0 ||
+	p->taps = calloc(st->nlinks + 1, sizeof(*p->taps));
+	if (!p->taps || missing_services(st->services, st->nservices, undo->services, undo->nservices, &p->add, &p->nadd) < 0 ||
 	    missing_services(undo->services, undo->nservices, st->services, st->nservices, &p->del, &p->ndel) < 0)
 		goto nomem;
 	for (unsigned i = 0; i < st->nlinks; i++) {
 		const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
 
-		p->mtus[p->nmtus++] = (struct link_mtu){ .ifindex = link->ifindex, .mtu = link->mtu };
+		p->taps[p->ntaps++] = (struct link_tap){
+			.ifindex = link->ifindex,
+			.conf = { .mtu = link->mtu, .copybreak = TAP_COPYBREAK, .tx_ring = TAP_TX_RING },
+		};
 	}
 	p->detach = old.tap;
 	p->ndetach = old.n;

@@ -249,7 +249,7 @@ void collect_totals(struct gather *g, struct gather_slot *slot, struct worker *w
 			continue;
 		l->ifindex = i;
 		if (q)
-			l->tap = q->stats;
+			tapq_get_stats(q, &l->tap);
 		t->nlinks++;
 	}
 }
@@ -309,7 +309,7 @@ static void sum_link(const struct gather *g, int ifindex, struct link_stats *s, 
 #undef SUM
 			tap->rx_missed += l->tap.rx_missed;
 			tap->rx_errors += l->tap.rx_errors;
-			tap->tx_errors += l->tap.tx_errors;
+			tap->rx_too_long += l->tap.rx_too_long;
 			tap->tx_busy += l->tap.tx_busy;
 		}
 	}
@@ -324,18 +324,18 @@ static json_t *link_stats_record(const struct gather *g, int ifindex)
 	sum_link(g, ifindex, &s, &tap);
 	set_num(rx, "bytes", s.rx_bytes);
 	set_num(rx, "packets", s.rx_packets);
-	set_num(rx, "errors", s.rx_errors + tap.rx_errors);
+	set_num(rx, "errors", s.rx_errors + tap.rx_errors + tap.rx_too_long);
 	set_num(rx, "dropped", s.rx_dropped);
 	set_num(rx, "missed", s.rx_missed_errors + tap.rx_missed);
 	set_num(rx, "multicast", s.multicast);
-	set_num(rx, "length_errors", s.rx_length_errors);
+	set_num(rx, "length_errors", s.rx_length_errors + tap.rx_too_long);
 	set_num(rx, "over_errors", s.rx_over_errors);
 	set_num(rx, "frame_errors", s.rx_frame_errors);
 	set_num(rx, "fifo_errors", s.rx_fifo_errors);
 	set_num(rx, "nohandler", s.rx_nohandler);
 	set_num(tx, "bytes", s.tx_bytes);
 	set_num(tx, "packets", s.tx_packets);
-	set_num(tx, "errors", s.tx_errors + tap.tx_errors);
+	set_num(tx, "errors", s.tx_errors);
 	set_num(tx, "dropped", s.tx_dropped);
 	set_num(tx, "carrier", s.tx_carrier_errors);
 	set_num(tx, "fifo_errors", s.tx_fifo_errors);

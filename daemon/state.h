@@ -26,6 +26,7 @@ struct conf_link { /* beside its struct link_conf in netcfg */
 	char        name[NS_IFNAMSIZ];
 	bool        offload, queues_given, addr_given, host_name_given;
 	bool        carrier_off; /* "link set DEV carrier off": the cable stays pulled, whatever the device says */
+	uint8_t     backend; /* enum tap_backend */
 	struct tap *tap; /* of the state that runs: the device that is open; NULL: none yet */
 	struct { /* of the state that runs: what the host has done to its end of tap */
 		bool     gone; /* the host has deleted it */

@@ -94,8 +94,8 @@ static void add_stats(struct status_link *to, const struct link_total *from)
 		t[i] += f[i];
 	to->stats.txq_len += from->stats.txq_len;
 	to->stats.rx_missed_errors += from->tap.rx_missed;
-	to->stats.rx_errors += from->tap.rx_errors;
-	to->stats.tx_errors += from->tap.tx_errors;
+	to->stats.rx_errors += from->tap.rx_errors + from->tap.rx_too_long;
+	to->stats.rx_length_errors += from->tap.rx_too_long;
 }
 
 static int add_addr(void *arg, const struct addr_conf *addr)

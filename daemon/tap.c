@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tap.c: the driver for /dev/net/tun: what the receive and send rings of a NIC are to Linux.
+ * tap.c: the driver for /dev/net/tun: what the receive and send rings of a NIC are to Linux. What both backends (tap_rw.c, tap_uring.c) share.
  *
  * Theory of operation. Readiness of the queue is the interrupt. It is watched edge-triggered, so it costs no system call to mask it: while the stack polls,
- * an edge is ignored; the poll ends when read says EAGAIN, and the next frame is a new edge. A frame is read together with its vnet header straight
- * into the area that becomes the skb; the area that found nothing stays posted for the next time. When areas are large (MTU, offloads) and the frame is
+ * an edge is ignored; the poll ends when a read finds the queue empty, and the next frame is a new edge. A frame is read together with its vnet header straight
+ * into the area that becomes the skb; the areas that found nothing stay posted for the next time. When areas are large (MTU, offloads) and the frame is
  * small, it is copied to a small area instead and the large one stays posted (copybreak).
  *
- * Sending is one write from any thread: a worker without a queue of its own sends by another's descriptor. The vnet header goes into the headroom of a
- * frame that has no fragments, so that one buffer is all there is to tell; any other frame is a writev of header, linear part and fragments.
- * EAGAIN keeps the frame with the stack, and only then is writability watched.
+ * Sending may be by any thread: a worker without a queue of its own sends by another's descriptor. EAGAIN keeps the frame with the stack, and only then is
+ * writability watched.
+ *
+ * Bad input: a frame that fills its area to the last byte was longer than any frame may be and has been cut; a vnet header is believed only after vnet.c
+ * has checked it against the frame. Both are dropped by name. A queue whose descriptor fails for good is dead: it is not touched again, and the control thread
+ * takes the link's carrier away.
  *
  * Invariant: a struct tap outlives every tapq on it; its descriptors are closed by the control thread after all workers have let go.
  *
- * Not done here: io_uring, coalescing (both: the next issue); creating the device (priv.c) and the host's end (host_link.c).
+ * Not done here: creating the device (priv.c) and the host's end (host_link.c).
  */
 #include "tap.h"
 
+#include "log.h"
 #include "vnet.h"
 #include "worker.h"
 
@@ -24,24 +28,21 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* Where the Ethernet header begins in a receive area: room to grow a header by, and an IP header that is aligned to four. */
-#define RX_OFF     (64 + 2)
-#define RX_TRAILER 4 /* a VLAN tag on top of the MTU */
-#define ETH_HEADER 14
-#define SMALL_AREA (SKB_SMALL - (uint32_t)sizeof(struct skb_area))
-#define LARGE_AREA (SKB_LARGE - (uint32_t)sizeof(struct skb_area))
+#define RX_TRAILER  4 /* a VLAN tag on top of the MTU */
+#define ETH_HEADER  14
+#define SMALL_AREA  (SKB_SMALL - (uint32_t)sizeof(struct skb_area))
+#define MEDIUM_AREA (SKB_MEDIUM - (uint32_t)sizeof(struct skb_area))
+#define LARGE_AREA  (SKB_LARGE - (uint32_t)sizeof(struct skb_area))
 
-/* The C library's read and write are cancellation points, which in a program with threads costs two atomic operations a call. Nobody cancels a worker. */
-static inline ssize_t read_frame(int fd, void *buf, size_t len) { return syscall(SYS_read, fd, buf, len); }
-static inline ssize_t write_frame(int fd, const void *buf, size_t len) { return syscall(SYS_write, fd, buf, len); }
-static inline ssize_t write_parts(int fd, const struct iovec *iov, int n) { return syscall(SYS_writev, fd, iov, n); }
+/* Areas that stand ready: more of the large ones would hold memory for little, as a system call is cheap beside what they bring. */
+#define POSTED_MEDIUM 32
+#define POSTED_LARGE  16
+#define BATCH_START   4
 
 uint32_t tap_features(bool offload)
 {
@@ -69,40 +70,227 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	stack_irq(q->stack, q->tap->ifindex, worker_now(q->worker));
 }
 
+/* What was refused goes first, so that the order is kept. */
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct tapq *q = arg;
+	struct sk_buff *skb;
 
 	(void)fd;
 	(void)what;
 	q->tx_blocked = false;
+	while ((skb = skb_dequeue(&q->tx_retry))) {
+		int err = tapq_write(q, skb);
+
+		if (err == -EAGAIN && tapq_tx_failed(q, err) == -EAGAIN) {
+			skb_queue_head(&q->tx_retry, skb);
+			return;
+		}
+		if (err)
+			stack_tx_error(q->stack, q->tap->ifindex, skb);
+	}
 	stack_tx_ready(q->stack, q->tap->ifindex, worker_now(q->worker));
 }
 
-static void drop_area(struct tapq *q)
+/* ---- receive areas --------------------------------------------------------------------------------------------------- */
+
+static void drop_areas(struct tapq *q)
 {
-	if (q->area)
-		skb_area_put(stack_skb_pool(q->stack), q->area);
-	q->area = NULL;
+	struct skb_pool *pool = stack_skb_pool(q->stack);
+
+	for (unsigned i = 0; i < TAP_MAX_POSTED; i++) {
+		if (q->area[i])
+			skb_area_put(pool, q->area[i]);
+		q->area[i] = NULL;
+	}
 }
 
-void tapq_set_mtu(struct tapq *q, uint32_t mtu)
+bool tapq_post(struct tapq *q, unsigned i)
+{
+	if (likely(q->area[i]))
+		return true;
+	q->area[i] = skb_area_alloc(stack_skb_pool(q->stack), q->area_size);
+	return q->area[i] != NULL;
+}
+
+unsigned char *tapq_rx_buf(const struct tapq *q, unsigned i) { return q->area[i]->base + TAP_RX_OFF - VNET_LEN; }
+uint32_t tapq_rx_len(const struct tapq *q) { return q->area_size - TAP_RX_OFF + VNET_LEN; }
+
+void tapq_configure(struct tapq *q, const struct tap_conf *conf)
 {
 	/* One byte more than the largest frame, so that a longer one does not look whole. */
-	uint32_t size = RX_OFF + ETH_HEADER + RX_TRAILER + mtu + 1;
+	uint32_t size = TAP_RX_OFF + ETH_HEADER + RX_TRAILER + conf->mtu + 1;
 
-	if (q->tap->offload)
+	if (q->tap->offload || size > MEDIUM_AREA)
 		size = LARGE_AREA;
-	else if (size < SMALL_AREA)
-		size = SMALL_AREA;
-	q->mtu = mtu;
+	else
+		size = size <= SMALL_AREA ? SMALL_AREA : MEDIUM_AREA;
+	q->conf = *conf;
+	/* Only where it saves something. */
+	q->copy_max = size == SMALL_AREA ? 0 : (size == MEDIUM_AREA ? SMALL_AREA : MEDIUM_AREA) - TAP_RX_OFF;
+	if (q->copy_max > conf->copybreak)
+		q->copy_max = conf->copybreak;
 	if (size == q->area_size)
 		return;
-	drop_area(q);
+	drop_areas(q);
 	q->area_size = size;
+	q->batch_max = size == SMALL_AREA ? TAP_MAX_POSTED : size == MEDIUM_AREA ? POSTED_MEDIUM : POSTED_LARGE;
+	q->batch = BATCH_START;
 }
 
-int tapq_open(struct tapq **ret, struct worker_ns *ns, struct tap *tap, uint32_t mtu)
+static struct sk_buff *frame_to_skb(struct tapq *q, struct skb_pool *pool, unsigned i, uint32_t len)
+{
+	struct skb_area *area = q->area[i];
+
+	if (len <= q->copy_max) {
+		area = skb_area_alloc(pool, TAP_RX_OFF + len);
+		if (unlikely(!area))
+			return NULL;
+		memcpy(area->base + TAP_RX_OFF, q->area[i]->base + TAP_RX_OFF, len);
+	} else {
+		q->area[i] = NULL;
+	}
+	return build_skb(pool, area, TAP_RX_OFF, len);
+}
+
+/* How the frame died is counted like any other's, although the stack has not seen it. */
+static void drop_frame(struct tapq *q, unsigned i, uint32_t len, enum skb_drop_reason reason)
+{
+	struct sk_buff *skb = build_skb(stack_skb_pool(q->stack), q->area[i], TAP_RX_OFF, len);
+
+	q->area[i] = NULL;
+	kfree_skb(skb, reason);
+}
+
+void tapq_received(struct tapq *q, unsigned i, uint32_t n, ktime_t now)
+{
+	struct skb_pool *pool = stack_skb_pool(q->stack);
+	struct virtio_net_hdr vnet;
+	struct sk_buff *skb;
+
+	if (unlikely(n < VNET_LEN)) {
+		q->stats.rx_errors++;
+		return;
+	}
+	if (unlikely(n >= tapq_rx_len(q))) {
+		q->stats.rx_too_long++;
+		drop_frame(q, i, n - VNET_LEN, SKB_DROP_DEV_TOO_LONG);
+		return;
+	}
+	memcpy(&vnet, tapq_rx_buf(q, i), VNET_LEN);
+	skb = frame_to_skb(q, pool, i, n - VNET_LEN);
+	if (unlikely(!skb)) {
+		q->stats.rx_missed++;
+		return;
+	}
+	if (unlikely((vnet.flags | vnet.gso_type) != 0) && vnet_to_skb(skb, &vnet) < 0) {
+		q->stats.rx_errors++;
+		kfree_skb(skb, SKB_DROP_DEV_HDR);
+		return;
+	}
+	stack_rx(q->stack, q->tap->ifindex, skb, now);
+}
+
+/* The device is gone (deleted on the host) or broken: no more calls on it; the control thread takes the carrier away. */
+static void tapq_dead(struct tapq *q, int err)
+{
+	if (q->dead)
+		return;
+	q->dead = true;
+	if (q->rx_event)
+		event_del(q->rx_event);
+	event_del(q->tx_event);
+	skb_queue_purge(&q->tx_retry, SKB_DROP_DEV_DOWN);
+	worker_link_gone(q->worker, q->tap, err);
+}
+
+bool tapq_rx_failed(struct tapq *q, int err, int *done)
+{
+	switch (err) {
+	case -EINTR:
+		return false;
+	case -EAGAIN:
+		return true;
+	case -EBADFD:
+	case -EIO:
+	case -ENODEV:
+	case -ENXIO:
+	case -EBADF:
+		q->stats.rx_errors++;
+		tapq_dead(q, err);
+		return true;
+	default:
+		q->stats.rx_errors++;
+		++*done; /* this one frame could not be had (the kernel refuses to describe it); the next may be */
+		return false;
+	}
+}
+
+ssize_t tapq_discard(struct tapq *q)
+{
+	unsigned char scratch[VNET_LEN + ETH_HEADER];
+	ssize_t n = read(q->rx_fd, scratch, sizeof(scratch));
+
+	if (n >= 0)
+		q->stats.rx_missed++;
+	return n;
+}
+
+int tapq_poll(struct tapq *q, int budget, ktime_t *now)
+{
+	int done = 0;
+
+	*now = worker_refresh_now(q->worker);
+	if (likely(!q->dead))
+		done = q->ops->receive(q, budget, *now);
+	if ((uint32_t)done > q->stats.rx_peak)
+		q->stats.rx_peak = (uint32_t)done;
+	if (done < budget)
+		q->polling = false; /* the queue was empty: a frame that comes now is a new edge */
+	return done;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------------------ */
+
+int tapq_tx_failed(struct tapq *q, int err)
+{
+	if (err == -EAGAIN) {
+		q->stats.tx_busy++;
+		if (event_add(q->tx_event, NULL) < 0)
+			return -ENOBUFS;
+		q->tx_blocked = true;
+		return -EAGAIN;
+	}
+	if (err == -EBADFD || err == -ENXIO || err == -ENODEV)
+		tapq_dead(q, err);
+	return err; /* EIO: the host's end is down */
+}
+
+int tapq_xmit(struct tapq *q, struct sk_buff *skb)
+{
+	if (unlikely(q->dead))
+		return -ENETDOWN;
+	if (unlikely(q->tx_blocked))
+		return -EAGAIN;
+	return q->ops->xmit(q, skb);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
+
+/* The backend that was asked for, or the one that always works. */
+static void choose_backend(struct tapq *q)
+{
+	int err = q->tap->backend == TAP_READ ? -ENOTSUP : tap_uring_ops.open(q);
+
+	q->ops = err ? &tap_rw_ops : &tap_uring_ops;
+	if (q->ops == &tap_rw_ops)
+		tap_rw_ops.open(q);
+	if (err && q->tap->backend != TAP_READ && q->worker->cpu == 0)
+		log_link(q->tap->backend == TAP_URING ? LOG_WARNING : LOG_INFO, q->tap->link, "%s: no io_uring here (%s): %s is served by read and write",
+			 q->tap->link, strerror(-err), q->tap->host_name);
+}
+
+int tapq_open(struct tapq **ret, struct worker_ns *ns, struct tap *tap, const struct tap_conf *conf)
 {
 	struct worker *worker = ns->worker;
 	unsigned cpu = stack_cpu(ns->stack);
@@ -115,7 +303,9 @@ int tapq_open(struct tapq **ret, struct worker_ns *ns, struct tap *tap, uint32_t
 	q->tap = tap;
 	q->rx_fd = cpu < tap->nqueues ? tap->fd[cpu] : -1;
 	q->tx_fd = tap->fd[cpu % tap->nqueues];
-	tapq_set_mtu(q, mtu);
+	q->rx_slot = q->tx_slot = -1;
+	skb_queue_init(&q->tx_retry);
+	tapq_configure(q, conf);
 	q->tx_event = event_new(worker->base, q->tx_fd, EV_WRITE, on_writable, q);
 	if (!q->tx_event)
 		goto err_free;
@@ -124,6 +314,7 @@ int tapq_open(struct tapq **ret, struct worker_ns *ns, struct tap *tap, uint32_t
 		if (!q->rx_event || event_add(q->rx_event, NULL) < 0)
 			goto err_events;
 	}
+	choose_backend(q);
 	*ret = q;
 	return 0;
 
@@ -138,157 +329,19 @@ err_free:
 
 void tapq_close(struct tapq *q)
 {
+	q->ops->close(q);
+	skb_queue_purge(&q->tx_retry, SKB_DROP_DEV_DOWN);
 	if (q->rx_event)
 		event_free(q->rx_event);
 	event_free(q->tx_event);
-	drop_area(q);
+	drop_areas(q);
 	free(q);
 }
 
-/* The device is gone (deleted on the host) or broken: no more calls on it; the control thread takes the carrier away. */
-static void tapq_dead(struct tapq *q, int err)
+void tapq_get_stats(const struct tapq *q, struct tap_stats *ret)
 {
-	if (q->dead)
-		return;
-	q->dead = true;
-	if (q->rx_event)
-		event_del(q->rx_event);
-	event_del(q->tx_event);
-	worker_link_gone(q->worker, q->tap, err);
-}
-
-/* There is no memory for a frame. It is read all the same, as a NIC's ring overwrites: what is left on the queue would never be signalled again. */
-static ssize_t read_and_discard(struct tapq *q)
-{
-	unsigned char scratch[VNET_LEN + ETH_HEADER];
-	ssize_t n = read(q->rx_fd, scratch, sizeof(scratch));
-
-	if (n >= 0)
-		q->stats.rx_missed++;
-	return n;
-}
-
-static struct sk_buff *frame_to_skb(struct tapq *q, struct skb_pool *pool, uint32_t len)
-{
-	struct skb_area *area = q->area;
-	struct sk_buff *skb;
-
-	if (q->area_size > SMALL_AREA && RX_OFF + len <= SMALL_AREA) {
-		area = skb_area_alloc(pool, SMALL_AREA);
-		if (unlikely(!area))
-			return NULL;
-		memcpy(area->base + RX_OFF, q->area->base + RX_OFF, len);
-	} else {
-		q->area = NULL;
-	}
-	skb = build_skb(pool, area, RX_OFF, len);
-	return skb;
-}
-
-static void receive_frame(struct tapq *q, struct skb_pool *pool, uint32_t n, ktime_t now)
-{
-	struct virtio_net_hdr vnet;
-	struct sk_buff *skb;
-
-	if (unlikely(n < VNET_LEN)) {
-		q->stats.rx_errors++;
-		return;
-	}
-	memcpy(&vnet, q->area->base + RX_OFF - VNET_LEN, VNET_LEN);
-	skb = frame_to_skb(q, pool, n - VNET_LEN);
-	if (unlikely(!skb)) {
-		q->stats.rx_missed++;
-		return;
-	}
-	if (unlikely((vnet.flags | vnet.gso_type) != 0) && vnet_to_skb(skb, &vnet) < 0) {
-		q->stats.rx_errors++;
-		kfree_skb(skb, SKB_DROP_DEV_HDR);
-		return;
-	}
-	stack_rx(q->stack, q->tap->ifindex, skb, now);
-}
-
-int tapq_poll(struct tapq *q, int budget, ktime_t *now)
-{
-	struct skb_pool *pool = stack_skb_pool(q->stack);
-	int done = 0;
-
-	*now = worker_refresh_now(q->worker);
-	while (done < budget && !q->dead) {
-		ssize_t n;
-
-		if (!q->area)
-			q->area = skb_area_alloc(pool, q->area_size);
-		if (likely(q->area))
-			n = read_frame(q->rx_fd, q->area->base + RX_OFF - VNET_LEN, q->area_size - RX_OFF + VNET_LEN);
-		else
-			n = read_and_discard(q);
-		if (unlikely(n < 0)) {
-			if (errno == EINTR)
-				continue;
-			if (errno == EAGAIN)
-				break;
-			q->stats.rx_errors++;
-			if (errno == EBADFD || errno == EIO || errno == ENODEV || errno == ENXIO || errno == EBADF) {
-				tapq_dead(q, -errno);
-				break;
-			}
-			done++; /* this one frame could not be had (the kernel refuses to describe it); the next may be */
-			continue;
-		}
-		done++;
-		if (likely(q->area))
-			receive_frame(q, pool, (uint32_t)n, *now);
-	}
-	if (done < budget)
-		q->polling = false; /* the queue was empty: a frame that comes now is a new edge */
-	return done;
-}
-
-/* One system call: what it returns, errno set. */
-static ssize_t send_skb(struct tapq *q, struct sk_buff *skb)
-{
-	struct iovec iov[2 + SKB_MAX_FRAGS];
-	struct virtio_net_hdr vnet;
-	int n = 2;
-
-	vnet_from_skb(&vnet, skb);
-	if (likely(skb->nr_frags == 0 && skb_headroom(skb) >= VNET_LEN && skb_head_writable(skb))) {
-		memcpy(skb->data - VNET_LEN, &vnet, VNET_LEN);
-		return write_frame(q->tx_fd, skb->data - VNET_LEN, VNET_LEN + skb->len);
-	}
-	iov[0] = (struct iovec){ .iov_base = &vnet, .iov_len = VNET_LEN };
-	iov[1] = (struct iovec){ .iov_base = skb->data, .iov_len = skb_headlen(skb) };
-	for (unsigned i = 0; i < skb->nr_frags; i++, n++)
-		iov[n] = (struct iovec){ .iov_base = skb->frags[i].area->base + skb->frags[i].off, .iov_len = skb->frags[i].len };
-	return write_parts(q->tx_fd, iov, n);
-}
-
-int tapq_xmit(struct tapq *q, struct sk_buff *skb)
-{
-	int err;
-
-	if (unlikely(q->dead))
-		return -ENETDOWN;
-	if (unlikely(q->tx_blocked))
-		return -EAGAIN;
-	while (unlikely(send_skb(q, skb) < 0)) {
-		err = -errno;
-		if (err == -EINTR)
-			continue;
-		if (err == -EAGAIN) {
-			q->stats.tx_busy++;
-			if (event_add(q->tx_event, NULL) == 0) {
-				q->tx_blocked = true;
-				return -EAGAIN;
-			}
-			return -ENOBUFS;
-		}
-		q->stats.tx_errors++;
-		if (err == -EBADFD || err == -ENXIO)
-			tapq_dead(q, err);
-		return err; /* EIO: the host's end is down */
-	}
-	consume_skb(skb);
-	return 0;
+	*ret = q->stats;
+	ret->tx_pending = q->tx_pending + q->tx_retry.qlen;
+	for (unsigned i = 0; i < TAP_MAX_POSTED; i++)
+		ret->posted += q->area[i] != NULL;
 }

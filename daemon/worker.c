@@ -21,6 +21,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "status.h"
+#include "tap_uring.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -166,8 +167,8 @@ static void worker_loop(struct worker *w)
 		due = give_back_memory(w);
 		if (due < deadline)
 			deadline = due;
+		work_left = uring_flush(w->uring) || deadline <= w->now;
 		kick_others(w);
-		work_left = deadline <= w->now;
 		if (!work_left && deadline != KTIME_MAX)
 			set_timer(w, deadline);
 	}
@@ -404,6 +405,7 @@ static int worker_init(struct worker *w, struct daemon *d, unsigned cpu)
 	w->timer_event = event_new(w->base, w->timer_fd, EV_READ | EV_PERSIST | EV_ET, on_timer, w);
 	if (!w->mail_event || !w->timer_event || event_add(w->mail_event, NULL) < 0 || event_add(w->timer_event, NULL) < 0)
 		return -ENOMEM;
+	w->uring_err = uring_new(&w->uring, cpu);
 	return worker_ns_add(w, 0);
 }
 
@@ -430,6 +432,7 @@ static void worker_exit(struct worker *w)
 		if (job->run == tell_run)
 			free(job);
 	}
+	uring_free(w->uring);
 	if (w->mail_event)
 		event_free(w->mail_event);
 	if (w->timer_event)

@@ -42,6 +42,8 @@ struct worker {
 	bool               now_valid;
 	bool               quit;
 	bool               ending; /* stack_shutdown was called */
+	struct uring      *uring; /* NULL: there is none, for the reason uring_err */
+	int                uring_err;
 	uint64_t           kicks; /* workers whose rings got something in this round */
 	uint64_t           kicks_sent, kicks_saved; /* one for a batch: a system call, or none as the other was awake */
 	struct worker_ns  *ns[NETNS_MAX]; /* by number; NULL: none. 0 is always there */

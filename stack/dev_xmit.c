@@ -169,3 +169,15 @@ void stack_tx_ready(struct stack *stack, int ifindex, ktime_t now)
 	if (!skb_queue_empty(&dev->txq))
 		qdisc_schedule(dev);
 }
+
+void stack_tx_error(struct stack *stack, int ifindex, struct sk_buff *skb)
+{
+	struct net_device *dev = dev_get_by_index(stack, ifindex);
+
+	if (dev) {
+		dev->stats.tx_packets--;
+		dev->stats.tx_bytes -= skb->len;
+		dev->stats.tx_errors++;
+	}
+	kfree_skb(skb, SKB_DROP_DEV_TX_FULL);
+}

@@ -78,6 +78,8 @@ void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now
 void stack_steered(struct stack *stack, struct sk_buff *skb, ktime_t now); /* from another shard; consumes skb */
 void stack_msg(struct stack *stack, const struct shard_msg *msg, ktime_t now); /* from another shard */
 void stack_tx_ready(struct stack *stack, int ifindex, ktime_t now); /* the device takes frames again */
+/* A frame that ops->xmit had taken could not be sent after all: counts it as an error instead, and drops it. Consumes skb. */
+void stack_tx_error(struct stack *stack, int ifindex, struct sk_buff *skb);
 void stack_set_now(struct stack *stack, ktime_t now); /* time only; never goes backwards */
 
 /* Runs softirqs, timers and wake-ups; budget bounds the frames received in this call (0: net.core.netdev_budget). Returns when it
