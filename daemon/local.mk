@@ -1,7 +1,7 @@
 # netstackd: owns descriptors, clock, threads and privileges; decides nothing about a packet. All but main.c is libdaemon.a, which unit tests link too.
 DAEMON_CFLAGS = $(LIBEVENT_CFLAGS) $(LIBNL_CFLAGS) $(LIBCAP_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(LIBSECCOMP_CFLAGS) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS) \
-	$(LIBURING_CFLAGS)
-DAEMON_LIBS = $(LIBEVENT_LIBS) $(LIBNL_LIBS) $(LIBCAP_LIBS) $(LIBSYSTEMD_LIBS) $(LIBSECCOMP_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(LIBURING_LIBS)
+	$(LIBURING_CFLAGS) $(LIBBPF_CFLAGS)
+DAEMON_LIBS = $(LIBEVENT_LIBS) $(LIBNL_LIBS) $(LIBCAP_LIBS) $(LIBSYSTEMD_LIBS) $(LIBSECCOMP_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(LIBURING_LIBS) $(LIBBPF_LIBS)
 # For a program or test that uses parts of the daemon: prog_LDADD = $(DAEMON_LDADD)
 DAEMON_LDADD = libdaemon.a libservice.a libgrammar.a libnetstack.la $(DAEMON_LIBS)
 
@@ -24,6 +24,13 @@ libdaemon_a_SOURCES += %reldir%/control.c
 libdaemon_a_SOURCES += %reldir%/control.h
 libdaemon_a_SOURCES += %reldir%/daemon.h
 libdaemon_a_SOURCES += %reldir%/diff.c
+libdaemon_a_SOURCES += %reldir%/ebpf.c
+libdaemon_a_SOURCES += %reldir%/ebpf.h
+libdaemon_a_SOURCES += %reldir%/ebpf_elf.c
+libdaemon_a_SOURCES += %reldir%/ebpf_helper.c
+libdaemon_a_SOURCES += %reldir%/ebpf_map.c
+libdaemon_a_SOURCES += %reldir%/ebpf_priv.h
+libdaemon_a_SOURCES += %reldir%/ebpf_run.c
 libdaemon_a_SOURCES += %reldir%/gather.c
 libdaemon_a_SOURCES += %reldir%/gather.h
 libdaemon_a_SOURCES += %reldir%/host_link.c

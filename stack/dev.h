@@ -35,6 +35,7 @@ struct dev_ops {
  * bits when it is not zero. */
 enum {
 	DEV_HOOK_TAP = 1, /* packet taps (tap.c), both ways */
+	DEV_HOOK_XDP = 2, /* xdp.c: on receiving, before all else */
 };
 
 struct dev_group { /* an address, mostly of a group, that packet sockets want to see; owner: net_device.groups */
@@ -61,6 +62,11 @@ struct net_device {
 	struct list_head        tx_list; /* NET_TX softirq */
 	uint32_t                promiscuity, allmulti; /* how many taps want frames for others, or all groups; only taps look at these */
 	struct list_head        groups; /* struct dev_group: likewise */
+	struct { /* xdp.c; fn is set while hooks has DEV_HOOK_XDP */
+		stack_xdp_fn fn;
+		void        *arg;
+		struct stack_xdp_stats stats;
+	} xdp;
 	bool                    dying; /* removed from the configuration; the structure waits until no packet points at it */
 	struct link_conf        last_conf; /* what conf points at then */
 };
@@ -119,6 +125,9 @@ uint32_t skb_flow_hash(struct stack *stack, struct sk_buff *skb); /* symmetric i
 unsigned flow_cpu(const struct stack *stack, uint32_t hash);
 uint32_t flow_hash_tuple(const struct stack *stack, const struct ipaddr *a, const struct ipaddr *b, uint16_t aport, uint16_t bport, uint8_t proto);
 bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu); /* false: it is for this shard, skb is still the caller's */
+
+/* xdp.c, when dev->hooks has DEV_HOOK_XDP: a frame at its Ethernet header. What goes on to the stack, which may be another skb, or NULL: it went elsewhere. */
+struct sk_buff *xdp_rx(struct stack *stack, struct net_device *dev, struct sk_buff *skb);
 
 /* tap.c: packet taps, what netstack/tap.h declares. The hooks are called when dev->hooks has DEV_HOOK_TAP, or at once off the fast path. */
 struct stack_tap {

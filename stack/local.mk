@@ -115,3 +115,4 @@ libnetstack_la_SOURCES += %reldir%/udp.c
 libnetstack_la_SOURCES += %reldir%/version.c
 libnetstack_la_SOURCES += %reldir%/veth.c
 libnetstack_la_SOURCES += %reldir%/wire/wire.h
+libnetstack_la_SOURCES += %reldir%/xdp.c

@@ -60,6 +60,11 @@ int dev_forward_skb(struct net_device *to, struct stack *from, struct sk_buff *s
 	skb->skb_iif = to->ifindex;
 	to->stats.rx_packets++;
 	to->stats.rx_bytes += skb->len;
+	if (unlikely(to->hooks & DEV_HOOK_XDP)) {
+		skb = xdp_rx(stack, to, skb);
+		if (!skb)
+			return 0;
+	}
 	reason = eth_type_trans(skb, to);
 	if (unlikely(reason)) {
 		tap_rx_filtered(stack, skb, reason);

@@ -257,6 +257,11 @@ void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now
 	skb->tstamp = stack->now;
 	dev->stats.rx_packets++;
 	dev->stats.rx_bytes += skb->len;
+	if (unlikely(dev->hooks & DEV_HOOK_XDP)) {
+		skb = xdp_rx(stack, dev, skb);
+		if (!skb)
+			return;
+	}
 	reason = eth_type_trans(skb, dev);
 	if (unlikely(reason)) {
 		tap_rx_filtered(stack, skb, reason);

@@ -17,6 +17,9 @@
 	X(STEER_FULL, "steer_full", "the ring to the shard that owns the flow was full") \
 	X(DEV_TX_FULL, "dev_tx_full", "the device did not take the frame and its queue was full") \
 	X(QDISC_DROP, "qdisc_drop", "the queue in front of the device was full (txqueuelen)") \
+	X(XDP_DROP, "xdp_drop", "the device's XDP program wanted it so") \
+	X(XDP_ABORTED, "xdp_aborted", "the device's XDP program failed; show xdp says where") \
+	X(XDP_REDIRECT, "xdp_redirect", "an XDP program sent it to a device that is not there, is down, or has a smaller MTU") \
 	X(NO_CARRIER, "no_carrier", "the outgoing device has no carrier") \
 	X(NOMEM, "nomem", "no memory for a copy or a header") \
 	X(PKT_TOO_SMALL, "pkt_too_small", "the frame is shorter than its own header says") \

@@ -27,6 +27,20 @@ struct stack_event;
 #define STACK_MAX_CPUS 64
 #define STACK_CPU_ALL  UINT32_MAX /* for ops->tell: every shard but the sender */
 
+/* XDP: a function that sees each frame of a device before the stack does; see stack_xdp_set. */
+enum stack_xdp_action { STACK_XDP_ABORTED, STACK_XDP_DROP, STACK_XDP_PASS, STACK_XDP_TX, STACK_XDP_REDIRECT }; /* the numbers of Linux's enum xdp_action */
+struct stack_xdp_frame {
+	unsigned char *data; /* at the Ethernet header; the len bytes may be read and written */
+	uint32_t       len;
+	int            ingress_ifindex;
+	int            redirect_ifindex; /* to be filled in before STACK_XDP_REDIRECT is returned */
+	ktime_t        now; /* the stack's time */
+	/* Takes head bytes away in front (negative: adds zeros, at most 256 in all) and adds tail zeros at the end (negative: takes away). 0, with data and len as they are
+	 * then; -EINVAL (less than an Ethernet header would remain, or there is no room), -EOPNOTSUPP (the frame stands for several: GSO), -ENOMEM. */
+	int (*adjust)(struct stack_xdp_frame *frame, int32_t head, int32_t tail);
+};
+typedef int (*stack_xdp_fn)(void *arg, struct stack_xdp_frame *frame); /* enum stack_xdp_action; anything else is STACK_XDP_ABORTED */
+
 struct stack_ops {
 	/* Sends a frame: skb->data is at the Ethernet header. 0: taken (the driver frees it with consume_skb). -EAGAIN: the
 	 * device is full, the stack keeps skb and waits for stack_tx_ready. Other negative: refused, the stack drops it. */
@@ -168,6 +182,12 @@ struct neigh_info {
 	ktime_t         used, confirmed, updated; /* when */
 };
 
+struct stack_xdp_stats { /* what became of a device's frames; errors: of those that were to be sent */
+	uint64_t aborted, drop, pass, tx, redirect, tx_errors, redirect_errors;
+};
+/* fn NULL: none. Counters start again. 0, -ENODEV, -EOPNOTSUPP (loopback). It goes with the device. */
+int  stack_xdp_set(struct stack *stack, int ifindex, stack_xdp_fn fn, void *arg);
+int  stack_xdp_stats(const struct stack *stack, int ifindex, struct stack_xdp_stats *ret); /* 0 or -ENODEV */
 int  stack_link_stats(const struct stack *stack, int ifindex, struct link_stats *ret); /* 0 or -ENODEV */
 void stack_softnet_stats(const struct stack *stack, struct softnet_stats *ret);
 /* Calls fn for each neighbour of this shard until it returns non-zero, which is returned. */
