@@ -26,6 +26,20 @@ static inline uint32_t csum_shift(uint32_t sum, size_t off) { return off & 1 ? (
 /* Pseudo-header; len in host order (bytes of the transport header and its data). Unfolded. */
 uint32_t csum_pseudo(const struct ipaddr *src, const struct ipaddr *dst, uint32_t len, uint8_t proto);
 static inline uint16_t ip_fast_csum(const void *iph, unsigned ihl_words) { return csum_fold(csum_partial(iph, ihl_words * 4u, 0)); }
+/* The checksum over an IPv4 header without options is good. */
+static inline bool ip_csum20_ok(const void *iph)
+{
+	uint32_t w[5];
+	uint64_t s;
+
+	memcpy(w, iph, sizeof(w));
+	s = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
+	s = (s & 0xffffffffu) + (s >> 32);
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	return s == 0xffff;
+}
 /* check: as stored in the packet; one 16-bit word changed from a to b (both as stored). RFC 1624, equation 3. */
 static inline void csum_replace2(uint16_t *check, uint16_t a, uint16_t b)
 {

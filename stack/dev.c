@@ -12,6 +12,7 @@
  * Not done: carrier transitions are not damped; the control thread does that before it publishes.
  */
 #include "dev.h"
+#include "gro.h"
 #include "bug.h"
 #include "neigh.h"
 #include "stack_priv.h"
@@ -99,6 +100,7 @@ static void dev_link_event(struct net_device *dev)
 
 static void dev_close(struct net_device *dev)
 {
+	napi_gro_purge(&dev->napi, SKB_DROP_DEV_DOWN);
 	qdisc_purge(dev, SKB_DROP_DEV_DOWN);
 	neigh_dev_down(dev->stack, dev);
 }
@@ -122,6 +124,7 @@ static void dev_kill(struct stack *stack, struct net_device *dev)
 void dev_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to)
 {
 	struct net_device *dev, *tmp;
+	uint32_t udp_gro = 0;
 
 	list_for_each_safe(dev, tmp, &stack->devs, struct net_device, node) {
 		const struct snap_link *link = snapshot_link(to, dev->ifindex);
@@ -133,6 +136,7 @@ void dev_apply(struct stack *stack, const struct net_snapshot *from, const struc
 			continue;
 		}
 		dev_point(dev, link);
+		udp_gro += (link->conf.features & (LINK_F_GRO | LINK_F_UDP_GRO_FWD)) == (LINK_F_GRO | LINK_F_UDP_GRO_FWD);
 		if (was_up && !dev_up(dev))
 			dev_close(dev);
 		else if (had_carrier && !dev->conf->carrier)
@@ -140,6 +144,8 @@ void dev_apply(struct stack *stack, const struct net_snapshot *from, const struc
 		if (!old || was_up != dev_up(dev) || had_carrier != (dev->conf->carrier != 0))
 			dev_link_event(dev);
 	}
+	stack->udp_gro += udp_gro - stack->udp_gro_devs;
+	stack->udp_gro_devs = udp_gro;
 }
 
 void dev_reap(struct stack *stack)
@@ -158,8 +164,10 @@ void dev_purge_queues(struct stack *stack)
 {
 	struct net_device *dev;
 
-	list_for_each(dev, &stack->devs, struct net_device, node)
+	list_for_each(dev, &stack->devs, struct net_device, node) {
+		napi_gro_purge(&dev->napi, SKB_DROP_DEV_DOWN);
 		qdisc_purge(dev, SKB_DROP_DEV_DOWN);
+	}
 }
 
 void dev_exit(struct stack *stack)

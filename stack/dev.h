@@ -16,12 +16,19 @@
 
 struct stack;
 
+#define GRO_BUCKETS    8 /* of packets held for merging, and how many in each */
+#define GRO_BUCKET_MAX 8
+
 struct napi_struct {
 	struct list_head   poll_list;
 	struct net_device *dev;
 	int (*poll)(struct napi_struct *napi, int budget); /* returns work done; < budget: completed and off the list */
 	bool               scheduled;
 	int                served; /* frames of a turn that the budget cut short */
+	uint8_t            gro_bitmask; /* gro.c: buckets that are not empty */
+	struct sk_buff_head gro[GRO_BUCKETS]; /* packets held, the oldest first */
+	struct timer       gro_timer; /* net.core.gro_flush_timeout */
+	struct gro_stats   gro_stats;
 };
 
 struct net_device;

@@ -8,8 +8,10 @@
 #include "route.h"
 #include <netstack/skbuff.h>
 
+struct ip_hdr;
 struct sock;
 struct stack;
+struct udp_hdr;
 
 struct ip_options_parsed { /* ip_options.c; offsets are from the IP header, 0: not there */
 	uint8_t  optlen; /* bytes, a multiple of 4 */
@@ -34,6 +36,8 @@ const struct ip_proto *ip_proto_get(uint8_t proto); /* NULL: none. The table sta
 void tcp_v4_rcv(struct stack *stack, struct sk_buff *skb);
 void tcp_v4_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t code, uint32_t info);
 void udp_rcv(struct stack *stack, struct sk_buff *skb);
+/* A socket that the packet is for asked for UDP_GRO. */
+bool udp_gro_wanted(struct stack *stack, const struct ip_hdr *iph, const struct udp_hdr *uh, int iif);
 void udp_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t code, uint32_t info);
 void icmp_rcv(struct stack *stack, struct sk_buff *skb);
 /* Raw sockets see a copy of what local delivery sees: data at the transport header, network_header set. Does not consume. True: a socket wanted the protocol, so there is no

@@ -166,21 +166,6 @@ static void ip_rcv_error(struct stack *stack, struct sk_buff *skb, enum skb_drop
 	kfree_skb(skb, reason);
 }
 
-/* The checksum over a header without options is good. */
-static inline bool ip_csum20_ok(const struct ip_hdr *iph)
-{
-	uint32_t w[5];
-	uint64_t s;
-
-	memcpy(w, iph, sizeof(w));
-	s = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
-	s = (s & 0xffffffffu) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	return s == 0xffff;
-}
-
 void ip_rcv(struct stack *stack, struct sk_buff *skb)
 {
 	const struct ip_hdr *iph;

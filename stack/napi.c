@@ -11,10 +11,13 @@
  *
  * Invariants: napi->scheduled if and only if it is on the poll list; NET_RX is raised while the list is not empty.
  *
- * Not done: GRO, busy polling, interrupt coalescing.
+ * What a poll brought and GRO holds (gro.c) goes on when the device is empty, or has been held for long.
+ *
+ * Not done: busy polling, interrupt coalescing.
  */
 #include "bug.h"
 #include "dev.h"
+#include "gro.h"
 #include "stack_priv.h"
 
 void napi_init(struct napi_struct *napi, struct net_device *dev, int (*poll)(struct napi_struct *napi, int budget))
@@ -24,6 +27,7 @@ void napi_init(struct napi_struct *napi, struct net_device *dev, int (*poll)(str
 	napi->poll = poll;
 	napi->scheduled = false;
 	napi->served = 0;
+	napi_gro_init(napi);
 }
 
 void napi_schedule(struct stack *stack, struct napi_struct *napi)
@@ -58,6 +62,8 @@ int dev_napi_poll(struct napi_struct *napi, int budget)
 	stack->polling = NULL;
 	if (now > stack->now)
 		stack->now = now;
+	if (napi->gro_bitmask)
+		napi_gro_poll_end(napi, work >= budget);
 	if (work < budget)
 		napi_complete(napi);
 	return work;

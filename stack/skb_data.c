@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <netstack/skbuff.h>
 
+#define SKB_UDP_CHECK  6 /* where UDP has its checksum; no other protocol's stands there */
 #define COW_LINEAR_MAX 512u /* a longer linear part is not copied when only the head must be private … */
 #define COW_LINEAR     256u /* … but for so many bytes: all headers there can be */
 #define SHIFT_COPY_MAX 256u /* so few bytes are copied where there is room, rather than holding on to an area of 2 KiB */
@@ -460,7 +461,7 @@ int skb_checksum_help(struct sk_buff *skb)
 	if (!skb_may_pull(skb, start + skb->csum_offset + 2u)) /* after: a private head may have become shorter */
 		return -ENOMEM;
 	check = csum_fold(skb_checksum(skb, start, skb->len - start, 0));
-	if (!check) /* UDP's "no checksum" must not come about by chance; for TCP both zeros mean the same */
+	if (!check && skb->csum_offset == SKB_UDP_CHECK) /* "no checksum" must not come about by chance; nobody else's zero means anything */
 		check = 0xffff;
 	memcpy(skb->data + start + skb->csum_offset, &check, 2);
 	skb->ip_summed = CHECKSUM_NONE;

@@ -20,6 +20,8 @@
 
 #include "bug.h"
 
+#include <errno.h>
+
 #include <stdlib.h>
 
 enum { AREA_SMALL, AREA_MEDIUM, AREA_LARGE, AREA_CLASSES, AREA_ODD = AREA_CLASSES };
@@ -421,6 +423,29 @@ static inline void skb_release(struct sk_buff *skb)
 	if (unlikely(skb->frags != skb->inline_frags))
 		area_release(pool, frags_area(skb));
 	skb_put_struct(pool, skb);
+}
+
+int skb_append(struct sk_buff *dst, struct sk_buff *src, uint32_t off)
+{
+	uint32_t lin = skb_headlen(src), more = src->truesize - (uint32_t)sizeof(*src);
+	struct skb_pool *pool = src->pool;
+
+	BUG_ON(off > lin || src->destructor || src->nohdr);
+	if (unlikely(!skb_frags_room(dst, src->nr_frags + 1u)))
+		return -EMSGSIZE;
+	dst->len += src->len - off;
+	dst->data_len += src->len - off;
+	if (likely(lin > off))
+		dst->frags[dst->nr_frags++] = (struct skb_frag){ src->area, (uint32_t)(src->data - src->area->base) + off, lin - off };
+	else
+		skb_area_put(pool, src->area);
+	for (unsigned i = 0; i < src->nr_frags; i++)
+		dst->frags[dst->nr_frags++] = src->frags[i];
+	if (unlikely(src->frags != src->inline_frags))
+		area_release(pool, frags_area(src));
+	dst->truesize += more;
+	skb_put_struct(pool, src);
+	return 0;
 }
 
 void kfree_skb(struct sk_buff *skb, enum skb_drop_reason reason)

@@ -17,6 +17,7 @@
  */
 #include "bug.h"
 #include "dev.h"
+#include "gro.h"
 #include "stack_priv.h"
 #include "wire/wire.h"
 
@@ -267,7 +268,10 @@ void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now
 		tap_rx_filtered(stack, skb, reason);
 		kfree_skb(skb, reason);
 	} else if (likely(polled)) {
-		netif_receive_skb(stack, skb);
+		if (dev->conf->features & LINK_F_GRO && gro_candidate(stack, skb))
+			napi_gro_receive(&dev->napi, skb);
+		else
+			netif_receive_skb(stack, skb);
 	} else {
 		netif_rx(stack, skb);
 	}

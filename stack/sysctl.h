@@ -13,6 +13,7 @@
 	X(netdev_budget_usecs, int, "net.core.netdev_budget_usecs", 8000, 0, INT32_MAX, "time limit of one round, microseconds") \
 	X(dev_weight, int, "net.core.dev_weight", 64, 1, INT32_MAX, "frames of one poll of one device, and of one turn of sending") \
 	X(netdev_max_backlog, int, "net.core.netdev_max_backlog", 1000, 1, INT32_MAX, "frames in the backlog of a shard") \
+	X(gro_flush_timeout, int, "net.core.gro_flush_timeout", 0, 0, 1000000000, "nanoseconds that packets may wait after a poll to be merged with what comes") \
 	X(somaxconn, int, "net.core.somaxconn", 4096, 1, 65535, "upper limit of listen()'s backlog") \
 	X(rmem_default, int, "net.core.rmem_default", 212992, 2304, INT32_MAX, "receive buffer of a socket, bytes") \
 	X(wmem_default, int, "net.core.wmem_default", 212992, 4608, INT32_MAX, "send buffer of a socket, bytes") \

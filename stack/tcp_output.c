@@ -268,6 +268,8 @@ int tcp_transmit_skb(struct tcp_sock *tp, struct sk_buff *skb, bool clone)
 		tx->gso_size = (uint16_t)mss;
 		tx->gso_segs = (uint16_t)((payload + mss - 1) / mss);
 		tx->gso_type = SKB_GSO_TCPV4;
+		th->flags = flags |= TCPHDR_PSH; /* as Linux marks what it sends in one go, so that who merges it again need not wait for more */
+		cb->flags |= TCPHDR_PSH;
 	}
 	set_checksum(tp, tx, th, hlen, cb, payload);
 

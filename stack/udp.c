@@ -3,16 +3,19 @@
  * udp.c: the User Datagram Protocol. RFC 768; RFC 1122 section 4.1 (port unreachable, source address, checksums, errors to the application, limited broadcast); RFC 8085.
  *
  * Sending. A datagram is built in one linear skb, header in front, and given to IP, which fragments. Where the device sums (LINK_F_TX_CSUM) and one packet is
- * enough the checksum is left to it. With UDP_CORK or MSG_MORE data gathers in sk->pending until it is released. UDP_SEGMENT cuts one call's data into datagrams of
- * equal size, each built by itself: the meaning of the option without its savings.
+ * enough the checksum is left to it. With UDP_CORK or MSG_MORE data gathers in sk->pending until it is released. UDP_SEGMENT makes one call's data datagrams of
+ * equal size: one GSO packet, which goes through the stack once and is cut by the device (LINK_F_USO) or in front of it (gso.c).
  *
  * Receiving. The checksum is verified before a datagram is queued, so that what poll announces can be read. A broadcast or multicast goes to every socket that
  * matches; a unicast to the best match. Without one, on several shards, a shard that announced such a socket (inet_port.c) is given the packet: only the shard that the
  * flow hashes to may hand over, so that nothing goes round.
  *
+ * UDP_GRO: datagrams that gro.c or the sender's UDP_SEGMENT left as one GSO packet go to a socket that asked as one message, with their size as ancillary data; for
+ * any other socket they are cut again first.
+ *
  * Memory. A datagram in an area far larger than itself (a driver's 64 KiB buffer) is copied, or a few small datagrams would fill SO_RCVBUF.
  *
- * Not done: UDP-Lite, UDP_GRO, encapsulation sockets, multicast loopback to this host, multicast groups but 224.0.0.1.
+ * Not done: UDP-Lite, encapsulation sockets, multicast loopback to this host, multicast groups but 224.0.0.1.
  */
 #include "bug.h"
 #include "checksum.h"
@@ -25,6 +28,7 @@
 
 #define UDP_CORK     1
 #define UDP_SEGMENT  103
+#define UDP_GRO      104
 #define UDP_HLEN     ((uint32_t)sizeof(struct udp_hdr))
 #define UDP_MAX_DATA (IPV4_MAX_PACKET - IPV4_HLEN - UDP_HLEN) /* 65,507 */
 #define UDP_MAX_SEGS 128
@@ -40,7 +44,7 @@ struct udp_flow { /* where one datagram goes, and how */
 
 struct udp_sock {
 	struct sock     sk; /* first */
-	bool            cork;
+	bool            cork, gro;
 	uint16_t        gso_size;
 	struct sk_buff *pending; /* corked data, no header yet */
 	struct udp_flow flow; /* of pending */
@@ -73,7 +77,8 @@ static int udp_too_big(struct sock *sk, const struct udp_flow *fl, uint32_t tota
 static int udp_send_skb(struct sock *sk, struct sk_buff *skb, const struct udp_flow *fl, uint32_t data_sum, bool summed)
 {
 	struct stack *stack = sk->stack;
-	uint32_t len = skb->len + UDP_HLEN, total = len + IPV4_HLEN + fl->optlen;
+	bool gso = fl->gso_size && skb->len > fl->gso_size;
+	uint32_t len = skb->len + UDP_HLEN, total = (gso ? fl->gso_size + UDP_HLEN : len) + IPV4_HLEN + fl->optlen;
 	struct udp_hdr *uh = skb_push(skb, UDP_HLEN);
 	struct ip_tx tx = {
 		.saddr = fl->saddr, .daddr = fl->daddr, .proto = IPPROTO_UDP, .tos = fl->tos, .ttl = fl->ttl, .df = ip_sk_df(sk, &fl->rt, total), .optlen = fl->optlen,
@@ -81,6 +86,11 @@ static int udp_send_skb(struct sock *sk, struct sk_buff *skb, const struct udp_f
 	};
 	int err;
 
+	if (gso) {
+		skb->gso_size = fl->gso_size;
+		skb->gso_segs = (uint16_t)((skb->len - UDP_HLEN + fl->gso_size - 1) / fl->gso_size);
+		skb->gso_type = SKB_GSO_UDP_L4;
+	}
 	skb_reset_transport_header(skb);
 	uh->source = cpu_to_be16(sk->sport);
 	uh->dest = cpu_to_be16(fl->dport);
@@ -114,22 +124,36 @@ static int udp_send_skb(struct sock *sk, struct sk_buff *skb, const struct udp_f
 	return err;
 }
 
-/* May the device do the sum? Not when the datagram will be fragments. */
+/* May the device do the sum? Not when the datagram will be fragments. total 0: the pieces of a GSO packet are summed when they are made. */
 static bool udp_offload(const struct sock *sk, const struct udp_flow *fl, uint32_t total)
 {
-	return (fl->rt.dev->conf->features & LINK_F_TX_CSUM) && total <= udp_mtu(sk, &fl->rt);
+	return !total || ((fl->rt.dev->conf->features & LINK_F_TX_CSUM) && total <= udp_mtu(sk, &fl->rt));
 }
 
-/* One datagram from len bytes at off of the message. */
-static int udp_send_one(struct sock *sk, const struct msghdr *msg, size_t off, uint32_t len, const struct udp_flow *fl)
+/* UDP_SEGMENT: len bytes may go as datagrams of fl->gso_size. */
+static int udp_check_segments(const struct sock *sk, size_t len, const struct udp_flow *fl)
 {
-	uint32_t total = len + UDP_HLEN + IPV4_HLEN + fl->optlen, sum = 0;
+	if (fl->gso_size + UDP_HLEN + IPV4_HLEN + fl->optlen > udp_mtu(sk, &fl->rt))
+		return -EMSGSIZE;
+	return len > (size_t)fl->gso_size * UDP_MAX_SEGS || sk->no_check ? -EINVAL : 0;
+}
+
+/* What a message of len bytes is to IP: its size as one datagram, or 0 as many that are known to fit. */
+static uint32_t udp_whole(const struct udp_flow *fl, uint32_t len)
+{
+	return fl->gso_size && len > fl->gso_size ? 0 : len + UDP_HLEN + IPV4_HLEN + fl->optlen;
+}
+
+/* The message as one datagram, or as several (UDP_SEGMENT). */
+static int udp_send_one(struct sock *sk, const struct msghdr *msg, uint32_t len, const struct udp_flow *fl)
+{
+	uint32_t total = udp_whole(fl, len), sum = 0;
 	bool summed = !udp_offload(sk, fl, total);
 	struct sk_buff *skb;
 	void *data;
 	int err;
 
-	err = udp_too_big(sk, fl, total);
+	err = total ? udp_too_big(sk, fl, total) : udp_check_segments(sk, len, fl);
 	if (err)
 		return err;
 	if (sk->wmem && (sk->wmem >= sk->sndbuf || !sk_mem_fits(sk, len))) {
@@ -142,7 +166,7 @@ static int udp_send_one(struct sock *sk, const struct msghdr *msg, size_t off, u
 		return -ENOBUFS;
 	}
 	data = skb_put(skb, len);
-	err = msg_copy_from(msg, off, data, len);
+	err = msg_copy_from(msg, 0, data, len);
 	if (err) {
 		kfree_skb(skb, SKB_DROP_NOMEM);
 		return err;
@@ -150,25 +174,6 @@ static int udp_send_one(struct sock *sk, const struct msghdr *msg, size_t off, u
 	if (summed && !sk->no_check)
 		sum = csum_partial(data, len, 0);
 	return udp_send_skb(sk, skb, fl, sum, summed);
-}
-
-static ssize_t udp_send_segments(struct sock *sk, const struct msghdr *msg, size_t len, const struct udp_flow *fl)
-{
-	size_t off = 0;
-
-	if (fl->gso_size + UDP_HLEN + IPV4_HLEN + fl->optlen > udp_mtu(sk, &fl->rt))
-		return -EMSGSIZE;
-	if (len > (size_t)fl->gso_size * UDP_MAX_SEGS || sk->no_check)
-		return -EINVAL;
-	while (off < len) {
-		uint32_t n = len - off < fl->gso_size ? (uint32_t)(len - off) : fl->gso_size;
-		int err = udp_send_one(sk, msg, off, n, fl);
-
-		if (err)
-			return off ? (ssize_t)off : err;
-		off += n;
-	}
-	return (ssize_t)len;
 }
 
 static void udp_drop_pending(struct udp_sock *up)
@@ -187,8 +192,8 @@ static int udp_push_pending(struct udp_sock *up)
 
 	if (!skb)
 		return 0;
-	total = skb->len + UDP_HLEN + IPV4_HLEN + up->flow.optlen;
-	err = udp_too_big(sk, &up->flow, total);
+	total = udp_whole(&up->flow, skb->len);
+	err = total ? udp_too_big(sk, &up->flow, total) : udp_check_segments(sk, skb->len, &up->flow);
 	if (err) {
 		udp_drop_pending(up);
 		return err;
@@ -329,11 +334,9 @@ static ssize_t udp_sendmsg(struct sock *sk, const struct msghdr *msg, int flags)
 		return err;
 	if (unlikely((fl.rt.flags & RT_F_MULTICAST) && fl.ttl == 0))
 		return (ssize_t)len; /* scope of this host, and nobody here hears it */
-	if (fl.gso_size && len > fl.gso_size)
-		return udp_send_segments(sk, msg, len, &fl);
 	if (len > UDP_MAX_DATA - fl.optlen)
 		return -EMSGSIZE;
-	err = udp_send_one(sk, msg, 0, (uint32_t)len, &fl);
+	err = udp_send_one(sk, msg, (uint32_t)len, &fl);
 	return err ? err : (ssize_t)len;
 }
 
@@ -367,6 +370,11 @@ static ssize_t udp_recvmsg(struct sock *sk, struct msghdr *msg, int flags)
 	}
 	if (msg->msg_control)
 		ip_cmsg_recv(sk, skb, msg);
+	if (msg->msg_control && skb_is_gso(skb)) {
+		int size = skb->gso_size;
+
+		put_cmsg(msg, IPPROTO_UDP, UDP_GRO, &size, sizeof(size));
+	}
 	ret = (ssize_t)(flags & MSG_TRUNC ? skb->len : n);
 	if (!(flags & MSG_PEEK)) {
 		STACK_MIB_INC(sk->stack, Udp_InDatagrams);
@@ -438,6 +446,43 @@ static void udp_queue_rcv(struct sock *sk, struct sk_buff *skb)
 		else
 			STACK_MIB_INC(stack, Udp_MemErrors);
 	}
+}
+
+/*
+ * skb, data at the UDP header: datagrams that travel as one GSO packet become a queue of them, each as udp_rcv has it. False: it could not be done, and skb is gone.
+ */
+static bool udp_unmerge(struct stack *stack, struct sk_buff *skb, struct sk_buff_head *segs)
+{
+	uint32_t hlen = (uint32_t)(skb->data - skb_network_header(skb));
+	struct sk_buff *seg;
+	int err;
+
+	skb_push(skb, hlen);
+	err = skb_gso_segment(skb, segs);
+	if (unlikely(err < 0)) {
+		STACK_MIB_INC(stack, Udp_InErrors);
+		kfree_skb(skb, err == -ENOMEM ? SKB_DROP_NOMEM : SKB_DROP_UDP_SHORT);
+		return false;
+	}
+	skb_queue_walk(segs, seg)
+		skb_pull(seg, hlen);
+	return true;
+}
+
+/* To a socket, in the form that it wants. Consumes skb. */
+static void udp_unicast(struct stack *stack, struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff_head segs;
+
+	if (likely(!skb_is_gso(skb) || udp_sk(sk)->gro)) {
+		udp_queue_rcv(sk, skb);
+		return;
+	}
+	skb_queue_init(&segs);
+	if (!udp_unmerge(stack, skb, &segs))
+		return;
+	while ((skb = skb_dequeue(&segs)))
+		udp_queue_rcv(sk, skb);
 }
 
 struct udp_mcast { /* one delivery to all */
@@ -540,10 +585,19 @@ static bool udp_steer_owner(struct stack *stack, struct sk_buff *skb, const stru
 	return true;
 }
 
+bool udp_gro_wanted(struct stack *stack, const struct ip_hdr *iph, const struct udp_hdr *uh, int iif)
+{
+	struct ipaddr saddr = ipaddr_v4(iph->saddr), daddr = ipaddr_v4(iph->daddr);
+	struct sock *sk = inet_uhash_lookup(stack, &saddr, be16_to_cpu(uh->source), &daddr, be16_to_cpu(uh->dest), 0, iif);
+
+	return sk && udp_sk(sk)->gro;
+}
+
 void udp_rcv(struct stack *stack, struct sk_buff *skb)
 {
 	const struct ip_hdr *iph;
 	const struct udp_hdr *uh;
+	struct sk_buff_head segs;
 	struct ipaddr saddr, daddr;
 	uint16_t sport, dport;
 	uint32_t ulen;
@@ -577,12 +631,19 @@ void udp_rcv(struct stack *stack, struct sk_buff *skb)
 		return;
 	if (unlikely(group)) {
 		skb_trim(skb, ulen); /* what IP's length has more than UDP's is no data */
-		udp_deliver_all(stack, skb, &saddr, &daddr, sport, dport, elsewhere);
+		if (likely(!skb_is_gso(skb))) {
+			udp_deliver_all(stack, skb, &saddr, &daddr, sport, dport, elsewhere);
+			return;
+		}
+		skb_queue_init(&segs);
+		if (udp_unmerge(stack, skb, &segs))
+			while ((skb = skb_dequeue(&segs)))
+				udp_deliver_all(stack, skb, &saddr, &daddr, sport, dport, elsewhere);
 		return;
 	}
 	if (likely(sk)) {
 		skb_trim(skb, ulen);
-		udp_queue_rcv(sk, skb);
+		udp_unicast(stack, sk, skb);
 		return;
 	}
 	STACK_MIB_INC(stack, Udp_NoPorts);
@@ -686,8 +747,17 @@ static int udp_connect(struct sock *sk, const struct ipaddr *addr, uint16_t port
 	return err == -EADDRNOTAVAIL ? -EAGAIN : err;
 }
 
+/* What gro.c asks first is whether anybody wants UDP merged at all. */
+static void udp_set_gro(struct udp_sock *up, bool on)
+{
+	if (up->gro != on)
+		up->sk.stack->udp_gro += on ? 1u : -1u;
+	up->gro = on;
+}
+
 static void udp_close(struct sock *sk)
 {
+	udp_set_gro(udp_sk(sk), false);
 	udp_drop_pending(udp_sk(sk));
 	inet_put_port(sk);
 	sock_put(sk);
@@ -695,6 +765,7 @@ static void udp_close(struct sock *sk)
 
 static void udp_destroy(struct sock *sk)
 {
+	udp_set_gro(udp_sk(sk), false);
 	udp_drop_pending(udp_sk(sk));
 }
 
@@ -717,6 +788,9 @@ static int udp_setsockopt(struct sock *sk, int level, int name, const void *val,
 			return -EINVAL;
 		up->gso_size = (uint16_t)v;
 		return 0;
+	case UDP_GRO:
+		udp_set_gro(up, v != 0);
+		return 0;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -733,6 +807,8 @@ static int udp_getsockopt(struct sock *sk, int level, int name, void *val, sockl
 		return opt_put_int(val, len, up->cork);
 	case UDP_SEGMENT:
 		return opt_put_int(val, len, up->gso_size);
+	case UDP_GRO:
+		return opt_put_int(val, len, up->gro);
 	default:
 		return -ENOPROTOOPT;
 	}

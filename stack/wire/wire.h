@@ -33,9 +33,15 @@ struct WIRE arp_hdr { be16 ar_hrd, ar_pro; uint8_t ar_hln, ar_pln; be16 ar_op; s
 struct WIRE ip_hdr { uint8_t ver_ihl, tos; be16 tot_len, id, frag_off; uint8_t ttl, protocol; be16 check; be32 saddr, daddr; };
 static inline unsigned ip_hdrlen(const struct ip_hdr *h) { return (h->ver_ihl & 15u) * 4u; }
 
+#define IPV6_HLEN 40
+struct WIRE ip6_hdr { be32 flow /* version, traffic class, flow label */; be16 payload_len; uint8_t nexthdr, hop_limit, saddr[16], daddr[16]; };
+
 #define NS_IPPROTO_ICMP 1
 #define NS_IPPROTO_TCP  6
 #define NS_IPPROTO_UDP  17
+#define NS_IPPROTO_HOPOPTS 0
+#define NS_IPPROTO_ROUTING 43
+#define NS_IPPROTO_DSTOPTS 60
 
 #define ICMP_ECHOREPLY      0
 #define ICMP_DEST_UNREACH   3

@@ -73,6 +73,24 @@ static int op_xmit(void *priv, int ifindex, struct sk_buff *skb)
 	return r;
 }
 
+static int op_poll(void *priv, int ifindex, int budget, ktime_t *now)
+{
+	struct host_shard *s = priv;
+	struct sk_buff *skb, *next;
+	int n = 0;
+
+	skb_queue_walk_safe(&s->rxq, skb, next) {
+		if (skb->skb_iif != ifindex)
+			continue;
+		if (n == budget)
+			break;
+		skb_unlink(&s->rxq, skb);
+		stack_rx(s->stack, ifindex, skb, *now);
+		n++;
+	}
+	return n;
+}
+
 static int op_steer(void *priv, unsigned cpu, struct sk_buff *skb)
 {
 	struct host_shard *s = priv;
@@ -127,7 +145,7 @@ static struct netcfg *find_netns(void *arg, uint32_t netns)
 	return h ? h->cfg : NULL;
 }
 
-static const struct stack_ops shard_ops = { .xmit = op_xmit, .steer = op_steer, .tell = op_tell, .wake = op_wake, .netns = op_netns };
+static const struct stack_ops shard_ops = { .xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .netns = op_netns };
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
@@ -162,6 +180,7 @@ static struct host *host_make(const char *name, unsigned ncpu, uint64_t seed, co
 		s->cpu = i;
 		s->next = h->now;
 		s->ring_tail = &s->ring;
+		skb_queue_init(&s->rxq);
 		params.cpu = i;
 		params.seed[2] = test_random(&seed);
 		params.seed[3] = test_random(&seed);
@@ -204,8 +223,10 @@ void host_free(struct host *h)
 				stack_steered(h->shard[i].stack, it->skb, h->now);
 			free(it);
 		}
-	for (unsigned i = 0; i < h->ncpu; i++)
+	for (unsigned i = 0; i < h->ncpu; i++) {
+		skb_queue_purge(&h->shard[i].rxq, SKB_DROP_DEV_DOWN);
 		stack_free(h->shard[i].stack);
+	}
 	/* what the last moments put into rings */
 	for (unsigned i = 0; i < h->ncpu; i++)
 		while ((it = ring_pop(&h->shard[i]))) {
@@ -275,6 +296,7 @@ void host_apply(struct host *h)
 
 int host_rx(struct host *h, unsigned cpu, int ifindex, const void *frame, size_t len)
 {
+	const struct link_conf *link = netcfg_link_by_index(h->cfg, ifindex);
 	struct stack   *stack = h->shard[cpu].stack;
 	struct sk_buff *skb = alloc_skb(stack_skb_pool(stack), (uint32_t)len + SKB_HEADROOM, SKB_HEADROOM);
 
@@ -283,6 +305,12 @@ int host_rx(struct host *h, unsigned cpu, int ifindex, const void *frame, size_t
 	skb_put_data(skb, frame, (uint32_t)len);
 	skb->tstamp = h->now;
 	h->shard[cpu].next = h->now;
+	if (link && link->features & LINK_F_GRO) {
+		skb->skb_iif = ifindex;
+		skb_queue_tail(&h->shard[cpu].rxq, skb);
+		stack_irq(stack, ifindex, h->now);
+		return 0;
+	}
 	stack_rx(stack, ifindex, skb, h->now);
 	return 0;
 }

@@ -33,6 +33,7 @@ struct host_shard {
 	ktime_t            next; /* when it wants to be run; KTIME_MAX: only on an event */
 	struct host_item  *ring, **ring_tail; /* from other shards, in order; producers: their callbacks, consumer: host_run */
 	unsigned           ring_len;
+	struct sk_buff_head rxq; /* frames of devices that are polled (LINK_F_GRO), in order */
 };
 
 struct host_ops { /* all may be NULL */
@@ -68,7 +69,8 @@ void host_free(struct host *h);
 int  host_link(struct host *h, const char *name, const char *addr, uint8_t mac, uint32_t mtu, uint32_t features);
 void host_apply(struct host *h); /* commits the configuration and gives it to every shard */
 
-/* A frame arrives on shard cpu: copied into a buffer of that shard. 0 or -ENOMEM. Takes effect at the next host_run. */
+/* A frame arrives on shard cpu: copied into a buffer of that shard. 0 or -ENOMEM. Takes effect at the next host_run. A device with LINK_F_GRO is polled then; what
+ * comes for it until then is one poll. */
 int  host_rx(struct host *h, unsigned cpu, int ifindex, const void *frame, size_t len);
 /* Says that a call was made on a socket of that shard, which has to run soon. Before the call: host_touch, so that time is right. */
 struct stack *host_touch(struct host *h, unsigned cpu);

@@ -8,6 +8,7 @@ UNIT_TESTS += %reldir%/test_ebpf
 UNIT_TESTS += %reldir%/test_fib
 UNIT_TESTS += %reldir%/test_frame
 UNIT_TESTS += %reldir%/test_grammar
+UNIT_TESTS += %reldir%/test_gro
 UNIT_TESTS += %reldir%/test_gso
 UNIT_TESTS += %reldir%/test_hostile
 UNIT_TESTS += %reldir%/test_http_parse

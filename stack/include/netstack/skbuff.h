@@ -73,7 +73,10 @@ enum skb_ip_summed {
 enum skb_pkt_type { SKB_PKT_HOST, SKB_PKT_BROADCAST, SKB_PKT_MULTICAST, SKB_PKT_OTHERHOST, SKB_PKT_OUTGOING, SKB_PKT_LOOPBACK };
 
 /* gso_type bits */
-enum { SKB_GSO_TCPV4 = 1 << 0, SKB_GSO_TCPV6 = 1 << 1, SKB_GSO_UDP_L4 = 1 << 2, SKB_GSO_TCP_ECN = 1 << 3, SKB_GSO_DODGY = 1 << 4 };
+enum {
+	SKB_GSO_TCPV4 = 1 << 0, SKB_GSO_TCPV6 = 1 << 1, SKB_GSO_UDP_L4 = 1 << 2, SKB_GSO_TCP_ECN = 1 << 3, SKB_GSO_DODGY = 1 << 4,
+	SKB_GSO_FIXEDID = 1 << 5, /* IPv4 identifications do not count up from segment to segment */
+};
 
 /* Where a routed packet goes; a value, no references but dev, which outlives every queued skb (a device that goes away
  * first purges what is queued for it). */
@@ -254,6 +257,10 @@ int   skb_add_frag(struct sk_buff *skb, struct skb_area *area, uint32_t off, uin
  * their share of truesize (the sum of both stays the same, so that memory accounts need no correction).
  * 0, or -EMSGSIZE (no fragment slots) / -EINVAL (src is shorter) with both as they were. */
 int   skb_shift(struct sk_buff *dst, struct sk_buff *src, uint32_t len);
+
+/* Puts what stands behind the first off bytes of src at the end of dst by reference, with what memory it stands for, and frees src (which has no destructor). 0, or
+ * -EMSGSIZE (no room in the list, or no memory for it) with both as they were. */
+int   skb_append(struct sk_buff *dst, struct sk_buff *src, uint32_t off);
 
 /* Makes the first n bytes linear. False: the packet is shorter, or no memory. Pointers into the packet are stale after. */
 bool  skb_may_pull_slow(struct sk_buff *skb, uint32_t n);

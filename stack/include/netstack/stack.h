@@ -165,6 +165,14 @@ struct link_stats { /* as IFLA_STATS64 */
 	uint32_t txq_len; /* frames waiting in the queue in front of the device */
 };
 
+struct gro_stats { /* of one device; frames that came in by a poll of a device with LINK_F_GRO */
+	uint64_t normal; /* passed as they came: nothing to merge in them */
+	uint64_t held; /* began a row */
+	uint64_t merged; /* were put behind a held one */
+	uint64_t flush_last, flush_other, flush_poll, flush_age, flush_bucket; /* why held ones went on: their last segment came (PSH, FIN, a short one); one that does not
+										* fit; the poll's end; too old; too many flows */
+};
+
 struct softnet_stats { /* as /proc/net/softnet_stat, and more */
 	uint64_t processed, dropped, time_squeeze, received_rps, flow_limit_count;
 	uint64_t squeeze_budget, squeeze_time; /* the parts of time_squeeze: cut by netdev_budget, by netdev_budget_usecs */
@@ -189,6 +197,7 @@ struct stack_xdp_stats { /* what became of a device's frames; errors: of those t
 int  stack_xdp_set(struct stack *stack, int ifindex, stack_xdp_fn fn, void *arg);
 int  stack_xdp_stats(const struct stack *stack, int ifindex, struct stack_xdp_stats *ret); /* 0 or -ENODEV */
 int  stack_link_stats(const struct stack *stack, int ifindex, struct link_stats *ret); /* 0 or -ENODEV */
+int  stack_gro_stats(const struct stack *stack, int ifindex, struct gro_stats *ret); /* 0 or -ENODEV */
 void stack_softnet_stats(const struct stack *stack, struct softnet_stats *ret);
 /* Calls fn for each neighbour of this shard until it returns non-zero, which is returned. */
 int  stack_neigh_foreach(struct stack *stack, int (*fn)(void *arg, const struct neigh_info *info), void *arg);

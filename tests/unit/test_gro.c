@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_gro.c: what is merged and what is not, by a table; and that what was merged comes out of gso.c as the very frames that came in, on random streams.
+ *
+ * Theory. Frames arrive in polls of random size at a device with GRO. A tap behind it sees what GRO passes on; there each packet is cut again by skb_gso_segment, its
+ * checksums are completed, and each piece must be the next frame of its flow, byte by byte. Frames that GRO does not look at (fragments, options, wrong
+ * checksums) may overtake their flow, but not each other.
+ */
+#include "checksum.h"
+#include "dev.h"
+#include "host.h"
+#include "wire/wire.h"
+#include <criterion/criterion.h>
+#include <netstack/tap.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#pragma GCC diagnostic ignored "-Woverride-init" /* rows of the tables say what differs from a usual segment */
+
+/* ---- frames ----------------------------------------------------------------------------------------------------------------------------------------- */
+
+enum { LIE_NONE, LIE_TCP_SUM, LIE_IP_SUM, LIE_MF, LIE_IHL, LIE_SHORT, LIE_DOFF, LIE_FFFF, LIES };
+
+struct seg {
+	unsigned tags; /* of VLANs in front */
+	bool     v6, udp, nosum, nodf;
+	uint16_t sport;
+	uint8_t  flags, tos, ttl, src_mac;
+	uint16_t id, win, urg;
+	uint32_t seq, ack, ts; /* ts 0: no option */
+	uint32_t len, pad;
+	int      lie;
+};
+
+static uint8_t byte_at(uint32_t i) { return (uint8_t)(i * 7 + (i >> 8) * 3); }
+
+static uint32_t put_l2(uint8_t *f, const struct seg *s)
+{
+	uint32_t n = 12;
+
+	memcpy(f, (uint8_t[12]){ 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, s->src_mac }, 12);
+	for (unsigned i = 0; i < s->tags; i++, n += 4) {
+		put_be16(f + n, i + 1 < s->tags ? ETH_P_8021AD : ETH_P_8021Q);
+		put_be16(f + n + 2, (uint16_t)(5 + i));
+	}
+	put_be16(f + n, s->v6 ? ETH_P_IPV6 : ETH_P_IP);
+	return n + 2;
+}
+
+static uint32_t put_l4(uint8_t *p, const struct seg *s)
+{
+	uint32_t hlen = s->udp ? 8 : s->ts ? 32 : 20;
+
+	memset(p, 0, hlen);
+	put_be16(p, s->sport);
+	put_be16(p + 2, 80);
+	if (s->udp) {
+		put_be16(p + 4, (uint16_t)(8 + s->len));
+	} else {
+		put_be32(p + 4, s->seq);
+		put_be32(p + 8, s->ack);
+		p[12] = (uint8_t)(s->lie == LIE_DOFF ? 0x40 : hlen / 4 << 4);
+		p[13] = s->flags;
+		put_be16(p + 14, s->win);
+		put_be16(p + 18, s->urg);
+		if (s->ts) {
+			memcpy(p + 20, (uint8_t[4]){ 1, 1, 8, 10 }, 4);
+			put_be32(p + 24, s->ts);
+		}
+	}
+	for (uint32_t i = 0; i < s->len; i++)
+		p[hlen + i] = byte_at(s->seq + i);
+	return hlen + s->len;
+}
+
+static uint32_t build(uint8_t *f, const struct seg *s)
+{
+	uint32_t net = put_l2(f, s), hl = s->v6 ? 40 : s->lie == LIE_IHL ? 24 : 20, l4 = put_l4(f + net + hl, s), total = hl + l4, sum;
+	uint8_t *ip = f + net, *check = ip + hl + (s->udp ? 6 : 16), proto = s->udp ? 17 : 6;
+	uint16_t c;
+
+	memset(ip, 0, hl);
+	if (s->v6) {
+		put_be32(ip, 0x60000000u | (uint32_t)s->tos << 20 | 0x12345);
+		put_be16(ip + 4, (uint16_t)l4);
+		ip[6] = proto;
+		ip[7] = s->ttl;
+		memset(ip + 8, 0x20, 15);
+		memset(ip + 24, 0x21, 15);
+		ip[39] = 1;
+	} else {
+		ip[0] = (uint8_t)(0x40 | hl / 4);
+		ip[1] = s->tos;
+		put_be16(ip + 2, (uint16_t)(total + (s->lie == LIE_SHORT ? 9 : 0)));
+		put_be16(ip + 4, s->id);
+		put_be16(ip + 6, (uint16_t)((s->nodf ? 0 : IP_DF) | (s->lie == LIE_MF ? IP_MF : 0)));
+		ip[8] = s->ttl;
+		ip[9] = proto;
+		put_be32(ip + 12, 0xc0000202u); /* 192.0.2.2 to 198.51.100.9 */
+		put_be32(ip + 16, 0xc6336409u);
+		if (hl == 24)
+			memset(ip + 20, 1, 4);
+		c = ip_fast_csum(ip, hl / 4);
+		if (s->lie == LIE_IP_SUM)
+			c ^= 0x100;
+		memcpy(ip + 10, &c, 2);
+	}
+	sum = csum_partial(ip + (s->v6 ? 8 : 12), s->v6 ? 32 : 8, cpu_to_be32(l4 + proto));
+	c = csum_fold(csum_partial(ip + hl, l4, sum));
+	if (s->udp && !c)
+		c = 0xffff;
+	if (s->lie == LIE_FFFF) { /* the window such that the sum is zero, and then the other zero */
+		sum = csum_add(sum, (uint16_t)~cpu_to_be16(s->win));
+		c = csum_fold(csum_partial(ip + hl, l4, sum));
+		memcpy(ip + hl + 14, &c, 2);
+		c = 0xffff;
+	}
+	if (s->lie == LIE_TCP_SUM)
+		c ^= 0x400;
+	if (s->nosum)
+		c = 0;
+	memcpy(check, &c, 2);
+	memset(ip + total, 0, s->pad);
+	return net + total + s->pad;
+}
+
+/* ---- a device, and who watches behind it -------------------------------------------------------------------------------------------------------------- */
+
+struct frame { struct frame *next; uint32_t len; uint8_t data[]; };
+struct fifo { struct frame *first, **end; };
+
+#define FIFOS 64
+struct rig {
+	struct host *h;
+	int          eth0, eth1;
+	struct stack_tap *tap;
+	char         seen[2000]; /* segments of each packet that passed, as "3 1 1" */
+	size_t       nseen;
+	struct fifo  want[FIFOS]; /* frames that must still come, by flow */
+	unsigned     packets, lost;
+	bool         cut; /* pieces are compared with want */
+};
+
+static void fifo_put(struct fifo *q, const uint8_t *data, uint32_t len)
+{
+	struct frame *f = malloc(sizeof(*f) + len);
+
+	f->next = NULL;
+	f->len = len;
+	memcpy(f->data, data, len);
+	if (!q->first)
+		q->end = &q->first;
+	*q->end = f;
+	q->end = &f->next;
+}
+
+/* The next frame of some flow. */
+static void expect_frame(struct rig *r, const uint8_t *data, uint32_t len)
+{
+	for (unsigned i = 0; i < FIFOS; i++) {
+		struct frame *f = r->want[i].first;
+
+		if (!f || f->len != len || memcmp(f->data, data, len))
+			continue;
+		r->want[i].first = f->next;
+		free(f);
+		return;
+	}
+	if (!r->lost++) {
+		fprintf(stderr, "# not the next of its flow:");
+		for (uint32_t i = 0; i < len && i < 80; i++)
+			fprintf(stderr, " %02x", data[i]);
+		fprintf(stderr, " (%u bytes)\n", len);
+	}
+}
+
+static void expect_pieces(struct rig *r, struct sk_buff *copy)
+{
+	struct sk_buff_head segs;
+	static uint8_t flat[70000];
+
+	skb_queue_init(&segs);
+	if (skb_is_gso(copy))
+		cr_assert_eq(skb_gso_segment(copy, &segs), 0);
+	else
+		skb_queue_tail(&segs, copy);
+	while ((copy = skb_dequeue(&segs))) {
+		cr_assert_eq(skb_checksum_help(copy), 0);
+		skb_copy_bits(copy, 0, flat, copy->len);
+		expect_frame(r, flat, copy->len);
+		consume_skb(copy);
+	}
+}
+
+static void on_frame(void *arg, const struct stack_tap_frame *frame)
+{
+	const struct sk_buff *skb = frame->skb;
+	unsigned segs = skb_is_gso(skb) ? skb->gso_segs : 1;
+	struct rig *r = arg;
+
+	if (frame->dir != STACK_TAP_DIR_IN || frame->ifindex != r->eth0)
+		return;
+	r->packets++;
+	if (r->nseen + 8 < sizeof(r->seen))
+		r->nseen += (size_t)snprintf(r->seen + r->nseen, 8, "%s%u", r->nseen ? " " : "", segs);
+	if (r->cut) {
+		struct sk_buff *copy = skb_copy(skb, SKB_HEADROOM);
+
+		cr_assert(skb_is_gso(skb) == (skb->gso_segs > 1));
+		if (skb_is_gso(skb))
+			cr_assert(skb->ip_summed == CHECKSUM_PARTIAL && skb->gso_type);
+		skb_push(copy, ETH_HLEN);
+		expect_pieces(r, copy);
+	}
+}
+
+static void rig_init(struct rig *r, unsigned ncpu, uint64_t seed, uint32_t features)
+{
+	*r = (struct rig){ .h = host_new("gro", ncpu, seed, NULL, NULL) };
+	r->eth0 = host_link(r->h, "eth0", "192.0.2.1/24", 1, 65000, LINK_F_GRO | features);
+	r->eth1 = host_link(r->h, "eth1", "198.51.100.1/24", 3, 65000, 0);
+	cr_assert_eq(netcfg_sysctl_set(r->h->cfg, "net.ipv4.ip_forward", "1", NULL), 0);
+	cr_assert_eq(netcfg_neigh_add(r->h->cfg, &(struct neigh_conf){ .ifindex = r->eth1, .addr = ipaddr_v4(cpu_to_be32(0xc6336409u)), .lladdr = { { 2, 0, 0, 0, 0, 8 } } },
+				      false, NULL), 0);
+	host_apply(r->h);
+	cr_assert_eq(stack_tap_attach(r->h->shard[0].stack, 0, STACK_TAP_RX, on_frame, r, &r->tap), 0);
+}
+
+static void rig_free(struct rig *r)
+{
+	struct frame *f;
+
+	for (unsigned i = 0; i < FIFOS; i++)
+		while ((f = r->want[i].first)) {
+			r->want[i].first = f->next;
+			free(f);
+		}
+	stack_tap_detach(r->tap);
+	cr_expect_null(host_idle_error(r->h));
+	host_free(r->h);
+}
+
+static void rx(struct rig *r, const struct seg *s)
+{
+	static uint8_t f[70000];
+
+	cr_assert_eq(host_rx(r->h, 0, r->eth0, f, build(f, s)), 0);
+}
+
+static struct gro_stats stats(const struct rig *r)
+{
+	struct gro_stats st;
+
+	cr_assert_eq(stack_gro_stats(r->h->shard[0].stack, r->eth0, &st), 0);
+	return st;
+}
+
+/* ---- the rules -------------------------------------------------------------------------------------------------------------------------------------- */
+
+#define SEG .flags = TCPHDR_ACK, .ttl = 64, .src_mac = 9, .sport = 1000, .ack = 77, .win = 500, .ts = 5
+#define AT(n) .seq = 1000 + (n) * 100, .id = 7 + (n), .len = 100
+#define ONE(n) { SEG, AT(n) }
+
+static const struct rule {
+	const char *what, *seen;
+	struct seg seg[6];
+} rules[] = {
+	{ "three in a row", "3", { ONE(0), ONE(1), ONE(2) } },
+	{ "a shorter one ends the row", "3 1", { ONE(0), ONE(1), { SEG, AT(2), .len = 99 }, { SEG, AT(3), .seq = 1299 } } },
+	{ "a longer one begins another", "2 1", { ONE(0), ONE(1), { SEG, AT(2), .len = 101 } } },
+	{ "PSH ends the row", "2 2", { ONE(0), { SEG, AT(1), .flags = TCPHDR_ACK | TCPHDR_PSH }, ONE(2), ONE(3) } },
+	{ "PSH in the first: not held", "1 2", { { SEG, AT(0), .flags = TCPHDR_ACK | TCPHDR_PSH }, ONE(1), ONE(2) } },
+	{ "FIN ends the row", "2", { ONE(0), { SEG, AT(1), .flags = TCPHDR_ACK | TCPHDR_FIN } } },
+	{ "SYN", "1 1", { ONE(0), { SEG, AT(1), .flags = TCPHDR_ACK | TCPHDR_SYN } } },
+	{ "RST", "1 1", { ONE(0), { SEG, AT(1), .flags = TCPHDR_ACK | TCPHDR_RST } } },
+	{ "URG", "1 1 1", { ONE(0), { SEG, AT(1), .flags = TCPHDR_ACK | TCPHDR_URG, .urg = 1 }, ONE(2) } },
+	{ "no ACK", "1 1", { ONE(0), { SEG, AT(1), .flags = 0 } } },
+	{ "an urgent pointer without URG", "1 1", { ONE(0), { SEG, AT(1), .urg = 1 } } },
+	{ "CWR in the first only", "2 2", { { SEG, AT(0), .flags = TCPHDR_ACK | TCPHDR_CWR }, ONE(1), { SEG, AT(2), .flags = TCPHDR_ACK | TCPHDR_CWR }, ONE(3) } },
+	{ "ECE must be the same", "2 1", { { SEG, AT(0), .flags = TCPHDR_ACK | TCPHDR_ECE }, { SEG, AT(1), .flags = TCPHDR_ACK | TCPHDR_ECE }, ONE(2) } },
+	{ "a hole", "1 1", { ONE(0), ONE(2) } },
+	{ "the same again", "1 1", { ONE(0), ONE(0) } },
+	{ "another acknowledgement", "1 2", { ONE(0), { SEG, AT(1), .ack = 78 }, { SEG, AT(2), .ack = 78 } } },
+	{ "another window", "1 1", { ONE(0), { SEG, AT(1), .win = 501 } } },
+	{ "another timestamp", "1 1", { ONE(0), { SEG, AT(1), .ts = 6 } } },
+	{ "an option less", "1 1", { ONE(0), { SEG, AT(1), .ts = 0 } } },
+	{ "no data", "1 1 2", { ONE(0), { SEG, AT(1), .len = 0 }, ONE(1), ONE(2) } },
+	{ "another TOS", "1 1", { ONE(0), { SEG, AT(1), .tos = 2 } } },
+	{ "another TTL", "1 1", { ONE(0), { SEG, AT(1), .ttl = 63 } } },
+	{ "DF must be the same", "1 1", { ONE(0), { SEG, AT(1), .nodf = true } } },
+	{ "identifications count without DF", "3", { { SEG, AT(0), .nodf = true }, { SEG, AT(1), .nodf = true }, { SEG, AT(2), .nodf = true } } },
+	{ "or do not move with DF", "3 1", { { SEG, AT(0), .id = 0 }, { SEG, AT(1), .id = 0 }, { SEG, AT(2), .id = 0 }, { SEG, AT(3), .id = 1 } } },
+	{ "but not without", "1 1", { { SEG, AT(0), .nodf = true, .id = 0 }, { SEG, AT(1), .nodf = true, .id = 0 } } },
+	{ "an identification left out", "1 1", { ONE(0), { SEG, AT(1), .id = 9 } } },
+	{ "they wrap", "3", { { SEG, AT(0), .id = 65535 }, { SEG, AT(1), .id = 0 }, { SEG, AT(2), .id = 1 } } },
+	{ "sequence numbers wrap", "3", { { SEG, AT(0), .seq = 0xffffff9c }, { SEG, AT(1), .seq = 0 }, { SEG, AT(2), .seq = 100 } } },
+	{ "two flows at a time", "3 2", { ONE(0), { SEG, AT(0), .sport = 2 }, ONE(1), { SEG, AT(1), .sport = 2 }, { SEG, AT(2), .flags = TCPHDR_ACK | TCPHDR_PSH } } },
+	{ "another station sent it", "1 1", { ONE(0), { SEG, AT(1), .src_mac = 10 } } },
+	{ "padding is not payload", "1 1", { ONE(0), { SEG, AT(1), .pad = 4 } } },
+	{ "a wrong checksum passes by", "1 2", { ONE(0), { SEG, AT(1), .lie = LIE_TCP_SUM }, ONE(1) } },
+	{ "a wrong IP checksum, too", "1 2", { ONE(0), { SEG, AT(1), .lie = LIE_IP_SUM }, ONE(1) } },
+	{ "a fragment, too", "1 2", { ONE(0), { SEG, AT(1), .lie = LIE_MF }, ONE(1) } },
+	{ "IP options, too", "1 2", { ONE(0), { SEG, AT(1), .lie = LIE_IHL }, ONE(1) } },
+	{ "what was cut short, too", "1 2", { ONE(0), { SEG, AT(1), .lie = LIE_SHORT }, ONE(1) } },
+	{ "a data offset below 5, too", "1 2", { ONE(0), { SEG, AT(1), .lie = LIE_DOFF }, ONE(1) } },
+	{ "the other zero as checksum is right, and stays alone", "1 1 1", { ONE(0), { SEG, AT(1), .lie = LIE_FFFF }, ONE(2) } },
+	{ "one tag", "2", { { SEG, AT(0), .tags = 1 }, { SEG, AT(1), .tags = 1 } } },
+	{ "two tags", "2", { { SEG, AT(0), .tags = 2 }, { SEG, AT(1), .tags = 2 } } },
+	{ "three are too many", "1 1", { { SEG, AT(0), .tags = 3 }, { SEG, AT(1), .tags = 3 } } },
+	{ "tags must be the same", "1 1 1", { ONE(0), { SEG, AT(1), .tags = 1 }, { SEG, AT(2), .tags = 2 } } },
+	{ "IPv6", "2 1", { { SEG, AT(0), .v6 = true }, { SEG, AT(1), .v6 = true, .flags = TCPHDR_ACK | TCPHDR_PSH }, { SEG, AT(2), .v6 = true } } },
+	{ "IPv6, another traffic class", "1 1", { { SEG, AT(0), .v6 = true }, { SEG, AT(1), .v6 = true, .tos = 1 } } },
+	{ "IPv6, another hop limit", "1 1", { { SEG, AT(0), .v6 = true }, { SEG, AT(1), .v6 = true, .ttl = 63 } } },
+	{ "UDP: nobody asked", "1 1", { { SEG, AT(0), .udp = true }, { SEG, AT(1), .udp = true } } },
+};
+
+#define RULES(first, features) rules_hold(first, sizeof(first) / sizeof((first)[0]), features)
+static void rules_hold(const struct rule *rule, size_t n, uint32_t features)
+{
+	for (; n--; rule++) {
+		struct rig r;
+		unsigned frames = 0;
+
+		rig_init(&r, 1, 1, features);
+		for (unsigned i = 0; i < 6 && rule->seg[i].ttl; i++, frames++)
+			rx(&r, &rule->seg[i]);
+		host_run(r.h, r.h->now);
+		cr_expect_str_eq(r.seen, rule->seen, "%s: %s, not %s", rule->what, r.seen, rule->seen);
+		cr_expect_eq(stats(&r).normal + stats(&r).held + stats(&r).merged, rule->seg[0].udp && !features ? 0 : frames, "%s", rule->what);
+		rig_free(&r);
+	}
+}
+
+Test(gro, rules) { RULES(rules, 0); }
+
+#define UDP(n, bytes) { SEG, .udp = true, .id = 7 + (n), .seq = (n) * 100, .len = (bytes) }
+static const struct rule udp_rules[] = {
+	{ "Equal ones and a shorter one", "4 1", { UDP(0, 50), UDP(1, 50), UDP(2, 50), UDP(3, 20), UDP(4, 50) } },
+	{ "Longer", "1 1", { UDP(0, 50), UDP(1, 51) } },
+	{ "No checksum", "1 1 1", { UDP(0, 50), { SEG, .udp = true, .id = 8, .len = 50, .nosum = true }, UDP(2, 50) } },
+	{ "A wrong checksum passes by", "1 2", { UDP(0, 50), { SEG, .udp = true, .id = 8, .len = 50, .lie = LIE_TCP_SUM }, UDP(1, 50) } },
+	{ "Empty", "1 1", { UDP(0, 50), UDP(1, 0) } },
+	{ "Another identification", "1 1", { UDP(0, 50), UDP(2, 50) } },
+	{ "IPv6", "2", { { SEG, .udp = true, .v6 = true, .len = 9 }, { SEG, .udp = true, .v6 = true, .len = 9 } } },
+	{ "TCP is merged as always", "2", { ONE(0), ONE(1) } },
+};
+
+Test(gro, udp_rules) { RULES(udp_rules, LINK_F_UDP_GRO_FWD); }
+
+/* ---- how long, how much ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void rx_row(struct rig *r, unsigned n, uint32_t len, uint32_t *seq, uint16_t *id)
+{
+	for (; n--; *seq += len, ++*id) {
+		struct seg s = { SEG, .seq = *seq, .id = *id, .len = len };
+
+		rx(r, &s);
+	}
+}
+
+Test(gro, up_to_64_kilobytes)
+{
+	static const struct { uint32_t len; unsigned n; const char *seen; } rows[] = {
+		{ 1448, 50, "45 5" }, /* 45 * 1448 + 52 = 65212 */ { 536, 60, "60" }, { 21827, 4, "3 1" }, { 65000 - 52, 2, "1 1" }, { 1, 64, "64" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t seq = 1;
+		uint16_t id = 1;
+		struct rig r;
+
+		rig_init(&r, 1, 1, 0);
+		rx_row(&r, rows[i].n, rows[i].len, &seq, &id);
+		host_run(r.h, r.h->now);
+		cr_expect_str_eq(r.seen, rows[i].seen, "%u bytes: %s", rows[i].len, r.seen);
+		rig_free(&r);
+	}
+}
+
+/* As many as the list of fragments has room for. */
+Test(gro, many_small_ones)
+{
+	uint32_t seq = 1;
+	uint16_t id = 1;
+	struct rig r;
+
+	rig_init(&r, 1, 1, 0);
+	cr_assert_eq(netcfg_sysctl_set(r.h->cfg, "net.core.dev_weight", "1000", NULL), 0);
+	host_apply(r.h);
+	rx_row(&r, 2 * (SKB_MAX_FRAGS + 1) + 1, 10, &seq, &id);
+	host_run(r.h, r.h->now);
+	cr_expect_str_eq(r.seen, "125 125 1");
+	rig_free(&r);
+}
+
+Test(gro, a_full_bucket_lets_the_oldest_go)
+{
+	struct gro_stats st;
+	struct rig r;
+
+	rig_init(&r, 1, 1, 0);
+	cr_assert_eq(netcfg_sysctl_set(r.h->cfg, "net.core.dev_weight", "1000", NULL), 0);
+	host_apply(r.h);
+	for (uint16_t i = 0; i < 200; i++) {
+		struct seg s = { SEG, AT(0), .sport = (uint16_t)(i + 1) };
+
+		rx(&r, &s);
+	}
+	host_run(r.h, r.h->now);
+	st = stats(&r);
+	cr_expect_eq(r.packets, 200u);
+	cr_expect_eq(st.held, 200u);
+	cr_expect(st.flush_bucket >= 200 - 64 && st.flush_poll <= 64 && st.flush_bucket + st.flush_poll == 200, "%d for room, %d at the end", (int)st.flush_bucket, (int)st.flush_poll);
+	rig_free(&r);
+}
+
+Test(gro, the_end_of_a_poll_and_the_timeout)
+{
+	uint32_t seq = 1;
+	uint16_t id = 1;
+	struct rig r;
+
+	rig_init(&r, 1, 1, 0);
+	rx_row(&r, 2, 100, &seq, &id);
+	host_run(r.h, r.h->now);
+	rx_row(&r, 3, 100, &seq, &id);
+	host_run(r.h, r.h->now);
+	cr_expect_str_eq(r.seen, "2 3");
+	cr_expect_eq(stats(&r).flush_poll, 2u);
+	/* ten milliseconds of patience */
+	cr_assert_eq(netcfg_sysctl_set(r.h->cfg, "net.core.gro_flush_timeout", "10000000", NULL), 0);
+	host_apply(r.h);
+	for (int i = 0; i < 4; i++) {
+		rx_row(&r, 2, 100, &seq, &id);
+		host_run(r.h, r.h->now + NSEC_PER_MSEC / 8);
+	}
+	cr_expect_str_eq(r.seen, "2 3");
+	host_run(r.h, r.h->now + 20 * NSEC_PER_MSEC);
+	cr_expect_str_eq(r.seen, "2 3 8");
+	/* down while it is held */
+	rx_row(&r, 2, 100, &seq, &id);
+	host_run(r.h, r.h->now);
+	{
+		struct link_conf link = *netcfg_link_by_index(r.h->cfg, r.eth0);
+
+		link.flags &= ~NS_IFF_UP;
+		cr_assert_eq(netcfg_link_set(r.h->cfg, &link, NULL), 0);
+	}
+	host_apply(r.h);
+	cr_expect_eq(host_drops(r.h, SKB_DROP_DEV_DOWN), 1u);
+	host_run(r.h, r.h->now + NSEC_PER_SEC);
+	cr_expect_str_eq(r.seen, "2 3 8");
+	rig_free(&r);
+}
+
+/* The device has more than its weight: its rows go on over polls, and what is old does not wait for them. */
+Test(gro, rows_go_on_over_polls)
+{
+	uint32_t seq = 1;
+	uint16_t id = 1;
+	struct rig r;
+
+	rig_init(&r, 1, 1, 0);
+	cr_assert_eq(netcfg_sysctl_set(r.h->cfg, "net.core.dev_weight", "4", NULL), 0);
+	host_apply(r.h);
+	rx_row(&r, 11, 100, &seq, &id);
+	host_run(r.h, r.h->now);
+	cr_expect_str_eq(r.seen, "11");
+	rig_free(&r);
+}
+
+Test(gro, off_means_off)
+{
+	uint32_t seq = 1;
+	uint16_t id = 1;
+	struct link_conf link;
+	struct rig r;
+
+	rig_init(&r, 1, 1, 0);
+	link = *netcfg_link_by_index(r.h->cfg, r.eth0);
+	link.features &= ~(uint32_t)LINK_F_GRO;
+	cr_assert_eq(netcfg_link_set(r.h->cfg, &link, NULL), 0);
+	host_apply(r.h);
+	rx_row(&r, 3, 100, &seq, &id);
+	host_run(r.h, r.h->now);
+	cr_expect_str_eq(r.seen, "1 1 1");
+	cr_expect_eq(stats(&r).held, 0u);
+	rig_free(&r);
+}
+
+/* ---- in as out: random streams ------------------------------------------------------------------------------------------------------------------------ */
+
+#define FLOWS 24
+struct flow { struct seg next; };
+
+static void flow_new(uint64_t *rng, struct flow *f, unsigned i)
+{
+	static const uint32_t sizes[] = { 1448, 1448, 1460, 100, 700 };
+	static const uint8_t tags[] = { 0, 0, 0, 0, 1, 2 };
+	bool udp = test_random_below(rng, 4) == 0;
+
+	f->next = (struct seg){ .flags = TCPHDR_ACK, .ttl = 64, .src_mac = 9, .sport = (uint16_t)(1000 + i), .ack = 1, .win = 500, .udp = udp,
+				.seq = (uint32_t)test_random(rng), .id = (uint16_t)test_random(rng), .len = sizes[test_random_below(rng, 5)],
+				.ts = test_random_below(rng, 2) ? 9 : 0, .v6 = test_random_below(rng, 5) == 0, .nodf = test_random_below(rng, 3) == 0,
+				.tags = tags[test_random_below(rng, 6)] };
+}
+
+/* Most of the time what follows; now and then something else. Returns true when GRO will not put it in order with its flow. */
+static bool flow_step(uint64_t *rng, struct flow *f, struct seg *s)
+{
+	struct seg *n = &f->next;
+
+	*s = *n;
+	n->seq += s->len;
+	n->id = (uint16_t)(n->id + (n->nodf || n->sport % 2));
+	switch (test_random_below(rng, 40)) {
+	case 0: s->flags |= TCPHDR_PSH; break;
+	case 1: s->flags |= TCPHDR_FIN; break;
+	case 2: s->flags |= TCPHDR_CWR; break;
+	case 3: s->flags |= TCPHDR_ECE; break;
+	case 4: s->len = test_random_below(rng, s->len); n->seq = s->seq + s->len; break;
+	case 5: n->seq += 1000; break;
+	case 6: n->ack += 10; break;
+	case 7: n->win ^= 3; break;
+	case 8: s->tos = (uint8_t)test_random_below(rng, 4); break;
+	case 9: n->id += 5; break;
+	case 10: n->ts += n->ts != 0; break;
+	case 11: s->urg = 4; s->flags |= test_random_below(rng, 2) ? TCPHDR_URG : 0; break;
+	case 12: s->flags = (uint8_t)test_random(rng); break;
+	case 13: n->nodf = !n->nodf; break;
+	case 14: s->len = 0; n->seq = s->seq; break;
+	case 15: s->ttl = 63; break;
+	case 16: s->nosum = s->udp; return false;
+	case 17:
+		s->lie = 1 + (int)test_random_below(rng, LIES - 1);
+		if (s->udp && (s->lie == LIE_DOFF || s->lie == LIE_FFFF))
+			s->lie = LIE_NONE;
+		if (s->lie == LIE_FFFF)
+			return false;
+		if (s->v6 && (s->lie != LIE_TCP_SUM && s->lie != LIE_DOFF))
+			s->lie = LIE_NONE;
+		return s->lie != LIE_NONE;
+	case 18:
+		s->pad = 1 + test_random_below(rng, 9);
+		break;
+	}
+	return false;
+}
+
+Test(gro, random_streams_come_out_as_they_came, .timeout = 60)
+{
+	uint64_t rng = test_seed("gro_random", 11), merged = 0;
+	static uint8_t frame[70000];
+
+	for (int round = 0; round < 60; round++) {
+		struct flow flows[FLOWS];
+		struct rig r;
+
+		rig_init(&r, 1, (uint64_t)round, test_random_below(&rng, 2) ? LINK_F_UDP_GRO_FWD : 0);
+		r.cut = true;
+		if (test_random_below(&rng, 2))
+			cr_assert_eq(netcfg_sysctl_set(r.h->cfg, "net.core.gro_flush_timeout", "2000000", NULL), 0);
+		host_apply(r.h);
+		for (unsigned i = 0; i < FLOWS; i++)
+			flow_new(&rng, &flows[i], i);
+		for (int poll = 0; poll < 20; poll++) {
+			unsigned live = 1 + test_random_below(&rng, FLOWS);
+
+			for (unsigned n = test_random_below(&rng, 200); n--;) {
+				unsigned i = test_random_below(&rng, live);
+				struct seg s;
+				bool apart = flow_step(&rng, &flows[i], &s);
+				uint32_t len = build(frame, &s);
+
+				fifo_put(&r.want[apart ? FLOWS + i : i], frame, len);
+				cr_assert_eq(host_rx(r.h, 0, r.eth0, frame, len), 0);
+			}
+			host_run(r.h, r.h->now + test_random_below(&rng, 3) * NSEC_PER_MSEC);
+		}
+		host_run(r.h, r.h->now + NSEC_PER_SEC);
+		merged += stats(&r).merged;
+		cr_assert_eq(r.lost, 0u, "round %d: %u frames that did not come in like that", round, r.lost);
+		for (unsigned i = 0; i < FIFOS; i++)
+			cr_assert_null(r.want[i].first, "round %d: a frame of flow %u did not come out", round, i);
+		rig_free(&r);
+	}
+	cr_expect_gt(merged, 10000u, "a test of merging in which nothing is merged proves nothing");
+}
