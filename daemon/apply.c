@@ -249,10 +249,10 @@ static bool tap_kept(const struct conf_state *st, const struct tap *tap)
 	return false;
 }
 
-static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, struct conf_error *e)
+static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, int *ret_host /* its number there */, struct conf_error *e)
 {
 	struct link_conf link = *netcfg_link_by_index(d->conf.cfg, cl->ifindex);
-	struct host_end end = { .mtu = link.mtu, .up = true, .addr = link.host_addr };
+	struct host_end end = { .mtu = link.mtu, .up = true, .addr = link.host_addr, .operstate = OPER_UP };
 	/* A queue that no worker reads would swallow its share of the frames. */
 	unsigned nqueues = link.queues < d->nworkers ? link.queues : d->nworkers;
 	struct tap *tap = calloc(1, sizeof(*tap));
@@ -265,7 +265,7 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, st
 	tap->backend = cl->backend;
 	memcpy(tap->link, cl->name, sizeof(tap->link));
 	memcpy(tap->host_name, link.host_name, sizeof(tap->host_name));
-	err = priv_tap_open(d->priv, cl->name, tap->host_name, nqueues, cl->offload, tap->fd, e);
+	err = priv_tap_open(d->priv, cl->name, tap->host_name, nqueues, cl->offload, tap->fd, ret_host, e);
 	if (err) {
 		free(tap);
 		return err;
@@ -329,7 +329,7 @@ static int change_hosts(struct daemon *d, const struct host_before *hosts, unsig
 				old = &hosts[k];
 		if (!old || !cl->tap || (old->mtu == link->mtu && ipaddr_equal(&old->addr.addr, &link->host_addr.addr) && old->addr.len == link->host_addr.len))
 			continue;
-		memcpy(end.name, cl->tap->host_name, sizeof(end.name));
+		memcpy(end.name, cl->host.name, sizeof(end.name));
 		end.old_addr = old->addr;
 		if (ipaddr_equal(&end.addr.addr, &end.old_addr.addr) && end.addr.len == end.old_addr.len)
 			end.old_addr = (struct ipprefix){ .len = 0 };
@@ -364,11 +364,11 @@ static int open_new_taps(struct daemon *d, struct tap_list *opened, struct conf_
 		struct conf_link *cl = &d->conf.links[i];
 		const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, cl->ifindex);
 		struct tap *tap = NULL;
-		int err;
+		int err, host = 0;
 
-		if (cl->tap && strcmp(cl->tap->host_name, link->host_name) == 0)
+		if (cl->tap && !cl->host.revive && strcmp(cl->host.name, link->host_name) == 0)
 			continue;
-		err = open_tap(d, cl, &tap, e);
+		err = open_tap(d, cl, &tap, &host, e);
 		if (err) {
 			if (e->column == 0)
 				snprintf(e->word, sizeof(e->word), "%s", cl->name);
@@ -380,6 +380,9 @@ static int open_new_taps(struct daemon *d, struct tap_list *opened, struct conf_
 		}
 		cl->tap = tap;
 		memset(&cl->host, 0, sizeof(cl->host));
+		cl->host.ifindex = host;
+		cl->host.mtu = cl->host.mtu_told = link->mtu;
+		memcpy(cl->host.name, tap->host_name, sizeof(cl->host.name));
 	}
 	return 0;
 }
@@ -407,18 +410,11 @@ static int missing_services(const struct service_conf *a, unsigned na, const str
 	return 0;
 }
 
-static int prepare(struct daemon *d, const struct conf_undo *undo, struct publish *p, struct tap_list *opened)
+static int list_taps(const struct conf_state *st, struct publish *p)
 {
-	const struct conf_state *st = &d->conf;
-	struct tap_list old = { .tap = NULL };
-
-	for (unsigned i = 0; i < undo->nlinks; i++)
-		if (undo->links[i].tap && !tap_kept(st, undo->links[i].tap) && list_add(&old, undo->links[i].tap) < 0)
-			goto nomem;
 	p->taps = calloc(st->nlinks + 1, sizeof(*p->taps));
-	if (!p->taps || missing_services(st->services, st->nservices, undo->services, undo->nservices, &p->add, &p->nadd) < 0 ||
-	    missing_services(undo->services, undo->nservices, st->services, st->nservices, &p->del, &p->ndel) < 0)
-		goto nomem;
+	if (!p->taps)
+		return -ENOMEM;
 	for (unsigned i = 0; i < st->nlinks; i++) {
 		const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
 
@@ -427,6 +423,20 @@ static int prepare(struct daemon *d, const struct conf_undo *undo, struct publis
 			.conf = { .mtu = link->mtu, .copybreak = TAP_COPYBREAK, .tx_ring = TAP_TX_RING },
 		};
 	}
+	return 0;
+}
+
+static int prepare(struct daemon *d, const struct conf_undo *undo, struct publish *p, struct tap_list *opened)
+{
+	const struct conf_state *st = &d->conf;
+	struct tap_list old = { .tap = NULL };
+
+	for (unsigned i = 0; i < undo->nlinks; i++)
+		if (undo->links[i].tap && !tap_kept(st, undo->links[i].tap) && list_add(&old, undo->links[i].tap) < 0)
+			goto nomem;
+	if (list_taps(st, p) < 0 || missing_services(st->services, st->nservices, undo->services, undo->nservices, &p->add, &p->nadd) < 0 ||
+	    missing_services(undo->services, undo->nservices, st->services, st->nservices, &p->del, &p->ndel) < 0)
+		goto nomem;
 	p->detach = old.tap;
 	p->ndetach = old.n;
 	p->attach = opened->tap;
@@ -519,6 +529,31 @@ int apply_command(struct daemon *d, const struct cmd *cmd, apply_done done, void
 	return transact(d, change_by_command, cmd, done, arg, e);
 }
 
+struct revive {
+	struct conf_state *st;
+	int                ifindex;
+};
+
+static int change_revive(struct conf_state *st, const void *what, struct conf_error *e)
+{
+	const struct revive *r = what;
+
+	(void)st;
+	(void)e;
+	for (unsigned i = 0; i < r->st->nlinks; i++)
+		if (r->st->links[i].ifindex == r->ifindex)
+			r->st->links[i].host.revive = r->st->links[i].host.gone;
+	return 0;
+}
+
+int apply_revive(struct daemon *d, struct conf_state *st, int ifindex, struct conf_error *e)
+{
+	struct revive r = { .st = st, .ifindex = ifindex };
+
+	memset(e, 0, sizeof(*e));
+	return transact(d, change_revive, &r, NULL, NULL, e);
+}
+
 static int change_by_state(struct conf_state *st, const void *what, struct conf_error *e)
 {
 	return conf_follow(st, what, e);
@@ -579,20 +614,24 @@ void apply_link_gone(struct daemon *d, int ifindex, const struct tap *tap, int e
 
 	if (!cl || cl->tap != tap || cl->host.gone)
 		return; /* gone already, or replaced */
-	log_link(LOG_ERR, link->name, "%s: its TAP %s is gone (%s): no carrier; \"link del %s\" and \"link add\" bring it back", link->name,
-		 link->host_name, strerror(-err), link->name);
+	(void)err;
 	cl->host.gone = true;
+	cl->host.ifindex = 0;
+	links_say_gone(&d->conf, cl);
 	links_changed(d, &d->conf);
 }
 
 void apply_publish(struct daemon *d, struct conf_state *st)
 {
 	struct publish *p = calloc(1, sizeof(*p));
+	int err = p ? list_taps(st, p) : -ENOMEM;
 
-	if (p)
+	if (!err) {
 		p->snap = netcfg_commit(st->cfg);
-	if (!p || !p->snap || publish(d, p) < 0)
-		free(p); /* no memory: it goes out with the next change */
+		err = p->snap ? publish(d, p) : -ENOMEM;
+	}
+	if (err && p)
+		publish_free(p); /* no memory: it goes out with the next change */
 }
 
 void apply_close_all(struct daemon *d)

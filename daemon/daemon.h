@@ -26,6 +26,7 @@ struct daemon {
 	struct event      *links_event; /* linkwatch has something to do later (links.c); NULL: it has never had */
 	struct event      *mail_event, *term_event, *int_event, *hup_event, *watchdog_event, *shutdown_event, *late_event, *priv_event;
 	struct priv       *priv;
+	struct host_watch *host_watch; /* NULL: the host's links are not followed */
 	struct control    *control;
 	struct conf_state  conf; /* what runs */
 	uint64_t           seed[4];

@@ -287,6 +287,8 @@ static int follow_link(void *arg, const struct link_conf *want)
 	link = *have;
 	if (hx && wx)
 		hx->carrier_off = wx->carrier_off;
+	if (hx)
+		hx->host.revive = hx->host.gone; /* a device that the host has deleted is made anew */
 	link.flags = want->flags;
 	link.mtu = want->mtu;
 	link.txqlen = want->txqlen;

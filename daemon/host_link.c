@@ -4,7 +4,7 @@
  *
  * Nothing has to be undone at the end: a TAP that is not persistent goes away with its last descriptor, and its addresses with it.
  *
- * Not done here: following what the host does to its end afterwards (RTM_NEWLINK); that comes with the links' issue.
+ * Not done here: following what the host does to its end afterwards (host_watch.c).
  */
 #include "host_link.h"
 
@@ -60,39 +60,46 @@ static struct nl_sock *nl_open(int *ret_err)
 
 /* ---- what is there ------------------------------------------------------------------------------------------------- */
 
-struct link_now {
-	bool     found, tap, used;
-	int      ifindex;
-	uint32_t mtu, flags;
-};
-
 /* libnl-route knows nothing of IFLA_TUN_*, so the message is taken apart here. */
-static int on_link(struct nl_msg *msg, void *arg)
+int host_link_parse(const struct nlmsghdr *nlh, struct host_seen *ret)
 {
-	struct link_now *now = arg;
 	struct nlattr *tb[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *tun[IFLA_TUN_MAX + 1];
-	struct ifinfomsg *ifi = nlmsg_data(nlmsg_hdr(msg));
+	struct nlmsghdr *msg = (struct nlmsghdr *)(uintptr_t)nlh; /* libnl does not change it */
+	struct ifinfomsg *ifi;
 
-	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*ifi), tb, IFLA_MAX, NULL) < 0)
-		return NL_SKIP;
-	now->found = true;
-	now->ifindex = ifi->ifi_index;
-	now->flags = ifi->ifi_flags;
-	now->mtu = tb[IFLA_MTU] ? nla_get_u32(tb[IFLA_MTU]) : 0;
+	memset(ret, 0, sizeof(*ret));
+	if (nlmsg_parse(msg, sizeof(*ifi), tb, IFLA_MAX, NULL) < 0)
+		return -EINVAL;
+	ifi = nlmsg_data(msg);
+	ret->ifindex = ifi->ifi_index;
+	ret->flags = ifi->ifi_flags;
+	if (tb[IFLA_IFNAME])
+		nla_strlcpy(ret->name, tb[IFLA_IFNAME], sizeof(ret->name));
+	if (tb[IFLA_MTU] && nla_len(tb[IFLA_MTU]) >= 4)
+		ret->mtu = nla_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_OPERSTATE])
+		ret->operstate = nla_get_u8(tb[IFLA_OPERSTATE]);
+	if (tb[IFLA_LINKMODE])
+		ret->link_mode = nla_get_u8(tb[IFLA_LINKMODE]);
 	if (!tb[IFLA_LINKINFO] || nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], NULL) < 0)
-		return NL_OK;
+		return 0;
 	if (!info[IFLA_INFO_KIND] || nla_strcmp(info[IFLA_INFO_KIND], "tun") != 0 || !info[IFLA_INFO_DATA] ||
 	    nla_parse_nested(tun, IFLA_TUN_MAX, info[IFLA_INFO_DATA], NULL) < 0)
-		return NL_OK;
-	now->tap = tun[IFLA_TUN_TYPE] && nla_get_u8(tun[IFLA_TUN_TYPE]) == IFF_TAP;
+		return 0;
+	ret->tap = tun[IFLA_TUN_TYPE] && nla_get_u8(tun[IFLA_TUN_TYPE]) == IFF_TAP;
 	if (tun[IFLA_TUN_NUM_QUEUES])
-		now->used = nla_get_u32(tun[IFLA_TUN_NUM_QUEUES]) > 0;
+		ret->used = nla_get_u32(tun[IFLA_TUN_NUM_QUEUES]) > 0;
 	else /* one queue only: carrier is there while a program holds it */
-		now->used = (now->flags & IFF_UP) && tb[IFLA_CARRIER] && nla_get_u8(tb[IFLA_CARRIER]);
-	return NL_OK;
+		ret->used = (ret->flags & IFF_UP) && tb[IFLA_CARRIER] && nla_get_u8(tb[IFLA_CARRIER]);
+	return 0;
 }
 
-static int link_now(struct nl_sock *sk, const char *name, struct link_now *ret)
+static int on_link(struct nl_msg *msg, void *arg)
+{
+	return host_link_parse(nlmsg_hdr(msg), arg) < 0 ? NL_SKIP : NL_OK;
+}
+
+static int link_now(struct nl_sock *sk, const char *name, struct host_seen *ret)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
 	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
@@ -111,14 +118,26 @@ static int link_now(struct nl_sock *sk, const char *name, struct link_now *ret)
 		return errno_of(err);
 	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_link, ret);
 	err = nl_recvmsgs_default(sk); /* the link */
-	if (err >= 0 && ret->found)
+	if (err >= 0 && ret->ifindex)
 		err = nl_wait_for_ack(sk);
-	return err < 0 ? errno_of(err) : ret->found ? 0 : -ENODEV;
+	return err < 0 ? errno_of(err) : ret->ifindex ? 0 : -ENODEV;
+}
+
+int host_link_find(const char *name, struct host_seen *ret)
+{
+	int err;
+	struct nl_sock *sk = nl_open(&err);
+
+	if (!sk)
+		return err;
+	err = link_now(sk, name, ret);
+	nl_socket_free(sk);
+	return err;
 }
 
 enum host_link_use host_link_use(const char *name)
 {
-	struct link_now now;
+	struct host_seen now;
 	int err;
 	struct nl_sock *sk = nl_open(&err);
 
@@ -201,9 +220,28 @@ static int change_link(struct nl_sock *sk, int ifindex, uint32_t mtu, bool up)
 	return err;
 }
 
+/* The kernel changes the state only where that makes sense (DORMANT to UP with a carrier, say), and says nothing when it does not. */
+static int change_oper(struct nl_sock *sk, int ifindex, uint8_t link_mode, uint8_t operstate)
+{
+	struct rtnl_link *orig = rtnl_link_alloc(), *change = rtnl_link_alloc();
+	int err = -ENOMEM;
+
+	if (orig && change) {
+		rtnl_link_set_ifindex(orig, ifindex);
+		rtnl_link_set_linkmode(change, link_mode);
+		rtnl_link_set_operstate(change, operstate);
+		err = errno_of(rtnl_link_change(sk, orig, change, 0));
+	}
+	if (orig)
+		rtnl_link_put(orig);
+	if (change)
+		rtnl_link_put(change);
+	return err;
+}
+
 int host_link_set(const struct host_end *end)
 {
-	struct link_now now;
+	struct host_seen now;
 	int err;
 	struct nl_sock *sk = nl_open(&err);
 
@@ -216,6 +254,8 @@ int host_link_set(const struct host_end *end)
 		goto out;
 	if ((end->mtu && end->mtu != now.mtu) || (end->up && !(now.flags & IFF_UP)))
 		err = change_link(sk, now.ifindex, end->mtu != now.mtu ? end->mtu : 0, end->up);
+	if (!err && end->operstate && (end->operstate != now.operstate || end->link_mode != now.link_mode))
+		err = change_oper(sk, now.ifindex, end->link_mode, end->operstate);
 	if (!err && end->old_addr.addr.family && has_addr(end->name, &end->old_addr))
 		err = change_addr(sk, now.ifindex, &end->old_addr, false);
 	if (!err && end->addr.addr.family && !has_addr(end->name, &end->addr))

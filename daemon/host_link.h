@@ -9,6 +9,16 @@ enum host_link_use { HOST_LINK_NONE /* no such interface */, HOST_LINK_FREE_TAP 
 
 /* What an interface of that name is now. */
 enum host_link_use host_link_use(const char *name);
+struct host_seen { /* what a RTM_NEWLINK or RTM_DELLINK says */
+	int      ifindex;
+	uint32_t flags, mtu; /* mtu 0: it does not say */
+	uint8_t  link_mode, operstate;
+	bool     tap, used; /* used: a program holds a queue */
+	char     name[NS_IFNAMSIZ];
+};
+struct nlmsghdr;
+int host_link_parse(const struct nlmsghdr *nlh, struct host_seen *ret); /* 0 or -EINVAL */
+int host_link_find(const char *name, struct host_seen *ret); /* asks the kernel: 0, -ENODEV or another -errno */
 /* Brings MTU, address and state to what end says; changes only what differs. 0, -ENODEV (not in this network namespace any more), -EPERM, or another -errno. */
 int host_link_set(const struct host_end *end);
 

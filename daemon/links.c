@@ -127,9 +127,10 @@ void links_changed(struct daemon *d, struct conf_state *st)
 
 	if (!st->lw)
 		return;
+	linkwatch_follow(st->lw, now); /* no memory: with the next change */
 	sync_carriers(st, now);
-	if (linkwatch_run(st->lw, now))
-		apply_publish(d, st);
+	linkwatch_run(st->lw, now);
+	apply_publish(d, st);
 	arm(d);
 }
 
@@ -140,6 +141,18 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	links_changed(d, &d->conf);
+}
+
+void links_say_gone(const struct conf_state *st, const struct conf_link *cl)
+{
+	const struct link_conf *link = netcfg_link_by_index(st->cfg, cl->ifindex);
+
+	log_link(LOG_ERR, cl->name, "%s: its TAP %s is gone: no carrier; \"link set %s up\" makes it anew", cl->name, link ? link->host_name : "", cl->name);
+}
+
+struct conf_state *links_next(struct daemon *d, const struct conf_state *st)
+{
+	return st ? NULL : &d->conf;
 }
 
 void links_stop(struct daemon *d)

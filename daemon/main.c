@@ -17,6 +17,7 @@
 #include "control_proto.h"
 #include "daemon.h"
 #include "gather.h"
+#include "host_watch.h"
 #include "links.h"
 #include "log.h"
 #include "notify.h"
@@ -502,7 +503,7 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 	uid_t owner = geteuid();
 	struct conf_error e;
 	bool inherited;
-	int fd, err;
+	int fd, err, host_err;
 
 	fd = control_listen(d->control_path, want->control_group, &inherited, &e);
 	if (fd < 0)
@@ -520,7 +521,12 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 		close(fd);
 		return err;
 	}
+	host_err = host_watch_open(d);
+	if (host_err)
+		log_msg(LOG_WARNING, "what the host does to its ends of links will not be followed: %s", strerror(-host_err));
 	err = make_loop(d);
+	if (!err)
+		err = host_watch_start(d);
 	if (!err)
 		err = conf_state_init(&d->conf, o->workers);
 	if (!err)
@@ -556,6 +562,7 @@ static void finish(struct daemon *d)
 {
 	control_stop(d);
 	links_stop(d);
+	host_watch_stop(d);
 	apply_close_all(d);
 	conf_state_exit(&d->conf);
 	free_loop(d);

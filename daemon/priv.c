@@ -73,6 +73,7 @@ struct priv_request {
 struct priv_reply {
 	uint32_t seq;
 	int  err;
+	int  ifindex; /* the host's, of a TAP that was opened */
 	char name[NS_IFNAMSIZ];
 	char text[256];
 };
@@ -87,7 +88,7 @@ struct helper {
 	int         fd;
 	const char *config_path, *control_path;
 	struct stat control; /* the control socket's file */
-	char        own[MAX_OWN][NS_IFNAMSIZ];
+	int         own[MAX_OWN]; /* the host's numbers of TAPs that were opened: names change hands */
 	unsigned    nown;
 	bool        background; /* keeps nobody's stderr open */
 };
@@ -106,10 +107,10 @@ static int reply_fail(struct priv_reply *r, int err, const char *fmt, ...)
 	return err;
 }
 
-static bool is_own(const struct helper *h, const char *name)
+static bool is_own(const struct helper *h, int ifindex)
 {
 	for (unsigned i = 0; i < h->nown && i < MAX_OWN; i++)
-		if (strcmp(h->own[i], name) == 0)
+		if (h->own[i] == ifindex)
 			return true;
 	return false;
 }
@@ -173,11 +174,12 @@ static int tap_attach(int fd, char name[NS_IFNAMSIZ], unsigned nqueues)
 static int helper_tap_open(struct helper *h, const struct priv_request *q, struct priv_reply *r, int *fds, unsigned *nfds)
 {
 	int vnet_len = (int)VNET_LEN, err;
+	struct host_seen seen;
 
 	memcpy(r->name, q->end.name, NS_IFNAMSIZ);
 	if (q->nqueues < 1 || q->nqueues > MAX_QUEUES || strnlen(r->name, NS_IFNAMSIZ) == NS_IFNAMSIZ || strchr(r->name, '%') || strchr(r->name, '/'))
 		return reply_fail(r, -EINVAL, "\"%.15s\" cannot be the name of a TAP", r->name);
-	if (r->name[0] && !is_own(h, r->name)) {
+	if (r->name[0] && !(host_link_find(r->name, &seen) == 0 && is_own(h, seen.ifindex))) {
 		enum host_link_use use = host_link_use(r->name);
 
 		if (use == HOST_LINK_OTHER)
@@ -200,19 +202,26 @@ static int helper_tap_open(struct helper *h, const struct priv_request *q, struc
 	if (ioctl(fds[0], TUNSETVNETHDRSZ, &vnet_len) < 0 ||
 	    ioctl(fds[0], TUNSETOFFLOAD, q->offload ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN : 0) < 0)
 		return reply_fail(r, -errno, "the kernel's tun driver lacks what %s needs: %s", r->name, strerror(errno));
-	if (!is_own(h, r->name))
-		memcpy(h->own[h->nown++ % MAX_OWN], r->name, NS_IFNAMSIZ);
+	err = host_link_find(r->name, &seen);
+	if (err)
+		return reply_fail(r, err, "cannot find the TAP %s that was just made: %s", r->name, strerror(-err));
+	r->ifindex = seen.ifindex;
+	if (!is_own(h, seen.ifindex))
+		h->own[h->nown++ % MAX_OWN] = seen.ifindex;
 	return 0;
 }
 
 static int helper_host_set(struct helper *h, const struct priv_request *q, struct priv_reply *r)
 {
 	char text[ADDR_TEXT];
+	struct host_seen seen;
 	int err;
 
-	if (strnlen(q->end.name, NS_IFNAMSIZ) == NS_IFNAMSIZ || !is_own(h, q->end.name))
-		return reply_fail(r, -EPERM, "not a TAP of netstackd");
-	err = host_link_set(&q->end);
+	err = strnlen(q->end.name, NS_IFNAMSIZ) == NS_IFNAMSIZ ? -EINVAL : host_link_find(q->end.name, &seen);
+	if (!err && !is_own(h, seen.ifindex))
+		return reply_fail(r, seen.tap ? -EPERM : -ENODEV, "%s is not a TAP of netstackd", q->end.name);
+	if (!err)
+		err = host_link_set(&q->end);
 	if (err == -ENODEV)
 		return reply_fail(r, err, "%s is no longer in this network namespace: its host end is left alone", q->end.name);
 	if (err == -EPERM)
@@ -507,7 +516,8 @@ static int failed(const struct priv_reply *r, struct conf_error *e)
 	return conf_fail(e, r->err, "%s", r->text[0] ? r->text : strerror(-r->err));
 }
 
-int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ], unsigned nqueues, bool offload, int *fds, struct conf_error *e)
+int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ], unsigned nqueues, bool offload, int *fds, int *ret_ifindex,
+		  struct conf_error *e)
 {
 	struct priv_request q = { .op = PRIV_TAP_OPEN, .nqueues = nqueues, .offload = offload };
 	int got[MAX_QUEUES], err;
@@ -526,6 +536,7 @@ int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSI
 		return failed(&r, e);
 	memcpy(fds, got, n * sizeof(int));
 	memcpy(host_name, r.name, NS_IFNAMSIZ);
+	*ret_ifindex = r.ifindex;
 	return 0;
 }
 

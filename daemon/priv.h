@@ -14,6 +14,7 @@ struct host_end {
 	char            name[NS_IFNAMSIZ];
 	uint32_t        mtu;
 	bool            up;
+	uint8_t         link_mode, operstate; /* IF_LINK_MODE_*, IF_OPER_*: what the state of our end makes of it; operstate 0: leave both alone */
 	struct ipprefix addr, old_addr; /* old_addr: to be removed, when it is not addr */
 };
 
@@ -26,7 +27,7 @@ int  priv_fd(const struct priv *priv); /* readable when the helper has died */
 
 /* Calls of the control thread, each answered by the helper; they take as long as the kernel needs. 0, or -errno with e saying what to do. */
 int  priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ] /* empty: the kernel chooses; filled */, unsigned nqueues, bool offload,
-		   int *fds, struct conf_error *e);
+		   int *fds, int *ret_ifindex /* the host's number of it */, struct conf_error *e);
 int  priv_host_set(struct priv *priv, const struct host_end *end, struct conf_error *e);
 int  priv_config_open(struct priv *priv); /* a descriptor to read the configuration file, or -errno */
 

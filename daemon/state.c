@@ -558,8 +558,11 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 		return e->err;
 	link = *old;
 	extra = conf_link_find(st, link.name);
-	if (cmd_arg(cmd, "up"))
+	if (cmd_arg(cmd, "up")) {
 		link.flags |= NS_IFF_UP;
+		if (extra)
+			extra->host.revive = extra->host.gone;
+	}
 	if (cmd_arg(cmd, "down"))
 		link.flags &= ~NS_IFF_UP;
 	set_flag(cmd, "promisc", false, NS_IFF_PROMISC, &link.flags);

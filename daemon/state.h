@@ -28,9 +28,15 @@ struct conf_link { /* beside its struct link_conf in netcfg */
 	bool        carrier_off; /* "link set DEV carrier off": the cable stays pulled, whatever the device says */
 	uint8_t     backend; /* enum tap_backend */
 	struct tap *tap; /* of the state that runs: the device that is open; NULL: none yet */
-	struct { /* of the state that runs: what the host has done to its end of tap */
+	struct { /* of the state that runs: what the host has done to its end of tap (host_watch.c) */
+		int      ifindex; /* of the host's kernel; 0: not known */
+		char     name[NS_IFNAMSIZ];
+		uint32_t mtu, mtu_told; /* as last seen; what was made of it */
 		bool     gone; /* the host has deleted it */
 		bool     down; /* "ip link set tap0 down": the cable is out */
+		bool     present, changed; /* while events are read */
+		bool     revive; /* is to be opened again, by the transaction that is on its way */
+		uint8_t  retries; /* of taking one up that somebody made in its place */
 	} host;
 };
 

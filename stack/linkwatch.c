@@ -5,7 +5,7 @@
  * Theory. A device has at most one event pending. linkwatch_fire_event queues it and sets the next run: at once when the event is urgent, else not before a
  * second after the last run. A run takes all that is pending; one that came early because of an urgent event takes the urgent ones only and leaves the
  * others their second. Urgent is a carrier that comes to a device that is up and whose queue is still off, and anything of a device that stands on
- * another one; a carrier that goes is not, so a contact that flickers costs two runs a second at the most. Whether a thing is urgent is judged again
+ * another one, or whose hardware has gone, so that nothing that was learned over it outlives it; a carrier that goes is not, so a contact that flickers costs two runs a second at the most. Whether a thing is urgent is judged again
  * at the run: a carrier that has gone once more by then can wait.
  *
  * The carrier of a device that stands on another (VLAN), is its other end (veth) or has ports (bridge) follows from theirs by the rules of netcfg_upper.c, from
@@ -192,7 +192,7 @@ static bool urgent_event(const struct netdev *dev)
 {
 	if (!netif_running(dev))
 		return false;
-	return is_stacked(dev) || (dev->s.carrier && !dev->s.qdisc_active);
+	return is_stacked(dev) || (dev->s.carrier && !dev->s.qdisc_active) || (!dev->s.present && dev->s.qdisc_active);
 }
 
 static void schedule_run(struct linkwatch *lw, bool urgent, ktime_t now)
@@ -526,7 +526,7 @@ static void dev_change(struct linkwatch *lw, struct netdev *dev, const struct li
 		tell(lw, dev, NETDEV_CHANGEADDR);
 	if (!same_end(&old, to))
 		tell(lw, dev, NETDEV_CHANGEINFO);
-	if (netdev_flags(&dev->s) != dev->told_flags)
+	if ((old.flags ^ to->flags) & ~NS_IFF_UP)
 		tell_changed(lw, dev);
 	if (up && !was_up)
 		dev_open(lw, dev);

@@ -10,6 +10,7 @@ EXTRA_DIST += %reldir%/hostile.py
 EXTRA_DIST += %reldir%/hostile.sh
 EXTRA_DIST += %reldir%/idle.sh
 EXTRA_DIST += %reldir%/lib.sh
+EXTRA_DIST += %reldir%/links.sh
 EXTRA_DIST += %reldir%/lossy.sh
 EXTRA_DIST += %reldir%/router.sh
 EXTRA_DIST += %reldir%/smoke.sh

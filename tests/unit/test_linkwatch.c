@@ -296,7 +296,10 @@ PLAY(device_gone_and_back,
      { 2000, "detach eth0", "eth0:CHANGE:NOTPRESENT" },
      { 2100, "down eth0", "eth0:GOING_DOWN:NOTPRESENT eth0:DOWN:NOTPRESENT" },
      { 2200, "up eth0", "eth0:UP:NOTPRESENT" },
-     { 2300, "attach eth0;on eth0", "eth0:CHANGE:UP!" })
+     { 2300, "attach eth0;on eth0", "eth0:CHANGE:UP!" },
+     { 2400, "off eth0;on eth0", "@3000" },
+     { 2500, "detach eth0", "eth0:CHANGE:NOTPRESENT" }, /* does not wait: what was learned over it must go */
+     { 2600, "attach eth0;on eth0", "eth0:CHANGE:UP!" })
 
 PLAY(veth_ends_are_each_others_cable,
      { 0, "veth a b", "a:REGISTER:DOWN b:REGISTER:DOWN" },

@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# links.sh: links between netstackd and the host's kernel, both ways, and the rtnetlink socket.
+#
+#   namespace h:  tap0 10.10.0.1 ── eth0 10.10.0.2  netstackd
+#                 tap1 10.11.0.1 ── eth1 10.11.0.2
+#
+# Nothing is slept for: what is to come is waited for.
+. "$(dirname "$0")/lib.sh"
+need python3
+ns h
+H=$(nsname h)
+daemon h <<EOC
+link add eth0 type tap host-name tap0 host-addr 10.10.0.1/24
+link set eth0 up
+addr add 10.10.0.2/24 dev eth0
+link add eth1 type tap host-name tap1 host-addr 10.11.0.1/24
+link set eth1 up
+addr add 10.11.0.2/24 dev eth1
+EOC
+routed() { nsctl route show | tee "$TMP/routes"; grep -q -- "$1" "$TMP/routes"; }
+saved() { nsctl save | tee "$TMP/saved"; grep -q -- "$1" "$TMP/saved"; }
+host() { in_ns h "$@"; }
+ours() { nsctl link show "${2:-eth0}" | grep -q -- "$1"; }
+hosts() { host ip link show "${2:-tap0}" | grep -q -- "$1"; }
+# eventually TEXT CMD...
+eventually() { local text=$1; shift; check "$text" wait_for 10 "$@"; }
+reach() { host ping -q -c 1 -W 1 "$1"; }
+json() { nsctl -j link show "$1" | python3 -c "import json, sys; l = json.load(sys.stdin)[0]; sys.exit(not ($2))"; }
+
+# ---- from us to the host
+nsenter --net="/run/netns/$H" ip -o monitor link >"$TMP/ipmon" 2>&1 & PIDS+=($!)
+wait_for 5 bash -c "ip netns exec $H true 2>/dev/null; nsenter --net=/run/netns/$H ip link set lo down; nsenter --net=/run/netns/$H ip link set lo up; grep -q ': lo:' '$TMP/ipmon'" # it listens now
+eventually "eth0 is up, with a carrier" ours 'LOWER_UP.*state UP'
+eventually "and so is the host's end" hosts 'LOWER_UP.*state UP'
+nsctl link set eth0 down
+eventually "ip monitor link on the host shows what link set eth0 down did" grep -q 'tap0: <NO-CARRIER,BROADCAST,MULTICAST,UP>.*state DOWN' "$TMP/ipmon"
+: >"$TMP/ipmon"
+nsctl link set eth0 up
+eventually "and what link set eth0 up did" grep -q 'tap0: <BROADCAST,MULTICAST,UP,LOWER_UP>.*state UP' "$TMP/ipmon"
+nsctl link set eth0 carrier off
+eventually "a cable that is pulled here is out there" hosts 'NO-CARRIER.*state DOWN'
+nsctl link set eth0 carrier on
+eventually "and in again" hosts 'LOWER_UP.*state UP'
+nsctl link set eth0 mtu 1400
+eventually "MTU: the host's end follows" hosts 'mtu 1400'
+nsctl link set eth0 mtu 1500
+eventually "and back" hosts 'mtu 1500'
+check "frames pass" wait_for 10 reach 10.10.0.2
+
+# ---- from the host to us
+nsctl route add 10.50.0.0/16 via 10.10.0.1
+"$NSCTL" monitor link >"$TMP/monitor" 2>&1 & PIDS+=($!)
+CHANGES=$(nsctl -j link show eth0 | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["carrier_changes"])')
+sleep 0.3
+host ip link set tap0 down
+eventually "ip link set tap0 down pulls the cable of eth0" ours 'NO-CARRIER.*UP>.*state DOWN'
+check "its routes stay" routed '10.50.0.0/16 via 10.10.0.1'
+check "eth1 knows nothing of it" ours 'LOWER_UP.*state UP' eth1
+host ip link set tap0 up
+eventually "up puts it in again" ours 'LOWER_UP.*state UP'
+eventually "nsctl monitor link has seen both" bash -c "grep -q 'eth0: <NO-CARRIER.*state DOWN' '$TMP/monitor' && grep -q 'eth0: <BROADCAST,MULTICAST,UP,LOWER_UP>.*state UP' '$TMP/monitor'"
+check "two changes of carrier were counted" json eth0 "l['carrier_changes'] == $CHANGES + 2"
+eventually "frames pass again" reach 10.10.0.2
+host ip link set tap0 mtu 1300
+eventually "an MTU that the host sets is ours, too" ours 'mtu 1300'
+check "and is saved" saved 'eth0 type tap host-name tap0 .*mtu 1300'
+nsctl link set eth0 mtu 1500
+eventually "until we set another" hosts 'mtu 1500'
+host ip link set tap0 down; host ip link set tap0 name cable; host ip link set cable up
+eventually "renamed on the host: host-name follows" json eth0 "l['host_name'] == 'cable'"
+check "and is saved" saved 'eth0 type tap host-name cable'
+eventually "the cable is in" ours 'LOWER_UP.*state UP'
+nsctl link set eth0 mtu 1450
+eventually "what we change goes to the new name" hosts 'mtu 1450' cable
+host ip link add tap0 type bridge
+nsctl link set eth0 mtu 1440
+check "another's tap0 is left alone" hosts 'mtu 1500' tap0
+eventually "ours is changed" hosts 'mtu 1440' cable
+host ip link del tap0
+host ip link set cable down; host ip link set cable name tap0; host ip link set tap0 up
+eventually "named back" json eth0 "l['host_name'] == 'tap0'"
+
+# ---- a TAP deleted under the daemon
+eventually "up before" ours 'LOWER_UP.*state UP'
+host ip link del tap0
+eventually "deleted on the host: no carrier, not present" ours 'NO-CARRIER.*state NOTPRESENT'
+check "eth1 goes on" reach 10.11.0.2
+check "its routes stay" routed '10.50.0.0/16 via 10.10.0.1'
+refuse "the host does not get it back by itself" hosts tap0
+check "link set up makes it anew" nsctl link set eth0 up
+eventually "with a carrier" ours 'LOWER_UP.*state UP'
+check "and everything that it had: MTU and address" bash -c "nsenter --net=/run/netns/$H ip addr show tap0 | grep -q 'inet 10.10.0.1/24' && nsenter --net=/run/netns/$H ip link show tap0 | grep -q 'mtu 1440'"
+eventually "frames pass" reach 10.10.0.2
+host ip link del tap0
+eventually "deleted again" ours 'NOTPRESENT'
+host ip tuntap add tap0 mode tap multi_queue vnet_hdr
+eventually "a TAP that somebody makes in its place is taken up" ours 'LOWER_UP.*state UP'
+eventually "frames pass" reach 10.10.0.2
+host ip link del tap0
+eventually "deleted once more" ours 'NOTPRESENT'
+check "a reload makes it anew" nsctl reload
+eventually "with a carrier" ours 'LOWER_UP.*state UP'
+eventually "frames pass" reach 10.10.0.2
+
+# ---- more events than the socket holds
+kill -STOP "$DAEMON_PID"
+python3 - >"$TMP/batch" <<'PY'
+for i in range(1500):
+    print(f"link set lo mtu {60000 + i}")
+print("link set tap0 down\nlink set tap1 mtu 1234")
+PY
+host ip -batch "$TMP/batch"
+kill -CONT "$DAEMON_PID"
+eventually "events are lost, and asked for" grep -q 'asking for all links again' "$TMP/daemon.log"
+eventually "the cable that was pulled meanwhile is out" ours 'NO-CARRIER.*state DOWN'
+eventually "and the MTU is known" ours 'mtu 1234' eth1
+kill -STOP "$DAEMON_PID"
+printf 'link set lo mtu 61000\nlink del tap1\n' >>"$TMP/batch"
+host ip -batch "$TMP/batch"
+kill -CONT "$DAEMON_PID"
+eventually "one that was deleted meanwhile is gone" ours 'NOTPRESENT' eth1
+host ip link set tap0 up
+eventually "and all goes on" ours 'LOWER_UP.*state UP'
+eventually "frames pass" reach 10.10.0.2
+check "nothing was logged as an error but what was done to it" bash -c "! grep -iE 'sanitizer|cannot' '$TMP/daemon.log'"
+check_stop
+plan_end
