@@ -2,6 +2,7 @@
 /*
  * icount: drives the stack with frames in memory, so that callgrind can count what the whole path costs where seconds on a shared machine cannot.
  *	icount forward N	N frames of 64 bytes from one virtual link to another
+ *	icount forward-timed N	the same with net.core.runtime_stats on
  *	icount tcp-in N		N full segments into a TCP socket that an application reads in place
  *	icount tcp-out N	N full segments out of a TCP socket, acknowledged every second one
  * The instructions of one frame are the difference of two runs, divided by the difference of their N. What the driver here does for a frame (a buffer from the
@@ -31,6 +32,7 @@ struct rig {
 	ktime_t        now;
 	/* the peer of the TCP runs */
 	bool           tcp;
+	bool           timed;
 	uint32_t       seq, ack, got_seq;
 	uint32_t       tsval, tsecr;
 	bool           synack;
@@ -158,7 +160,16 @@ static void no_wake(void *priv, uint64_t cookie, uint32_t events)
 	(void)priv, (void)cookie, (void)events;
 }
 
-static const struct stack_ops ops = { .xmit = dev_xmit, .poll = dev_poll, .wake = no_wake };
+static ktime_t real_clock(void *priv)
+{
+	struct timespec ts;
+
+	(void)priv;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static const struct stack_ops ops = { .xmit = dev_xmit, .poll = dev_poll, .wake = no_wake, .clock = real_clock };
 
 /* ---- set-up ---- */
 
@@ -197,6 +208,8 @@ static void rig_new(struct rig *r)
 	add_link(r, 1, "eth1", ADDR(10, 2, 0, 0));
 	if ((err = netcfg_sysctl_set(r->cfg, "net.ipv4.ip_forward", "1", NULL)) < 0)
 		fail("ip_forward", err);
+	if (r->timed && (err = netcfg_sysctl_set(r->cfg, "net.core.runtime_stats", "1", NULL)) < 0)
+		fail("runtime_stats", err);
 	snap = netcfg_commit(r->cfg);
 	if (!snap)
 		fail("configuration", -ENOMEM);
@@ -335,12 +348,14 @@ int main(int argc, char **argv)
 
 	if (n && strcmp(argv[1], "forward") == 0)
 		fn = forward;
+	else if (n && strcmp(argv[1], "forward-timed") == 0)
+		fn = forward, rig.timed = true;
 	else if (n && strcmp(argv[1], "tcp-in") == 0)
 		fn = tcp_in;
 	else if (n && strcmp(argv[1], "tcp-out") == 0)
 		fn = tcp_out;
 	if (!fn) {
-		fprintf(stderr, "usage: icount forward|tcp-in|tcp-out N\n");
+		fprintf(stderr, "usage: icount forward|forward-timed|tcp-in|tcp-out N\n");
 		return 2;
 	}
 	rig.tcp = fn != forward;

@@ -177,6 +177,9 @@ void show_records(const struct show *s, const json_t *records, const json_t *lin
 	case CMD_SHOW_SOFTNET:
 		show_softnet(s, records);
 		break;
+	case CMD_SHOW_RUNTIME:
+		show_runtime(s, records);
+		break;
 	case CMD_SHOW_COUNTERS:
 		show_counters(s, records);
 		break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * show_softnet.c: the receive path of each worker as /proc/net/softnet_stat has it, and in words: what was cut or dropped is explained under the table, with
- * the limit that did it.
+ * the limit that did it. And where the time goes, by stages.
  */
 #include "format.h"
 #include "show.h"
@@ -82,5 +82,50 @@ void show_softnet(const struct show *s, const json_t *records)
 	table_init(&t, "<<");
 	for (i = 0; i < NCOLUMNS; i++)
 		table_row(&t, (const char *const[]){ columns[i].head, columns[i].help });
+	table_print(&t, s->out);
+}
+
+/* n / d with a decimal place; "-" for nothing. */
+static const char *ratio(uint64_t n, uint64_t d, char buf[24])
+{
+	if (d)
+		snprintf(buf, 24, "%.1f", (double)n / (double)d);
+	else
+		snprintf(buf, 24, "-");
+	return buf;
+}
+
+static uint64_t time_of_cpu(const json_t *records, uint64_t cpu)
+{
+	uint64_t sum = 0;
+	json_t *rec;
+	size_t i;
+
+	json_array_foreach(records, i, rec)
+		if (rec_num(rec, "cpu") == cpu)
+			sum += rec_num(rec, "ns");
+	return sum;
+}
+
+void show_runtime(const struct show *s, const json_t *records)
+{
+	struct table t;
+	json_t *rec;
+	size_t i;
+
+	if (!json_array_size(records)) {
+		fputs("run times are not measured: \"nsctl sysctl net.core.runtime_stats=1\" switches them on\n", s->out);
+		return;
+	}
+	table_init(&t, "><>>>>>>");
+	table_row(&t, (const char *const[]){ "CPU", "STAGE", "CALLS", "FRAMES", "FRAMES/CALL", "NS/FRAME", "NS/CALL", "SHARE%" });
+	json_array_foreach(records, i, rec) {
+		uint64_t calls = rec_num(rec, "calls"), frames = rec_num(rec, "frames"), ns = rec_num(rec, "ns");
+		char b[6][24];
+
+		table_row(&t, (const char *const[]){ rec_str(rec, "cpu"), rec_str(rec, "stage"), units(calls, s->human, b[0]), units(frames, s->human, b[1]),
+						     ratio(frames, frames ? calls : 0, b[2]), ratio(ns, frames, b[3]), ratio(ns, calls, b[4]),
+						     ratio(100 * ns, time_of_cpu(records, rec_num(rec, "cpu")), b[5]) });
+	}
 	table_print(&t, s->out);
 }

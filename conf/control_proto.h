@@ -25,6 +25,7 @@
  *   drop     reason count help
  *   softnet  cpu processed dropped time_squeeze received_rps flow_limit backlog(= input_qlen + process_qlen) input_qlen process_qlen squeeze_budget squeeze_time rounds
  *            deferred steered steer_full kicks kicks_saved, and the limits netdev_budget netdev_budget_usecs netdev_max_backlog
+ *   runtime  cpu stage calls frames(segments) ns help, estimated from sampled of all runs of the worker's stack; no record: net.core.runtime_stats is 0
  *   counter  name("IpInReceives") value
  *   sysctl   name value changed(bool) default help
  *   service  proto port what address connections accepted requests

@@ -236,6 +236,7 @@ void collect_totals(struct gather *g, struct gather_slot *slot, struct worker *w
 	stack_mib_add(ns->stack, t->mib);
 	stack_drops_add(ns->stack, t->drops);
 	stack_softnet_stats(ns->stack, &t->softnet);
+	t->timed = stack_runtime_stats(ns->stack, &t->runtime) == 0;
 	t->input_qlen = mailbox_frames(&w->mail);
 	t->kicks_sent = w->kicks_sent;
 	t->kicks_saved = w->kicks_saved;
@@ -438,6 +439,39 @@ static json_t *softnet_records(const struct gather *g)
 	return list;
 }
 
+/* n of the sampled runs, for all of them. */
+static uint64_t scaled(const struct runtime_stats *rt, uint64_t n)
+{
+	return (uint64_t)((double)n * ((double)rt->runs / (double)rt->sampled) + 0.5);
+}
+
+static json_t *runtime_records(const struct gather *g)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct runtime_stats *rt = &slot_totals(g, i)->runtime;
+
+		for (int stage = 0; slot_totals(g, i)->timed && rt->sampled && stage < RUNTIME_MAX; stage++) {
+			json_t *r;
+
+			if (!rt->stage[stage].calls)
+				continue;
+			r = json_object();
+			set_num(r, "cpu", i);
+			set_text(r, "stage", runtime_stage_name(stage));
+			set_num(r, "calls", scaled(rt, rt->stage[stage].calls));
+			set_num(r, "frames", scaled(rt, rt->stage[stage].frames));
+			set_num(r, "ns", scaled(rt, rt->stage[stage].ns));
+			set_num(r, "runs", rt->runs);
+			set_num(r, "sampled", rt->sampled);
+			set_text(r, "help", runtime_stage_help(stage));
+			json_array_append_new(list, r);
+		}
+	}
+	return list;
+}
+
 static json_t *counters_records(const struct gather *g, const struct show *show)
 {
 	json_t *list = json_array();
@@ -472,6 +506,8 @@ static void totals_done(struct gather *g)
 			list = drops_records(g, show);
 		else if (show->id == CMD_SHOW_SOFTNET)
 			list = softnet_records(g);
+		else if (show->id == CMD_SHOW_RUNTIME)
+			list = runtime_records(g);
 		else
 			list = counters_records(g, show);
 		claim_answer(show->claim, answer_list(list));
@@ -844,6 +880,7 @@ int show_request(struct daemon *d, struct conf_state *st, const struct cmd *cmd,
 	case CMD_LINK_SHOW:
 	case CMD_SHOW_DROPS:
 	case CMD_SHOW_SOFTNET:
+	case CMD_SHOW_RUNTIME:
 	case CMD_SHOW_COUNTERS:
 		return ask_workers(d, st, cmd, claim, e, collect_totals, totals_done);
 	case CMD_NEIGH_SHOW:

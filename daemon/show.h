@@ -39,6 +39,8 @@ struct totals {
 	struct softnet_stats  softnet;
 	uint32_t              input_qlen; /* frames from other workers that wait in the rings */
 	uint64_t              kicks_sent, kicks_saved;
+	bool                  timed; /* runtime is filled in */
+	struct runtime_stats  runtime;
 	struct services_stats services;
 	struct skb_pool_stats pool;
 	unsigned              nlinks;

@@ -44,6 +44,7 @@ static void dev_point(struct net_device *dev, const struct snap_link *link)
 	dev->conf = &link->conf;
 	dev->addrs = link->addrs;
 	dev->naddrs = link->naddrs;
+	dev->hooks = dev_up(dev) ? dev->hooks & ~(uint32_t)DEV_HOOK_DOWN : dev->hooks | DEV_HOOK_DOWN;
 }
 
 static void dev_free(struct net_device *dev)
@@ -111,6 +112,7 @@ static void dev_kill(struct stack *stack, struct net_device *dev)
 	dev->last_conf.flags &= ~NS_IFF_UP;
 	dev->last_conf.carrier = 0;
 	dev->conf = &dev->last_conf;
+	dev->hooks |= DEV_HOOK_DOWN;
 	dev->addrs = NULL;
 	dev->naddrs = 0;
 	dev->dying = true;

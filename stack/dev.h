@@ -43,6 +43,8 @@ struct dev_ops {
 enum {
 	DEV_HOOK_TAP = 1, /* packet taps (tap.c), both ways */
 	DEV_HOOK_XDP = 2, /* xdp.c: on receiving, before all else */
+	DEV_HOOK_DOWN = 1u << 30, /* the device is switched off: nothing is received */
+	DEV_HOOK_SAMPLE = 1u << 31, /* frames are timed (runtime.c), both ways */
 };
 
 struct dev_group { /* an address, mostly of a group, that packet sockets want to see; owner: net_device.groups */

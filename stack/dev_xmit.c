@@ -11,6 +11,7 @@
  */
 #include "bug.h"
 #include "dev.h"
+#include "runtime.h"
 #include "stack_priv.h"
 
 #include <errno.h>
@@ -30,17 +31,40 @@ static __attribute__((noinline)) int virt_xmit(struct net_device *dev, struct sk
 	return err;
 }
 
+/* The driver's work, timed. */
+static __attribute__((noinline)) int xmit_sampled(struct stack *stack, struct net_device *dev, struct sk_buff *skb)
+{
+	uint32_t segs = runtime_segs(skb);
+	enum runtime_stage back;
+	int err;
+
+	if (!stack->sampling)
+		return stack->ops->xmit(stack->priv, dev->ifindex, skb);
+	back = runtime_enter(stack->sampling, stack, RUNTIME_XMIT);
+	err = stack->ops->xmit(stack->priv, dev->ifindex, skb);
+	if (!err)
+		runtime_frames(stack->sampling, RUNTIME_XMIT, segs);
+	runtime_leave(stack->sampling, stack, back);
+	return err;
+}
+
 static inline int start_xmit(struct net_device *dev, struct sk_buff *skb)
 {
 	struct stack *stack = dev->stack;
 	uint32_t len = skb->len;
 	int err;
 
-	if (unlikely(dev->hooks & DEV_HOOK_TAP))
-		tap_tx(dev, skb);
-	if (unlikely(dev->ops))
+	if (unlikely(dev->hooks)) {
+		if (dev->hooks & DEV_HOOK_TAP)
+			tap_tx(dev, skb);
+		err = dev->ops ? virt_xmit(dev, skb) : xmit_sampled(stack, dev, skb);
+		if (dev->ops)
+			return err;
+	} else if (unlikely(dev->ops)) {
 		return virt_xmit(dev, skb);
-	err = stack->ops->xmit(stack->priv, dev->ifindex, skb);
+	} else {
+		err = stack->ops->xmit(stack->priv, dev->ifindex, skb);
+	}
 	if (likely(err == 0)) {
 		dev->stats.tx_packets++;
 		dev->stats.tx_bytes += len;

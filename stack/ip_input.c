@@ -11,6 +11,7 @@
  * Not done here: where things go (route.c), options (ip_options.c), fragments (ip_fragment.c).
  */
 #include "ip.h"
+#include "runtime.h"
 #include "bug.h"
 #include "checksum.h"
 #include "stack_priv.h"
@@ -43,6 +44,19 @@ static inline bool ip_counted(const struct sk_buff *skb)
 	return skb->handed | skb->reassembled | skb->to_raw;
 }
 
+static inline void ip_count(struct stack *stack, const struct sk_buff *skb)
+{
+	STACK_MIB_INC(stack, Ip_InReceives);
+	STACK_MIB_ADD(stack, IpExt_InOctets, skb->len);
+}
+
+/* A packet of a sample goes to its protocol. */
+static __attribute__((noinline)) void ip_sample_protocol(struct stack *stack, const struct sk_buff *skb, uint8_t proto)
+{
+	if (proto == NS_IPPROTO_TCP || proto == NS_IPPROTO_UDP || proto == NS_IPPROTO_ICMP)
+		runtime_packet(stack, skb, proto == NS_IPPROTO_TCP ? RUNTIME_TCP : proto == NS_IPPROTO_UDP ? RUNTIME_UDP : RUNTIME_ICMP);
+}
+
 /* ---- local delivery ---------------------------------------------------------------------------------------------------- */
 
 static void ip_protocol_deliver(struct stack *stack, struct sk_buff *skb)
@@ -54,9 +68,13 @@ static void ip_protocol_deliver(struct stack *stack, struct sk_buff *skb)
 	skb_pull(skb, ip_hdrlen(ip_hdr_of(skb)));
 	skb_reset_transport_header(skb);
 	raw = raw_rcv(stack, skb);
-	if (unlikely(skb->to_raw)) {
-		kfree_skb(skb, raw ? SKB_CONSUMED : SKB_DROP_NO_SOCKET);
-		return;
+	if (unlikely(skb->rare)) {
+		if (skb->to_raw) {
+			kfree_skb(skb, raw ? SKB_CONSUMED : SKB_DROP_NO_SOCKET);
+			return;
+		}
+		if (skb->sampled)
+			ip_sample_protocol(stack, skb, proto);
 	}
 	if (likely(p)) {
 		if (likely(!skb->handed))
@@ -139,9 +157,13 @@ static void ip_rcv_finish(struct stack *stack, struct sk_buff *skb, const struct
 		if (reason != SKB_CONSUMED)
 			goto drop;
 	}
-	if (unlikely(skb->to_raw) && !(skb->rt.flags & RT_F_LOCAL)) {
-		reason = SKB_DROP_NO_SOCKET; /* the address is no longer ours; a copy is not sent on */
-		goto drop;
+	if (unlikely(skb->rare)) {
+		if (skb->to_raw && !(skb->rt.flags & RT_F_LOCAL)) {
+			reason = SKB_DROP_NO_SOCKET; /* the address is no longer ours; a copy is not sent on */
+			goto drop;
+		}
+		if (skb->sampled)
+			runtime_packet(stack, skb, skb->rt.flags & RT_F_LOCAL ? RUNTIME_DELIVER : RUNTIME_FORWARD);
 	}
 	if (skb->rt.flags & RT_F_LOCAL)
 		ip_local_deliver(stack, skb);
@@ -176,9 +198,13 @@ void ip_rcv(struct stack *stack, struct sk_buff *skb)
 		kfree_skb(skb, SKB_DROP_OTHERHOST);
 		return;
 	}
-	if (likely(!ip_counted(skb))) {
-		STACK_MIB_INC(stack, Ip_InReceives);
-		STACK_MIB_ADD(stack, IpExt_InOctets, skb->len);
+	if (unlikely(skb->rare)) {
+		if (skb->sampled)
+			runtime_packet(stack, skb, RUNTIME_IP_RCV);
+		if (!ip_counted(skb))
+			ip_count(stack, skb);
+	} else {
+		ip_count(stack, skb);
 	}
 	if (unlikely(!skb_may_pull(skb, sizeof(*iph)))) {
 		ip_rcv_error(stack, skb, SKB_DROP_IP_SHORT);

@@ -18,6 +18,7 @@
 #include "bug.h"
 #include "dev.h"
 #include "gro.h"
+#include "runtime.h"
 #include "stack_priv.h"
 
 void napi_init(struct napi_struct *napi, struct net_device *dev, int (*poll)(struct napi_struct *napi, int budget))
@@ -58,7 +59,11 @@ int dev_napi_poll(struct napi_struct *napi, int budget)
 		return 0;
 	}
 	stack->polling = napi->dev;
+	runtime_part(stack, RUNTIME_POLL);
 	work = stack->ops->poll(stack->priv, napi->dev->ifindex, budget, &now);
+	if (unlikely(stack->sampling) && work > 0)
+		runtime_frames(stack->sampling, RUNTIME_POLL, (uint64_t)work);
+	runtime_part(stack, RUNTIME_GRO);
 	stack->polling = NULL;
 	if (now > stack->now)
 		stack->now = now;
@@ -96,6 +101,7 @@ int net_rx_action(struct stack *stack, int budget)
 			break;
 		}
 		work = napi->poll(napi, weight);
+		runtime_part(stack, RUNTIME_OTHER);
 		if (work > 0)
 			done += work;
 		if (napi->scheduled) { /* else not on the list any more: empty, or its device went away */

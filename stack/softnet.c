@@ -18,6 +18,7 @@
 #include "bug.h"
 #include "dev.h"
 #include "gro.h"
+#include "runtime.h"
 #include "stack_priv.h"
 #include "wire/wire.h"
 
@@ -174,11 +175,36 @@ static const struct {
 	{ ETH_P_ARP, arp_rcv },
 };
 
+static inline __attribute__((always_inline)) void netif_receive_dispatch(struct stack *stack, struct sk_buff *skb);
+
+static __attribute__((noinline)) void netif_receive_hooked(struct stack *stack, struct sk_buff *skb)
+{
+	struct runtime *rt = stack->sampling;
+	enum runtime_stage back = RUNTIME_OTHER;
+
+	skb->sampled = rt != NULL;
+	if (rt) {
+		back = runtime_enter(rt, stack, RUNTIME_RECEIVE);
+		runtime_frames(rt, RUNTIME_RECEIVE, runtime_segs(skb));
+	}
+	if (skb->dev->hooks & DEV_HOOK_TAP)
+		tap_rx(stack, skb);
+	netif_receive_dispatch(stack, skb);
+	if (rt)
+		runtime_leave(rt, stack, back);
+}
+
 static inline void netif_receive_core(struct stack *stack, struct sk_buff *skb)
 {
 	stack->softnet.processed++;
-	if (unlikely(skb->dev->hooks & DEV_HOOK_TAP))
-		tap_rx(stack, skb);
+	if (unlikely(skb->dev->hooks))
+		netif_receive_hooked(stack, skb);
+	else
+		netif_receive_dispatch(stack, skb);
+}
+
+static inline void netif_receive_dispatch(struct stack *stack, struct sk_buff *skb)
+{
 	if (likely(skb->protocol == ETH_P_IP)) { /* the first of the table, by name: a direct call */
 		ip_rcv(stack, skb);
 		return;
@@ -219,6 +245,7 @@ int process_backlog(struct napi_struct *napi, int budget)
 	struct sk_buff *skb;
 	int work = 0;
 
+	runtime_part(stack, RUNTIME_BACKLOG);
 	while (work < budget && (skb = skb_dequeue(&stack->backlog))) {
 		work++;
 		if (likely(dev_up(skb->dev))) {
@@ -229,15 +256,21 @@ int process_backlog(struct napi_struct *napi, int budget)
 		skb->dev->stats.rx_dropped++;
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 	}
+	if (unlikely(stack->sampling))
+		runtime_frames(stack->sampling, RUNTIME_BACKLOG, (uint64_t)work);
 	if (skb_queue_empty(&stack->backlog) && work < budget)
 		napi_complete(napi);
 	return work;
 }
 
+static void rx_odd(struct stack *stack, struct net_device *dev, struct sk_buff *skb, bool polled);
+static inline __attribute__((always_inline)) void rx_count(struct stack *stack, struct net_device *dev, struct sk_buff *skb);
+static inline __attribute__((always_inline)) void rx_up(struct stack *stack, struct net_device *dev, struct sk_buff *skb, bool polled);
+static inline __attribute__((always_inline)) void rx_frame(struct stack *stack, struct net_device *dev, struct sk_buff *skb, bool polled);
+
 void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now)
 {
 	struct net_device *dev = stack->polling;
-	enum skb_drop_reason reason;
 	bool polled = dev && dev->ifindex == ifindex;
 
 	if (!polled)
@@ -250,19 +283,56 @@ void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now
 		return;
 	}
 	skb->dev = dev;
-	if (unlikely(!dev_up(dev))) {
+	if (unlikely(dev->hooks))
+		rx_odd(stack, dev, skb, polled);
+	else
+		rx_frame(stack, dev, skb, polled);
+}
+
+/* The device is down, or something is attached to it: run times (runtime.c), XDP. */
+static __attribute__((noinline)) void rx_odd(struct stack *stack, struct net_device *dev, struct sk_buff *skb, bool polled)
+{
+	enum runtime_stage back = RUNTIME_OTHER;
+	struct runtime *rt = stack->sampling;
+
+	if (dev->hooks & DEV_HOOK_DOWN) {
 		dev->stats.rx_dropped++;
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 		return;
 	}
+	if (rt) {
+		back = runtime_enter(rt, stack, RUNTIME_GRO);
+		runtime_frames(rt, RUNTIME_GRO, runtime_segs(skb));
+	}
+	if (dev->hooks & DEV_HOOK_XDP) {
+		rx_count(stack, dev, skb);
+		skb = xdp_rx(stack, dev, skb);
+		if (skb)
+			rx_up(stack, dev, skb, polled);
+	} else {
+		rx_frame(stack, dev, skb, polled);
+	}
+	if (rt)
+		runtime_leave(rt, stack, back);
+}
+
+static inline void rx_count(struct stack *stack, struct net_device *dev, struct sk_buff *skb)
+{
 	skb->tstamp = stack->now;
 	dev->stats.rx_packets++;
 	dev->stats.rx_bytes += skb->len;
-	if (unlikely(dev->hooks & DEV_HOOK_XDP)) {
-		skb = xdp_rx(stack, dev, skb);
-		if (!skb)
-			return;
-	}
+}
+
+static inline void rx_frame(struct stack *stack, struct net_device *dev, struct sk_buff *skb, bool polled)
+{
+	rx_count(stack, dev, skb);
+	rx_up(stack, dev, skb, polled);
+}
+
+static inline void rx_up(struct stack *stack, struct net_device *dev, struct sk_buff *skb, bool polled)
+{
+	enum skb_drop_reason reason;
+
 	reason = eth_type_trans(skb, dev);
 	if (unlikely(reason)) {
 		tap_rx_filtered(stack, skb, reason);

@@ -10,12 +10,13 @@
  *
  * Invariants: now never goes backwards; snap never becomes NULL again; the parts are ended in the reverse of the order in which they were made.
  *
- * Not done: accounting of time by stage.
+ * Not done: anything that would need a clock of its own; see ops->clock and runtime.c.
  */
 #include "bug.h"
 #include "ip.h"
 #include "neigh.h"
 #include "route.h"
+#include "runtime.h"
 #include "sock.h"
 #include "stack_priv.h"
 
@@ -131,6 +132,7 @@ void stack_free(struct stack *stack)
 	timer_del(stack, &stack->trim_timer);
 	timer_wheel_free(stack->wheel);
 	skb_pool_free(stack->pool);
+	runtime_exit(stack);
 	free(stack);
 }
 
@@ -147,6 +149,7 @@ int stack_apply(struct stack *stack, const struct net_snapshot *snap, ktime_t no
 		return err;
 	stack->snap = snap;
 	stack->sysctl = &snap->sysctl;
+	(void)runtime_apply(stack); /* without memory there are no run times, and the rest goes on */
 	dev_apply(stack, from, snap);
 	/* A permanent entry that finds no memory is looked up as any other neighbour: nothing is lost by going on. */
 	(void)neigh_apply(stack, snap);
@@ -205,27 +208,33 @@ static int do_softirq(struct stack *stack, int frames)
 {
 	int done = 0;
 
-	if (timer_wheel_next(stack->wheel) <= stack->now)
+	if (timer_wheel_next(stack->wheel) <= stack->now) {
+		runtime_part(stack, RUNTIME_TIMER);
 		timer_wheel_run(stack, stack->wheel, stack->now, TIMER_BATCH);
-	if (stack->softirq_pending & 1u << NET_TX_SOFTIRQ)
+	}
+	if (stack->softirq_pending & 1u << NET_TX_SOFTIRQ) {
+		runtime_part(stack, RUNTIME_TX);
 		net_tx_action(stack);
+	}
 	if (stack->softirq_pending & 1u << NET_RX_SOFTIRQ && frames > 0)
 		done = net_rx_action(stack, frames);
 	return done;
 }
 
-ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget)
+static ktime_t run(struct stack *stack, unsigned budget)
 {
 	int frames = budget && budget < INT32_MAX ? (int)budget : stack->sysctl->netdev_budget;
 	bool woken;
 	ktime_t next, end;
 
-	stack_set_now(stack, now);
 	end = stack->now + SOFTIRQ_TIME;
 	for (int round = 0;; round++) {
 		frames -= do_softirq(stack, frames);
+		runtime_part(stack, RUNTIME_WAKE);
 		woken = sock_run_wakes(stack);
+		runtime_part(stack, RUNTIME_ACKS);
 		tcp_run_acks(stack);
+		runtime_part(stack, RUNTIME_OTHER);
 		next = timer_wheel_next(stack->wheel);
 		if (!stack->softirq_pending && !woken && next > stack->now)
 			break;
@@ -239,6 +248,20 @@ ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget)
 		timer_mod(stack, &stack->trim_timer, stack->now + TRIM_DELAY);
 		next = timer_wheel_next(stack->wheel);
 	}
+	return next;
+}
+
+ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget)
+{
+	ktime_t next;
+
+	stack_set_now(stack, now);
+	if (likely(!stack->runtime))
+		return run(stack, budget);
+	runtime_begin(stack);
+	next = run(stack, budget);
+	if (stack->sampling)
+		runtime_end(stack);
 	return next;
 }
 

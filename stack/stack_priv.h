@@ -45,6 +45,8 @@ struct stack {
 	struct softnet_stats       softnet;
 	struct list_head           taps; /* struct stack_tap.node; tap.c */
 	uint32_t                   udp_gro, udp_gro_devs; /* sockets and devices that want UDP merged, 0: none is looked at; of these the devices */
+	struct runtime            *runtime; /* runtime.c; NULL: net.core.runtime_stats is off */
+	struct runtime            *sampling; /* the same, while a sample runs */
 	struct net_device         *polling; /* the device that ops->poll is working on; NULL: none */
 
 	/* opaque parts: allocated by X_init, freed by X_exit */

@@ -14,6 +14,7 @@
 	X(dev_weight, int, "net.core.dev_weight", 64, 1, INT32_MAX, "frames of one poll of one device, and of one turn of sending") \
 	X(netdev_max_backlog, int, "net.core.netdev_max_backlog", 1000, 1, INT32_MAX, "frames in the backlog of a shard") \
 	X(gro_flush_timeout, int, "net.core.gro_flush_timeout", 0, 0, 1000000000, "nanoseconds that packets may wait after a poll to be merged with what comes") \
+	X(runtime_stats, bool, "net.core.runtime_stats", 0, 0, 1, "measure how long each stage takes, on a sample (show runtime)") \
 	X(somaxconn, int, "net.core.somaxconn", 4096, 1, 65535, "upper limit of listen()'s backlog") \
 	X(rmem_default, int, "net.core.rmem_default", 212992, 2304, INT32_MAX, "receive buffer of a socket, bytes") \
 	X(wmem_default, int, "net.core.wmem_default", 212992, 4608, INT32_MAX, "send buffer of a socket, bytes") \

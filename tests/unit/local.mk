@@ -23,6 +23,7 @@ UNIT_TESTS += %reldir%/test_netcfg
 UNIT_TESTS += %reldir%/test_packet
 UNIT_TESTS += %reldir%/test_random
 UNIT_TESTS += %reldir%/test_route
+UNIT_TESTS += %reldir%/test_runtime
 UNIT_TESTS += %reldir%/test_save
 UNIT_TESTS += %reldir%/test_service
 UNIT_TESTS += %reldir%/test_skbuff

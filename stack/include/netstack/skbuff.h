@@ -118,12 +118,18 @@ struct sk_buff {
 	uint8_t  pkt_type : 3;
 	uint8_t  cloned : 1; /* may share its area */
 	uint8_t  steered : 1; /* already handed over between shards once: is not steered again before reassembly */
-	uint8_t  reassembled : 1; /* from fragments: max_frag holds the largest */
-	uint8_t  to_raw : 1; /* a copy for this shard's raw sockets; the transport has had its own on another shard */
-	uint8_t  nohdr : 1; /* skb_header_release was called */
-	uint8_t  handed : 1; /* from another shard, which had delivered it to its transport and counted it */
-	uint8_t  tapped : 1; /* shown to a packet tap */
-	uint8_t  requeued : 1; /* shown to a packet tap, then refused by the driver for the moment */
+	union { /* what few packets have: a stage asks for all of it at once (rare), and then what it is */
+		uint8_t rare;
+		struct {
+			uint8_t reassembled : 1; /* from fragments: max_frag holds the largest */
+			uint8_t to_raw : 1; /* a copy for this shard's raw sockets; the transport has had its own on another shard */
+			uint8_t nohdr : 1; /* skb_header_release was called */
+			uint8_t handed : 1; /* from another shard, which had delivered it to its transport and counted it */
+			uint8_t tapped : 1; /* shown to a packet tap */
+			uint8_t requeued : 1; /* shown to a packet tap, then refused by the driver for the moment */
+			uint8_t sampled : 1; /* its stages are timed (runtime.c) */
+		};
+	};
 	uint8_t  nr_frags;
 	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
 	uint16_t netns; /* on the way to another shard: the embedder's, to know the stack there */

@@ -181,6 +181,36 @@ struct softnet_stats { /* as /proc/net/softnet_stat, and more */
 	uint32_t backlog_len;
 };
 
+/* Where the time goes: X(identifier, name, help). In the order in which a frame meets them. */
+#define RUNTIME_STAGES(X) \
+	X(TIMER, "timer", "timers that are due") \
+	X(TX, "tx", "queues in front of devices that take frames again (NET_TX)") \
+	X(POLL, "poll", "drivers: reading frames") \
+	X(GRO, "gro", "Ethernet header, merging of segments, steering to other workers") \
+	X(BACKLOG, "backlog", "taking up frames of other workers and of devices without a driver") \
+	X(RECEIVE, "netif_receive", "choice of the protocol, packet taps; ARP") \
+	X(IP_RCV, "ip_rcv", "checks of the IPv4 header, options, route") \
+	X(FORWARD, "ip_forward", "forwarding, and the way out up to the driver") \
+	X(DELIVER, "ip_local_deliver", "delivery here: reassembly, raw sockets") \
+	X(ICMP, "icmp", "ICMP") \
+	X(TCP, "tcp", "TCP segments that came in, and what they let go out") \
+	X(UDP, "udp", "UDP datagrams that came in") \
+	X(XMIT, "xmit", "drivers: writing frames") \
+	X(WAKE, "wake", "services and applications whose sockets became ready, in the stack's call") \
+	X(ACKS, "acks", "TCP acknowledgements owed for the batch") \
+	X(OTHER, "other", "the loop around it")
+enum runtime_stage {
+#define RUNTIME_STAGE_ID(id, name, help) RUNTIME_##id,
+	RUNTIME_STAGES(RUNTIME_STAGE_ID)
+#undef RUNTIME_STAGE_ID
+	RUNTIME_MAX
+};
+
+struct runtime_stats { /* sampled runs of stack_run; to estimate all, multiply by runs / sampled */
+	uint64_t runs, sampled; /* since net.core.runtime_stats was switched on */
+	struct { uint64_t calls, frames /* segments: a merged packet counts as many */, ns /* in this stage itself */; } stage[RUNTIME_MAX];
+};
+
 struct neigh_info {
 	int             ifindex;
 	struct ipaddr   addr;
@@ -199,6 +229,9 @@ int  stack_xdp_stats(const struct stack *stack, int ifindex, struct stack_xdp_st
 int  stack_link_stats(const struct stack *stack, int ifindex, struct link_stats *ret); /* 0 or -ENODEV */
 int  stack_gro_stats(const struct stack *stack, int ifindex, struct gro_stats *ret); /* 0 or -ENODEV */
 void stack_softnet_stats(const struct stack *stack, struct softnet_stats *ret);
+int  stack_runtime_stats(const struct stack *stack, struct runtime_stats *ret); /* 0, or -ENODATA: net.core.runtime_stats is off, or there is no clock */
+const char *runtime_stage_name(enum runtime_stage stage); /* static storage */
+const char *runtime_stage_help(enum runtime_stage stage);
 /* Calls fn for each neighbour of this shard until it returns non-zero, which is returned. */
 int  stack_neigh_foreach(struct stack *stack, int (*fn)(void *arg, const struct neigh_info *info), void *arg);
 /* Adds the shard's counters to sums[NET_MIB_MAX] (mib.h) and its drops to drops[SKB_DROP_MAX]. */
