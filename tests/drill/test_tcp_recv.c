@@ -295,3 +295,71 @@ DRILL(tcp_recv, old_urgent_pointer,
       "+0    poll c = IN OUT",
       "+0    recv c 10",
       "+0    recv c 1 flags oob = EINVAL")
+
+/* ---- merged by GRO -------------------------------------------------------------------------------------------------------------------------- */
+
+/* What comes within the timeout is one packet when TCP gets it. */
+#define GRO_MS "set gro", "sysctl net.core.gro_flush_timeout=1000000"
+
+/* Two full segments in one packet are two for the ACK, and one full one in a packet is one (RFC 5681 4.2). */
+DRILL(tcp_recv, merged_segments_are_counted_as_such,
+      GRO_MS, OPEN_PLAIN,
+      "+0    setsockopt c QUICKACK 0",
+      "+0    < id=5 df tcp . 1:1461(1460) ack 1 win 65535",
+      "+0    < id=6 df tcp . 1461:2921(1460) ack 1 win 65535",
+      "+0    gro merged = 1",
+      "+0..0.003 > tcp . 1 ack 2921",
+      "+0    mib TcpInSegs = 4",
+      "+0    info c rcv_mss = 1460",
+      "+0    info c segs_in = 3",
+      "+0    info c data_segs_in = 2",
+      "+0    setsockopt c QUICKACK 0",
+      "+0    < id=7 df tcp . 2921:4381(1460) ack 1 win 65535",
+      "+0.03..0.06 > tcp . 1 ack 4381",
+      "+0    recv c 5000 = 4380")
+
+/* A hole in front of a merged packet: one SACK block for all of it; what fills the hole overlaps it and is cut. */
+DRILL(tcp_recv, merged_out_of_order,
+      GRO_MS, OPEN_SACK,
+      "+0    < id=5 df tcp . 1001:2001(1000) ack 1 win 65535",
+      "+0    < id=6 df tcp . 2001:3001(1000) ack 1 win 65535",
+      "+0    < id=7 df tcp . 3001:4001(1000) ack 1 win 65535",
+      "+0..0.003 > tcp . 1 ack 1 <sack 1001:4001>",
+      "+0    gro merged = 2",
+      "+0    < id=8 df tcp . 1:501(500) ack 1 win 65535",
+      "+0    < id=9 df tcp . 501:1001(500) ack 1 win 65535",
+      "+0    < id=10 df tcp . 1001:1501(500) ack 1 win 65535",
+      "+0..0.003 > tcp . 1 ack 4001 <...>",
+      "+0    recv c 5000 = 4000")
+
+/* The window's edge lies inside a merged packet: what is beyond is cut off, as it is of a segment. */
+DRILL(tcp_recv, merged_beyond_the_window,
+      GRO_MS, SMALL_BUFFER,
+      "+0    < id=5 df tcp . 1:1461(1460) ack 1 win 65535",
+      "+0    < id=6 df tcp . 1461:2921(1460) ack 1 win 65535",
+      "+0    < id=7 df tcp . 2921:4381(1460) ack 1 win 65535",
+      "+0    < id=8 df tcp P. 4381:5841(1460) ack 1 win 65535",
+      "*     > tcp . 1 ack 1461..5840",
+      "+0    gro merged = 3")
+
+/* FIN goes with the last of them; the acknowledgement and the window of all are the same and count once. */
+DRILL(tcp_recv, merged_with_fin,
+      GRO_MS, OPEN_PLAIN,
+      "+0    < id=5 df tcp . 1:1001(1000) ack 1 win 65535",
+      "+0    < id=6 df tcp F. 1001:1501(500) ack 1 win 65535",
+      "+0    > tcp . 1 ack 1502",
+      "+0    gro merged = 1",
+      "+0    recv c 5000 = 1500",
+      "+0    recv c 5000 = 0")
+
+/* A pure ACK does not wait, and does not overtake. */
+DRILL(tcp_recv, acknowledgements_are_not_held,
+      GRO_MS, OPEN_PLAIN,
+      "+0    setsockopt c QUICKACK 0",
+      "+0    send c 1460",
+      "+0    > tcp P. 1:1461(1460) ack 1",
+      "+0    < id=5 df tcp . 1:1001(1000) ack 1 win 65535",
+      "+0    < id=6 df tcp . 1001 ack 1461 win 65535",
+      "+0    info c unacked = 0",
+      "+0    gro held = 1",
+      "+0    recv c 5000 = 1000")

@@ -465,3 +465,63 @@ DRILL(raw, every_shard_hands_over_once,
       "recv b 36", "recv b 37", "recv b 36 = EAGAIN",
       "recv c 36", "recv c 37", "recv c 36 = EAGAIN",
       "mib IcmpInEchos = 1")
+
+/* ---- merged by GRO ----------------------------------------------------------------------------------------------------------------------- */
+
+#define GRO_MS "set gro", "sysctl net.core.gro_flush_timeout=1000000"
+
+/* Only who asks gets several datagrams as one message; when nobody does, none is held. */
+DRILL(udp, merged_for_who_asks,
+      GRO_MS, "socket s udp", "bind s :80", "socket t udp", "bind t :81",
+      "+0   < id=5 df udp 9>80 \"abcd\"",
+      "+0   recv s \"abcd\"",
+      "+0   setsockopt s UDP_GRO 1",
+      "+0   getsockopt s UDP_GRO = 1",
+      "+0   < id=6 df udp 9>80 \"abcd\"",
+      "+0   < id=7 df udp 9>80 \"efgh\"",
+      "+0   < id=90 df udp 9>81 \"other\"",
+      "+0   recv t \"other\"",
+      "+0   recv s 100 = EAGAIN",
+      "+0   < id=8 df udp 9>80 \"ij\"",
+      "+0   recv s \"abcdefghij\"",
+      "+0   gro merged = 2",
+      "+0   setsockopt s UDP_GRO 0",
+      "+0   < id=6 df udp 9>80 \"abcd\"",
+      "+0   recv s \"abcd\"")
+
+/* It asked no more by the time the packet came: the datagrams are what was sent. */
+DRILL(udp, merged_too_late,
+      GRO_MS, "socket s udp", "bind s :80", "setsockopt s UDP_GRO 1",
+      "+0   < id=6 df udp 9>80 \"abcd\"",
+      "+0   < id=7 df udp 9>80 \"efg\"",
+      "+0   < id=8 df udp 9>80 \"abcd\"",
+      "+0   < id=9 df udp 9>80 \"efgh\"",
+      "+0   setsockopt s UDP_GRO 0",
+      "+0.01 recv s \"abcdefg\"",
+      "+0   recv s \"abcd\"",
+      "+0   recv s \"efgh\"",
+      "+0   recv s 100 = EAGAIN",
+      "+0   mib UdpInErrors = 0")
+
+/* What goes to oneself with UDP_SEGMENT stays one packet, and is cut for who did not ask. */
+DRILL(udp, segments_to_myself,
+      "socket s udp", "bind s :80", "socket t udp", "bind t :81",
+      "+0   setsockopt s UDP_SEGMENT 4",
+      "+0   send s \"abcdefghij\" to 192.0.2.1:81",
+      "+0   recv t \"abcd\"",
+      "+0   recv t \"efgh\"",
+      "+0   recv t \"ij\"",
+      "+0   setsockopt t UDP_GRO 1",
+      "+0   send s \"abcdefghij\" to 192.0.2.1:81",
+      "+0   recv t \"abcdefghij\"",
+      "+0   recv t 100 = EAGAIN")
+
+/* Corked data is cut when it is let go. */
+DRILL(udp, segments_of_corked_data,
+      "socket s udp", "bind s :80", "connect s 192.0.2.2:9", "setsockopt s UDP_SEGMENT 4", "setsockopt s UDP_CORK 1",
+      "+0   send s \"abcdef\"",
+      "+0   send s \"ghij\"",
+      "+0   setsockopt s UDP_CORK 0",
+      "+0   > udp 80>9 \"abcd\"",
+      "+0   > udp 80>9 \"efgh\"",
+      "+0   > udp 80>9 \"ij\"")

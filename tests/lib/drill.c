@@ -273,6 +273,8 @@ static bool row_set(struct drill *d)
 		return d->arp = true;
 	if (strcmp(d->w[1], "nodrain") == 0)
 		return d->nodrain = true;
+	if (strcmp(d->w[1], "gro") == 0)
+		return (d->features |= LINK_F_GRO);
 	if (strcmp(d->w[1], "tso") == 0)
 		return (d->features = LINK_F_TSO4);
 	NEED(d, 3);

@@ -30,6 +30,7 @@
  *   info S FIELD = N      struct tcp_info, FIELD without tcpi_; state also as ESTABLISHED ...
  *   ioctl S INQ|OUTQ|ATMARK = N
  *   mib NAME = N          counter since the start, as nstat names it (TcpExtTCPTimeouts); N may be ">=N", "A..B"
+ *   gro normal|held|merged = N   what GRO did on eth0 ("set gro")
  *   drops NAME = N        the same for a drop reason
  *   sockets = N           how many TIME-WAIT, half-open and full sockets there are (stack_sock_foreach)
  *   sysctl NAME=VALUE     addr add|del ADDR/LEN dev D     route add|del PREFIX [via A] [dev D] [mtu N] [metric N] [type blackhole|unreachable|prohibit]

@@ -21,6 +21,23 @@ static bool row_mib(struct drill *d)
 	return drill_fail(d, "no counter '%s'", d->w[1]);
 }
 
+static bool row_gro(struct drill *d)
+{
+	struct gro_stats st, sum = { 0 };
+
+	NEED(d, 2);
+	for (unsigned i = 0; i < d->ncpu; i++)
+		if (stack_gro_stats(d->host->shard[i].stack, d->ifindex[0], &st) == 0) {
+			sum.normal += st.normal;
+			sum.held += st.held;
+			sum.merged += st.merged;
+		}
+	if (strcmp(d->w[1], "normal") == 0)
+		return drill_expect_number(d, d->w[1], sum.normal);
+	if (strcmp(d->w[1], "held") == 0)
+		return drill_expect_number(d, d->w[1], sum.held);
+	return strcmp(d->w[1], "merged") == 0 ? drill_expect_number(d, d->w[1], sum.merged) : drill_fail(d, "no counter '%s'", d->w[1]);
+}
 static bool row_drops(struct drill *d)
 {
 	NEED(d, 2);
@@ -196,7 +213,7 @@ static bool row_shutdown_stack(struct drill *d)
 }
 
 const struct drill_op drill_config_ops[] = {
-	{ "mib", row_mib }, { "drops", row_drops }, { "sockets", row_sockets }, { "sysctl", row_sysctl }, { "addr", row_addr },
+	{ "mib", row_mib }, { "gro", row_gro }, { "drops", row_drops }, { "sockets", row_sockets }, { "sysctl", row_sysctl }, { "addr", row_addr },
 	{ "route", row_route }, { "neigh", row_neigh }, { "link", row_link }, { "txfull", row_txfull }, { "shutdown-stack", row_shutdown_stack },
 	{ NULL, NULL },
 };

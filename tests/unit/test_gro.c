@@ -586,3 +586,112 @@ Test(gro, random_streams_come_out_as_they_came, .timeout = 60)
 	}
 	cr_expect_gt(merged, 10000u, "a test of merging in which nothing is merged proves nothing");
 }
+
+/* ---- through the router ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* What a router makes of a frame to 198.51.100.9. */
+static void forwarded(uint8_t *f)
+{
+	uint16_t c;
+
+	memcpy(f, (uint8_t[12]){ 2, 0, 0, 0, 0, 8, 2, 0, 0, 0, 0, 3 }, 12);
+	f[22]--;
+	f[24] = f[25] = 0;
+	c = ip_fast_csum(f + 14, 5);
+	memcpy(f + 24, &c, 2);
+}
+
+static void forward_streams(uint64_t *rng, unsigned ncpu)
+{
+	static uint8_t frame[70000];
+	struct flow flows[FLOWS];
+	struct host_frame *f;
+	struct rig r;
+
+	rig_init(&r, ncpu, test_random(rng), LINK_F_UDP_GRO_FWD);
+	for (unsigned i = 0; i < FLOWS; i++) {
+		flow_new(rng, &flows[i], i);
+		flows[i].next.tags = flows[i].next.v6 = 0;
+	}
+	for (int poll = 0; poll < 20; poll++) {
+		for (unsigned n = test_random_below(rng, 200), live = 1 + test_random_below(rng, FLOWS); n--;) {
+			unsigned i = test_random_below(rng, live);
+			struct seg s;
+			uint32_t len;
+
+			flow_step(rng, &flows[i], &s);
+			s.lie = LIE_NONE;
+			s.pad = 0;
+			len = build(frame, &s);
+			cr_assert_eq(host_rx(r.h, 0, r.eth0, frame, len), 0);
+			forwarded(frame);
+			fifo_put(&r.want[i], frame, len);
+		}
+		host_run(r.h, r.h->now + NSEC_PER_MSEC);
+		while ((f = host_sent(r.h))) {
+			expect_frame(&r, f->data, (uint32_t)f->len);
+			free(f);
+		}
+	}
+	cr_expect_gt(stats(&r).merged, 300u);
+	cr_expect_eq(r.lost, 0u, "%u frames left that are not what came in", r.lost);
+	for (unsigned i = 0; i < FIFOS; i++)
+		cr_expect_null(r.want[i].first, "a frame of flow %u did not leave", i);
+	rig_free(&r);
+}
+
+Test(gro, forwarded_as_it_came, .timeout = 60)
+{
+	uint64_t rng = test_seed("gro_forward", 12);
+
+	for (int round = 0; round < 15; round++)
+		forward_streams(&rng, 1 + (unsigned)round % 3);
+}
+
+static unsigned sent_frames(struct rig *r, size_t *longest)
+{
+	struct host_frame *f;
+	unsigned n = 0;
+
+	for (*longest = 0; (f = host_sent(r->h)); n++, free(f))
+		if (f->len > *longest)
+			*longest = f->len;
+	return n;
+}
+
+/* A way out that is too small for the segments, not for the packet: DF makes an error about the segment's size, otherwise each segment is fragmented; a way out with
+ * TSO gets the whole. */
+Test(gro, the_way_out_decides)
+{
+	static const struct { uint32_t mtu, features; bool nodf; unsigned frames; size_t longest; } rows[] = {
+		{ 1500, 0, false, 6, 1514 }, { 1500, LINK_F_TX_CSUM | LINK_F_TSO4, false, 1, 14 + 52 + 6 * 1448 }, { 1500, LINK_F_TSO4, false, 6, 1514 },
+		{ 1000, LINK_F_TX_CSUM | LINK_F_TSO4, true, 12, 14 + 996 }, { 1000, LINK_F_TX_CSUM | LINK_F_TSO4, false, 1, 14 + 20 + 8 + 576 - 28 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct link_conf link;
+		size_t longest;
+		unsigned n;
+		struct rig r;
+
+		rig_init(&r, 1, 1, 0);
+		link = *netcfg_link_by_index(r.h->cfg, r.eth1);
+		link.mtu = rows[i].mtu;
+		link.features = rows[i].features;
+		cr_assert_eq(netcfg_link_set(r.h->cfg, &link, NULL), 0);
+		cr_assert_eq(netcfg_neigh_add(r.h->cfg, &(struct neigh_conf){ .ifindex = r.eth0, .addr = ipaddr_v4(cpu_to_be32(0xc0000202u)), .lladdr = { { 2, 0, 0, 0, 0, 9 } } },
+					      false, NULL), 0);
+		host_apply(r.h);
+		for (unsigned k = 0; k < 6; k++) {
+			struct seg s = { SEG, .seq = 1 + k * 1448, .id = (uint16_t)k, .len = 1448, .nodf = rows[i].nodf };
+
+			rx(&r, &s);
+		}
+		host_run(r.h, r.h->now);
+		n = sent_frames(&r, &longest);
+		cr_expect(n == rows[i].frames && longest == rows[i].longest, "row %zu: %u frames, the longest of %zu bytes", i, n, longest);
+		cr_expect_str_eq(r.seen, "6");
+		cr_expect_eq(host_mib(r.h, MIB_Ip_FragFails), rows[i].mtu == 1000 && !rows[i].nodf);
+		rig_free(&r);
+	}
+}
