@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const opts[] = { "-j", "--json", "-H", "--human", "-i", "--info", "-s", "--socket", "-h", "--help", "-V", "--version" };
+static const char *const opts[] = { "-j", "--json", "-H", "--human", "-i", "--info", "-n", "--netns", "-s", "--socket", "-h", "--help", "-V", "--version" };
 
 struct wants {
 	struct nsctl ctl;
 	const char  *begin; /* of the last word */
+	char         netns[2 * GRAMMAR_NETNS_MAX + 8]; /* "-n NAME ", or empty */
 };
 
 struct names {
@@ -35,13 +36,14 @@ static int print_name(void *arg, json_t *record)
 static void ask(const struct wants *w, const char *line, const char *key)
 {
 	struct names n = { w->begin, key };
-	char why[512];
+	char why[512], whole[sizeof(w->netns) + 32];
 	struct client c;
 	json_t *final = NULL;
 
+	snprintf(whole, sizeof(whole), "%s%s", w->netns, line);
 	if (client_open(&c, w->ctl.socket, why, sizeof(why)))
 		return;
-	client_request(&c, line, 0, print_name, &n, &final, why, sizeof(why));
+	client_request(&c, whole, 0, print_name, &n, &final, why, sizeof(why));
 	json_decref(final);
 	client_close(&c);
 }
@@ -57,6 +59,8 @@ static void candidate(void *arg, const char *word, const char *value, const char
 		puts("@file");
 	else if (strcmp(value, "dev") == 0 || strcmp(value, "oif") == 0 || strcmp(value, "iif") == 0)
 		ask(w, "link show", "name");
+	else if (strcmp(value, "netns") == 0)
+		ask(w, "netns show", "name");
 	else if (strcmp(value, "name") == 0 || strcmp(value, "name=value") == 0)
 		ask(w, "sysctl", "name");
 }
@@ -82,6 +86,7 @@ void nsctl_complete(const struct nsctl *ctl, const char *line)
 	s = skip(s);
 	for (; *s == '-'; s = next) {
 		bool with_path = strncmp(s, "-s ", 3) == 0 || strncmp(s, "--socket ", 9) == 0;
+		bool with_netns = strncmp(s, "-n ", 3) == 0 || strncmp(s, "--netns ", 8) == 0;
 
 		next = skip(s);
 		if (!*next && !isblank((unsigned char)line[strlen(line) - 1])) {
@@ -99,6 +104,17 @@ void nsctl_complete(const struct nsctl *ctl, const char *line)
 			}
 			snprintf(path, sizeof(path), "%.*s", n < sizeof(path) ? (int)n : 0, next);
 			w.ctl.socket = path;
+			next = skip(next);
+		}
+		if (with_netns) {
+			size_t n = strcspn(next, " \t");
+
+			w.begin = next;
+			if (!next[n]) {
+				candidate(&w, "", "netns", "");
+				return;
+			}
+			snprintf(w.netns, sizeof(w.netns), "-n %.*s ", n < GRAMMAR_NETNS_MAX ? (int)n : 0, next);
 			next = skip(next);
 		}
 	}

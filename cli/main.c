@@ -18,6 +18,7 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "human", no_argument, NULL, 'H' },
 	{ "info", no_argument, NULL, 'i' },
+	{ "netns", required_argument, NULL, 'n' },
 	{ "socket", required_argument, NULL, 's' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -28,10 +29,11 @@ static const struct option options[] = {
 
 static void usage(FILE *out)
 {
-	fputs("Usage: nsctl [-j] [-H] [-s PATH] COMMAND\n\n"
+	fputs("Usage: nsctl [-j] [-H] [-s PATH] [-n NETNS] COMMAND\n\n"
 	      "  -j, --json         JSON instead of tables\n"
 	      "  -H, --human        1.2M instead of 1234567\n"
 	      "  -i, --info         show sockets: the inside of TCP too\n"
+	      "  -n, --netns NETNS  about this network namespace (default: the first)\n"
 	      "  -s, --socket PATH  the daemon's control socket\n"
 	      "                     (default: $" CONTROL_PATH_ENV " or " CONTROL_PATH_DEFAULT ")\n"
 	      "  -h, --help         this\n"
@@ -57,7 +59,7 @@ int main(int argc, char **argv)
 	const char *env = getenv(CONTROL_PATH_ENV);
 	struct nsctl ctl = { .socket = env && *env ? env : CONTROL_PATH_DEFAULT };
 	const char *complete = NULL;
-	char info_word[] = "-i", name[] = "nsctl";
+	char info_word[] = "-i", netns_word[] = "-n", name[] = "nsctl", *netns = NULL;
 	bool info = false;
 	int c, n = 0, status;
 	char **words, *line;
@@ -65,7 +67,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	argv[0] = name; /* in getopt's messages */
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is seen when output ends */
-	while ((c = getopt_long(argc, argv, "+jHis:hV", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "+jHin:s:hV", options, NULL)) != -1)
 		switch (c) {
 		case 'j':
 			ctl.json = true;
@@ -75,6 +77,9 @@ int main(int argc, char **argv)
 			break;
 		case 'i':
 			info = true;
+			break;
+		case 'n':
+			netns = optarg;
 			break;
 		case 's':
 			ctl.socket = optarg;
@@ -99,13 +104,17 @@ int main(int argc, char **argv)
 		nsctl_complete(&ctl, complete);
 		return NSCTL_DONE;
 	}
-	words = calloc((size_t)(argc - optind) + 2, sizeof(*words));
+	words = calloc((size_t)(argc - optind) + 4, sizeof(*words));
 	if (!words)
 		goto nomem;
+	if (netns) {
+		words[n++] = netns_word;
+		words[n++] = netns;
+	}
 	for (int i = optind; i < argc; i++)
 		if (!late_option(&ctl, argv[i]))
 			words[n++] = argv[i];
-	if (!n) {
+	if (n == (netns ? 2 : 0)) {
 		free(words);
 		usage(stderr);
 		return NSCTL_WORDS;

@@ -188,21 +188,35 @@ static int save_to(const json_t *records, const char *path)
 	return NSCTL_REFUSED;
 }
 
+#define NETNS_PREFIX (2 * GRAMMAR_NETNS_MAX + 8)
+
+/* What must stand before another command about the namespace of cmd. */
+static void netns_prefix(const struct cmd *cmd, char buf[NETNS_PREFIX])
+{
+	char name[2 * GRAMMAR_NETNS_MAX + 3];
+
+	buf[0] = '\0';
+	if (cmd->netns)
+		snprintf(buf, NETNS_PREFIX, "-n %s ", grammar_quote(cmd->netns, name, sizeof(name)));
+}
+
 static int run_table(struct client *c, const struct nsctl *ctl, const struct show *show, const char *line)
 {
 	const struct cmd_arg *file = show->cmd->id == CMD_SAVE ? cmd_arg(show->cmd, "file") : NULL, *dev;
+	char netns[NETNS_PREFIX + 8];
 	json_t *records = NULL, *links = NULL;
 	int status = NSCTL_DONE;
 
+	netns_prefix(show->cmd, netns);
 	if (show->cmd->id == CMD_ADDR_SHOW) { /* addresses are shown under their links */
-		char ask[64];
+		char ask[sizeof(netns) + 64];
 
 		dev = cmd_arg(show->cmd, "dev");
-		snprintf(ask, sizeof(ask), "link show%s%s%s", dev ? " dev \"" : "", dev ? dev->str : "", dev ? "\"" : "");
+		snprintf(ask, sizeof(ask), "%slink show%s%s%s", netns, dev ? " dev \"" : "", dev ? dev->str : "", dev ? "\"" : "");
 		status = collect(c, ctl, ask, &links);
 	}
 	if (!status)
-		status = collect(c, ctl, file ? "save" : line, &records);
+		status = collect(c, ctl, file ? strcat(netns, "save") : line, &records);
 	if (!status && file)
 		status = save_to(records, file->str);
 	else if (records && (!status || json_array_size(records)))

@@ -37,6 +37,7 @@ void show_drops(const struct show *s, const json_t *records);
 void show_counters(const struct show *s, const json_t *records);
 void show_sysctls(const struct show *s, const json_t *records);
 void show_services(const struct show *s, const json_t *records);
+void show_netns(const struct show *s, const json_t *records);
 void show_version(const struct show *s, const json_t *records);
 /* A table whose cells are simply the values of keys; heads are the keys' titles. columns: an alignment each, '<' or '>'. Columns at the end that no record has
  * are left out. */

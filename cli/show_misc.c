@@ -74,6 +74,14 @@ void show_services(const struct show *s, const json_t *records)
 	plain_table(s, records, "<><<>>", heads, keys);
 }
 
+void show_netns(const struct show *s, const json_t *records)
+{
+	static const char *const heads[] = { "NAME", "ID", "LINKS", "SERVICES" };
+	static const char *const keys[] = { "name", "id", "links", "services" };
+
+	plain_table(s, records, "<>>>", heads, keys);
+}
+
 void show_counters(const struct show *s, const json_t *records)
 {
 	struct table t;
@@ -185,6 +193,9 @@ void show_records(const struct show *s, const json_t *records, const json_t *lin
 		break;
 	case CMD_SHOW_VERSION:
 		show_version(s, records);
+		break;
+	case CMD_NETNS_SHOW:
+		show_netns(s, records);
 		break;
 	case CMD_SAVE:
 		show_lines(s, records);

@@ -29,9 +29,10 @@
  *   counter  name("IpInReceives") value
  *   sysctl   name value changed(bool) default help
  *   service  proto port what address connections accepted requests
+ *   netns    name("default" for the first) id links services
  *   version  version workers uptime_ms pid config control links routes
  *   save     line
- *   monitor  what("link","addr","route","neigh") deleted(bool), and the keys of such a record
+ *   monitor  netns (when it is not the first) what("link","addr","route","neigh") deleted(bool), and the keys of such a record
  */
 #ifndef CONF_CONTROL_PROTO_H
 #define CONF_CONTROL_PROTO_H

@@ -509,10 +509,44 @@ static int parse_path(struct parse *p, unsigned limit)
 	return 0;
 }
 
+/* "-n NAME" in front of all else. */
+static int parse_netns(struct parse *p, unsigned limit)
+{
+	const struct word *w = p->words;
+
+	if (p->pos == limit || w[0].quoted || strcmp(w[0].str, "-n") != 0)
+		return 0;
+	p->pos++;
+	p->netns_due = p->pos == limit;
+	if (p->netns_due)
+		return 0;
+	p->pos++;
+	if (!grammar_netns_ok(w[1].str)) {
+		grammar_fail(p->err, w[1].column, w[1].str, "\"%.64s\" cannot be the name of a network namespace: 1 to %d bytes without blanks and '/'", w[1].str,
+			     GRAMMAR_NETNS_MAX - 1);
+		return -EINVAL;
+	}
+	p->cmd->netns = w[1].str;
+	p->cmd->netns_column = w[1].column;
+	return 0;
+}
+
+static int check_whole(struct parse *p)
+{
+	if (!p->cmd->netns || !p->def || !(p->def->flags & CMD_F_WHOLE))
+		return 0;
+	grammar_fail(p->err, p->words[0].column, "-n", "\"%s%s%s\" is about netstackd as a whole: no \"-n NAME\" may stand before it", p->def->group,
+		     p->def->verb ? " " : "", p->def->verb ? p->def->verb : "");
+	return -EINVAL;
+}
+
 int parse_words(struct parse *p, unsigned limit)
 {
-	int err = parse_path(p, limit);
+	int err = parse_netns(p, limit);
 
+	if (err || p->netns_due)
+		return err;
+	err = parse_path(p, limit);
 	if (err || p->cmd->id == CMD_HELP || !p->def)
 		return err;
 	while (p->pos < limit) {
@@ -547,9 +581,14 @@ int grammar_parse(const char *line, size_t len, struct cmd *ret, struct grammar_
 	if (!r)
 		r = parse_words(&p, p.nwords);
 	if (!r && cmd.id != CMD_HELP) {
-		if (!p.def)
+		if (!p.def && p.group)
 			p.def = group_default(p.group);
-		r = p.def ? check_complete(&p) : parse_fail(&p, p.end, "", "a word is missing");
+		r = p.netns_due ? parse_fail(&p, p.end, "", "the name of the network namespace is missing") :
+		    !p.group	? parse_fail(&p, p.end, "", "a command is missing") :
+		    !p.def	? parse_fail(&p, p.end, "", "a word is missing") :
+				  check_complete(&p);
+		if (!r)
+			r = check_whole(&p);
 		if (!r) {
 			cmd.def = p.def;
 			cmd.id = p.def->id;
@@ -600,8 +639,13 @@ static void expected_value(const struct arg_def *a, void (*fn)(void *arg, const 
 
 void parse_expected(const struct parse *p, void (*fn)(void *arg, const char *word, const struct arg_def *value, const char *help), void *arg)
 {
+	static const struct arg_def netns = { .key = "netns", .type = ARG_NETNS, .help = "a network namespace" };
 	const struct arg_def *pos;
 
+	if (p->netns_due) {
+		fn(arg, "", &netns, netns.help);
+		return;
+	}
 	if (!p->group) {
 		for (const struct path_word *w = grammar_groups; w->word; w++)
 			fn(arg, w->word, NULL, w->help);

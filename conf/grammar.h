@@ -3,7 +3,7 @@
  * grammar.h: the one grammar: what a person types after nsctl, what stands in netstackd.conf, what "nsctl save" writes and what the control socket takes.
  *
  * One table of commands (grammar.c) yields the parser, the help, the man page's synopsis and the shell completion. Words may be abbreviated as long as they
- * are unambiguous, as with ip(8). The parser knows words and the form of values, not whether a thing exists: that is the daemon's.
+ * are unambiguous, as with ip(8). "-n NAME" in front of a command says which network namespace it is about. The parser knows words and the form of values, not whether a thing exists: that is the daemon's.
  */
 #ifndef CONF_GRAMMAR_H
 #define CONF_GRAMMAR_H
@@ -16,6 +16,7 @@
 
 /* How a value looks. */
 enum arg_type { ARG_FLAG, ARG_NAME, ARG_WORD, ARG_U16, ARG_U32, ARG_ADDR, ARG_PREFIX /* ADDRESS[/LEN], host bits kept */, ARG_LLADDR, ARG_ENUM, ARG_REST,
+	ARG_NETNS /* of a network namespace */,
 	ARG_ASSIGN /* NAME=VALUE in the table; a cmd has it as the two args "name" and "value" */ };
 
 #define CMD_MAX_ARGS 24
@@ -36,6 +37,8 @@ struct cmd_def; /* a row of the table */
 struct cmd {
 	const struct cmd_def *def;
 	int            id; /* enum cmd_id */
+	const char    *netns; /* "-n NAME" stood before it; NULL: it did not. Points into buf */
+	unsigned       netns_column;
 	unsigned       nargs;
 	struct cmd_arg args[CMD_MAX_ARGS];
 	char          *buf; /* owned; cmd_free */
@@ -59,6 +62,9 @@ int  cmd_format(const struct cmd *cmd, char *buf, size_t size);
 const char *grammar_quote(const char *word, char *buf, size_t size);
 bool cmd_is_config(const struct cmd *cmd); /* may stand in a configuration file */
 bool cmd_is_readonly(const struct cmd *cmd); /* changes nothing: allowed to every client that may connect */
+
+bool grammar_netns_ok(const char *name); /* what ip(8) takes as the name of a network namespace, and printable */
+#define GRAMMAR_NETNS_MAX 64 /* bytes of such a name, the terminating zero included */
 
 /* How many slips of the hand lie between what was typed and the word right; UINT32_MAX when too many for right to have been meant. For suggestions. */
 unsigned grammar_distance(const char *typed, const char *right);

@@ -39,9 +39,9 @@ static bool needs_quotes(const struct cmd *cmd, const char *s)
 	return false;
 }
 
-static void put_value(struct out *o, const struct cmd *cmd, const char *s, bool word)
+static void put_quoted(struct out *o, const char *s, bool quote)
 {
-	if (word || !needs_quotes(cmd, s)) {
+	if (!quote) {
 		put_str(o, s);
 		return;
 	}
@@ -52,6 +52,11 @@ static void put_value(struct out *o, const struct cmd *cmd, const char *s, bool 
 		put(o, *s);
 	}
 	put(o, '"');
+}
+
+static void put_value(struct out *o, const struct cmd *cmd, const char *s, bool word)
+{
+	put_quoted(o, s, !word && needs_quotes(cmd, s));
 }
 
 /* Whether word is, or begins, a keyword of any command. */
@@ -97,6 +102,11 @@ int cmd_format(const struct cmd *cmd, char *buf, size_t size)
 			put_str(&o, cmd->args[0].str);
 		}
 	} else {
+		if (cmd->netns) {
+			put_str(&o, "-n ");
+			put_quoted(&o, cmd->netns, strpbrk(cmd->netns, "\"'\\") || cmd->netns[0] == '#');
+			put(&o, ' ');
+		}
 		put_str(&o, cmd->def->group);
 		if (cmd->def->verb) {
 			put(&o, ' ');

@@ -13,6 +13,7 @@ const char *arg_meta(const struct arg_def *a, char *buf, size_t size)
 {
 	static const char *const names[] = {
 		[ARG_NAME] = "NAME", [ARG_U16] = "NUMBER", [ARG_U32] = "NUMBER", [ARG_ADDR] = "ADDRESS", [ARG_PREFIX] = "PREFIX", [ARG_LLADDR] = "LLADDR",
+		[ARG_NETNS] = "NETNS",
 	};
 	unsigned n = 0;
 	size_t len = 0;
@@ -149,7 +150,8 @@ static void help_all(FILE *out)
 		if (!first)
 			fputc('\n', out);
 	}
-	fputs("\n\"COMMAND help\" tells more: \"route help\", \"route add help\".\n", out);
+	fputs("\n\"-n NETNS COMMAND\" is about that network namespace instead of the first.\n", out);
+	fputs("\"COMMAND help\" tells more: \"route help\", \"route add help\".\n", out);
 }
 
 static void help_command(FILE *out, const struct cmd_def *d)

@@ -50,6 +50,10 @@ enum cmd_id {
 	CMD_SHOW_COUNTERS, /* [name] (the start of it) [all] (those that are 0 too) */
 	CMD_SHOW_VERSION, /* - */
 
+	CMD_NETNS_ADD, /* name */
+	CMD_NETNS_DEL, /* netns */
+	CMD_NETNS_SHOW, /* - */
+
 	CMD_SAVE, /* [file]; the daemon answers records {"line":"..."}, the file is written by the one who asks */
 	CMD_MONITOR, /* [what]: num is a mask of MONITOR_*, all without it */
 	CMD_RELOAD, /* - */

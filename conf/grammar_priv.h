@@ -40,6 +40,7 @@ enum {
 	CMD_F_SOME = 4, /* needs at least one of its keywords */
 	CMD_F_DEFAULT = 8, /* what the group word alone means */
 	CMD_F_FILE_ONLY = 16, /* may stand nowhere else than in a configuration file */
+	CMD_F_WHOLE = 32, /* about netstackd as a whole: no "-n NAME" before it */
 };
 
 struct cmd_def {
@@ -77,6 +78,7 @@ struct word {
 struct parse {
 	struct word           words[GRAMMAR_WORDS_MAX];
 	unsigned              nwords, pos;
+	bool                  netns_due; /* "-n" has been read, the name has not */
 	unsigned              end; /* column after the last word */
 	const char           *group; /* the canonical word, once known */
 	const struct cmd_def *def; /* once known */

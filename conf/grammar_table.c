@@ -283,6 +283,16 @@ static const struct arg_def show_counters_args[] = {
 
 static const struct arg_def no_args[] = { END };
 
+static const struct arg_def netns_add_args[] = {
+	{ .key = "name", .type = ARG_NETNS, .flags = ARG_F_POS | ARG_F_REQ, .help = "name of the new network namespace" },
+	END
+};
+
+static const struct arg_def netns_del_args[] = {
+	{ .key = "netns", .type = ARG_NETNS, .flags = ARG_F_POS | ARG_F_REQ, .help = "the network namespace" },
+	END
+};
+
 static const struct arg_def save_args[] = {
 	{ .key = "file", .meta = "FILE", .type = ARG_WORD, .flags = ARG_F_POS, .help = "write there, at once or not at all (default: standard output)" },
 	END
@@ -303,6 +313,7 @@ const struct path_word grammar_groups[] = {
 	{ "addr", "address", 1, "addresses of links" },
 	{ "route", NULL, 1, "routes" },
 	{ "neigh", "neighbour neighbor arp", 1, "neighbours: who has which MAC address" },
+	{ "netns", NULL, 3, "network namespaces: each has links, routes, sockets and tunables of its own" },
 	{ "sysctl", NULL, 2, "tunables, by the names that Linux gives them" },
 	{ "service", NULL, 2, "servers built into netstackd" },
 	{ "show", NULL, 1, "what goes on: sockets, drops, counters and more" },
@@ -366,6 +377,10 @@ const struct cmd_def grammar_table[] = {
 	{ CMD_NEIGH_FLUSH, C, "neigh", "flush", neigh_flush_args, "Forget the learned neighbours", "neigh flush dev eth0" },
 	{ CMD_NEIGH_SHOW, R | CMD_F_DEFAULT, "neigh", "show", neigh_show_args, "Show neighbours", "neigh show dev eth0" },
 
+	{ CMD_NETNS_ADD, C | CMD_F_WHOLE, "netns", "add", netns_add_args, "Make a network namespace; \"-n NETNS COMMAND\" is about it", "netns add red" },
+	{ CMD_NETNS_DEL, C | CMD_F_WHOLE, "netns", "del", netns_del_args, "Remove a network namespace with all that is in it", "netns del red" },
+	{ CMD_NETNS_SHOW, R | CMD_F_DEFAULT, "netns", "show", no_args, "Show the network namespaces; the first one, which is always there, has no name", "netns show" },
+
 	{ CMD_SYSCTL_SET, C, "sysctl", NULL, sysctl_set_args, "Set a tunable", "sysctl net.ipv4.ip_forward=1" },
 	{ CMD_SYSCTL_SHOW, R | CMD_F_DEFAULT, "sysctl", NULL, sysctl_show_args, "Show tunables", "sysctl net.ipv4.ip_forward" },
 
@@ -388,7 +403,7 @@ const struct cmd_def grammar_table[] = {
 
 	{ CMD_MONITOR, R, "monitor", NULL, monitor_args, "Print changes until interrupted", "monitor link" },
 	{ CMD_SAVE, R, "save", NULL, save_args, "Print the running configuration", "save /etc/netstackd/netstackd.conf" },
-	{ CMD_RELOAD, 0, "reload", NULL, no_args, "Read the configuration file again; refuse all of it at an error, otherwise apply the difference", "reload" },
-	{ CMD_CONTROL_GROUP, C | CMD_F_FILE_ONLY, "control", NULL, control_args, "Let the members of a group use the control socket", "control group netstackd" },
+	{ CMD_RELOAD, CMD_F_WHOLE, "reload", NULL, no_args, "Read the configuration file again; refuse all of it at an error, otherwise apply the difference", "reload" },
+	{ CMD_CONTROL_GROUP, C | CMD_F_FILE_ONLY | CMD_F_WHOLE, "control", NULL, control_args, "Let the members of a group use the control socket", "control group netstackd" },
 	{ CMD_NONE, 0, NULL, NULL, NULL, NULL, NULL },
 };

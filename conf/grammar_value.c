@@ -90,6 +90,16 @@ static bool name_ok(const char *s)
 	return true;
 }
 
+bool grammar_netns_ok(const char *s)
+{
+	if (!*s || strlen(s) >= GRAMMAR_NETNS_MAX || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+		return false;
+	for (; *s; s++)
+		if ((unsigned char)*s <= ' ' || *s == 0x7f || *s == '/')
+			return false;
+	return true;
+}
+
 /* The word of list that s is, or begins if it is the only one; *ret_many when several begin so. */
 const struct arg_word *arg_find_word(const struct arg_word *list, const char *s, bool *ret_many)
 {
@@ -177,7 +187,7 @@ int parse_value(struct parse *p, const struct arg_def *def, const struct word *w
 	uint32_t min = def->min, max = def->max;
 	uint64_t v = 0;
 	bool many, ok = true;
-	char what[64];
+	char what[96];
 
 	if (p->cmd->nargs + 2 > CMD_MAX_ARGS) {
 		grammar_fail(p->err, w->column, w->str, "too many arguments");
@@ -224,6 +234,10 @@ int parse_value(struct parse *p, const struct arg_def *def, const struct word *w
 	case ARG_NAME:
 		ok = name_ok(w->str);
 		snprintf(what, sizeof(what), "a name (1 to %d printable bytes without '/' and ':')", NS_IFNAMSIZ - 1);
+		break;
+	case ARG_NETNS:
+		ok = grammar_netns_ok(w->str);
+		snprintf(what, sizeof(what), "a name of a network namespace (1 to %d bytes without '/')", GRAMMAR_NETNS_MAX - 1);
 		break;
 	case ARG_WORD:
 	case ARG_REST:

@@ -38,14 +38,22 @@ struct link_tap { /* how its TAP is to be driven */
 	struct tap_conf conf;
 };
 
-struct publish { /* owned by the gather; workers only read it */
-	const struct net_snapshot *snap;
+struct publish_ns { /* what becomes of one namespace */
+	struct conf_state  *conf; /* held */
+	uint32_t            id; /* for workers, which may not look at conf */
+	bool                remove;
+	const struct net_snapshot *snap; /* NULL: as it is */
 	struct tap        **attach, **detach;
 	unsigned            nattach, ndetach;
 	struct service_conf *add, *del;
 	unsigned            nadd, ndel;
 	struct link_tap    *taps;
 	unsigned            ntaps;
+};
+
+struct publish { /* owned by the gather; workers only read it */
+	struct publish_ns  *ns;
+	unsigned            nns;
 	apply_done          done;
 	void               *arg;
 };
@@ -54,7 +62,7 @@ enum worker_failure { FAILED_APPLY = 1, FAILED_DEVICE, FAILED_SERVICE };
 
 struct worker_result { /* in slot->data when slot->err */
 	enum worker_failure what;
-	unsigned            which;
+	unsigned            ns, which;
 };
 
 /* ---- on the worker's thread -------------------------------------------------------------------------------------------- */
@@ -74,7 +82,7 @@ static int attach_tap(struct worker_ns *ns, struct tap *tap, const struct tap_co
 	return tapq_open(&ns->taps[tap->ifindex], ns, tap, conf);
 }
 
-static void failed_on_worker(struct gather_slot *slot, int err, enum worker_failure what, unsigned which)
+static void failed_on_worker(struct gather_slot *slot, int err, enum worker_failure what, unsigned ns, unsigned which)
 {
 	struct worker_result *r = slot->data ? NULL : malloc(sizeof(*r));
 
@@ -82,11 +90,11 @@ static void failed_on_worker(struct gather_slot *slot, int err, enum worker_fail
 		return; /* the first is told */
 	slot->err = err;
 	if (r)
-		*r = (struct worker_result){ .what = what, .which = which };
+		*r = (struct worker_result){ .what = what, .ns = ns, .which = which };
 	slot->data = r;
 }
 
-static const struct tap_conf *tap_conf_of(const struct publish *p, int ifindex)
+static const struct tap_conf *tap_conf_of(const struct publish_ns *p, int ifindex)
 {
 	static const struct tap_conf none = { .mtu = 1500, .copybreak = TAP_COPYBREAK, .tx_ring = TAP_TX_RING };
 
@@ -96,12 +104,17 @@ static const struct tap_conf *tap_conf_of(const struct publish *p, int ifindex)
 	return &none;
 }
 
-static void publish_collect(struct gather *g, struct gather_slot *slot, struct worker *w)
+static void publish_one(struct gather_slot *slot, const struct publish_ns *p, unsigned which, struct worker *w)
 {
-	const struct publish *p = g->arg;
-	struct worker_ns *ns = slot->ns;
-	int err;
+	struct worker_ns *ns = worker_ns(w, p->id);
+	int err = ns ? 0 : worker_ns_add(w, p->id); /* it is new; or there was no memory for it when it was */
 
+	ns = worker_ns(w, p->id);
+	if (!ns) {
+		failed_on_worker(slot, err, FAILED_APPLY, which, 0);
+		return;
+	}
+	worker_raise(ns);
 	for (unsigned i = 0; i < p->ndel; i++)
 		services_del(ns->services, &p->del[i]);
 	for (unsigned i = 0; i < p->ndetach; i++) {
@@ -114,7 +127,7 @@ static void publish_collect(struct gather *g, struct gather_slot *slot, struct w
 	}
 	err = p->snap ? stack_apply(ns->stack, p->snap, w->now) : 0;
 	if (err) {
-		failed_on_worker(slot, err, FAILED_APPLY, 0);
+		failed_on_worker(slot, err, FAILED_APPLY, which, 0);
 		return;
 	}
 	for (unsigned i = 0; i < p->ntaps; i++)
@@ -123,59 +136,127 @@ static void publish_collect(struct gather *g, struct gather_slot *slot, struct w
 	for (unsigned i = 0; i < p->nattach; i++) {
 		err = attach_tap(ns, p->attach[i], tap_conf_of(p, p->attach[i]->ifindex));
 		if (err)
-			failed_on_worker(slot, err, FAILED_DEVICE, i);
+			failed_on_worker(slot, err, FAILED_DEVICE, which, i);
 	}
 	for (unsigned i = 0; i < p->nadd; i++) {
 		err = services_add(ns->services, &p->add[i]);
 		if (err)
-			failed_on_worker(slot, err, FAILED_SERVICE, i);
+			failed_on_worker(slot, err, FAILED_SERVICE, which, i);
 	}
+}
+
+/* Namespaces go last: by then no link of another leads there any more. */
+static void publish_collect(struct gather *g, struct gather_slot *slot, struct worker *w)
+{
+	const struct publish *p = g->arg;
+
+	for (unsigned i = 0; i < p->nns; i++)
+		if (!p->ns[i].remove)
+			publish_one(slot, &p->ns[i], i, w);
+	for (unsigned i = 0; i < p->nns; i++)
+		if (p->ns[i].remove)
+			worker_ns_del(w, p->ns[i].id);
 }
 
 /* ---- publishing ------------------------------------------------------------------------------------------------------------ */
 
 static void publish_free(struct publish *p)
 {
-	free(p->attach);
-	free(p->detach);
-	free(p->add);
-	free(p->del);
-	free(p->taps);
+	for (unsigned i = 0; i < p->nns; i++) {
+		struct publish_ns *n = &p->ns[i];
+
+		free(n->attach);
+		free(n->detach);
+		free(n->add);
+		free(n->del);
+		free(n->taps);
+		conf_state_put(n->conf);
+	}
+	free(p->ns);
 	free(p);
+}
+
+static struct publish *publish_new(unsigned nns)
+{
+	struct publish *p = calloc(1, sizeof(*p));
+
+	if (p)
+		p->ns = calloc(nns + 1, sizeof(*p->ns));
+	if (p && !p->ns) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+/* One more namespace, of the nns that publish_new was told. */
+static struct publish_ns *publish_add(struct publish *p, struct conf_state *st)
+{
+	struct publish_ns *n = &p->ns[p->nns++];
+
+	n->conf = conf_state_get(st);
+	n->id = st->id;
+	return n;
 }
 
 static void describe_failure(const struct publish *p, const struct gather_slot *slot, struct conf_error *e)
 {
 	const struct worker_result *r = slot->data;
+	const struct publish_ns *n = r ? &p->ns[r->ns] : NULL;
 
 	if (r && r->what == FAILED_SERVICE)
-		conf_fail(e, slot->err, "service %s on port %u cannot start: %s", p->add[r->which].what, p->add[r->which].port, strerror(-slot->err));
+		conf_fail(e, slot->err, "service %s on port %u cannot start: %s", n->add[r->which].what, n->add[r->which].port, strerror(-slot->err));
 	else if (r && r->what == FAILED_DEVICE)
-		conf_fail(e, slot->err, "%s cannot be used: %s", p->attach[r->which]->link, strerror(-slot->err));
+		conf_fail(e, slot->err, "%s cannot be used: %s", n->attach[r->which]->link, strerror(-slot->err));
 	else
 		conf_fail(e, slot->err, "a worker could not take the new configuration: %s", strerror(-slot->err));
 }
 
-/* A service that could not be had on every shard is not there at all. */
-static void withdraw_services(struct daemon *d, const struct gather *g, const struct publish *p)
+static bool same_service(const struct conf_state *st, const struct service_conf *s)
 {
-	for (unsigned i = 0; i < g->n; i++) {
-		const struct worker_result *r = g->slot[i].err ? g->slot[i].data : NULL;
-		struct conf_error ignored;
-
-		if (r && r->what == FAILED_SERVICE)
-			conf_service_remove(&d->conf, p->add[r->which].proto, p->add[r->which].port, &p->add[r->which].addr, &ignored);
-	}
+	for (unsigned i = 0; i < st->nservices; i++)
+		if (memcmp(&st->services[i], s, sizeof(*s)) == 0)
+			return true;
+	return false;
 }
 
 static int publish(struct daemon *d, struct publish *p);
 
+/* A service that could not be had on every shard is not there at all: what was added is taken back from the workers that could. */
+static void withdraw_services(struct daemon *d, const struct gather *g, struct publish *p)
+{
+	struct publish *again = publish_new(p->nns);
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct worker_result *r = g->slot[i].err ? g->slot[i].data : NULL;
+		struct conf_error ignored;
+
+		if (r && r->what == FAILED_SERVICE) {
+			const struct service_conf *s = &p->ns[r->ns].add[r->which];
+
+			conf_service_remove(p->ns[r->ns].conf, s->proto, s->port, &s->addr, &ignored);
+		}
+	}
+	for (unsigned i = 0; again && i < p->nns; i++) {
+		struct publish_ns *from = &p->ns[i], *to = publish_add(again, from->conf);
+
+		to->del = from->add;
+		for (unsigned k = 0; k < from->nadd; k++)
+			if (!same_service(from->conf, &from->add[k]))
+				to->del[to->ndel++] = from->add[k];
+		from->add = NULL;
+		from->nadd = 0;
+	}
+	if (again && publish(d, again) < 0)
+		publish_free(again);
+}
+
 static void publish_done(struct gather *g)
 {
 	struct daemon *d = g->daemon;
-	struct publish *p = g->arg, *again = NULL;
+	struct publish *p = g->arg;
 	struct conf_error e = { .err = 0 };
-	bool applied = true;
+	bool applied = true, withdraw = false;
 
 	for (unsigned i = 0; i < g->n; i++) {
 		const struct worker_result *r = g->slot[i].data;
@@ -186,34 +267,18 @@ static void publish_done(struct gather *g)
 			describe_failure(p, &g->slot[i], &e);
 		if (!r || r->what == FAILED_APPLY)
 			applied = false;
-		else if (r->what == FAILED_SERVICE && !again)
-			again = calloc(1, sizeof(*again));
+		else if (r->what == FAILED_SERVICE)
+			withdraw = true;
 	}
-	if (applied && p->snap)
-		netcfg_reclaim(d->conf.cfg, net_snapshot_version(p->snap));
-	for (unsigned i = 0; i < p->ndetach; i++)
-		tap_free(p->detach[i]);
+	for (unsigned i = 0; i < p->nns; i++) {
+		if (applied && p->ns[i].snap)
+			netcfg_reclaim(p->ns[i].conf->cfg, net_snapshot_version(p->ns[i].snap));
+		for (unsigned k = 0; k < p->ns[i].ndetach; k++)
+			tap_free(p->ns[i].detach[k]);
+	}
 	d->publishing--;
-	if (again) {
-		/* Take what was added back from the workers that could. */
+	if (withdraw)
 		withdraw_services(d, g, p);
-		again->del = p->add;
-		again->ndel = p->nadd;
-		p->add = NULL;
-		p->nadd = 0;
-		for (unsigned i = 0, kept = 0; i < again->ndel; i++) {
-			bool still = false;
-
-			for (unsigned k = 0; k < d->conf.nservices; k++)
-				still |= memcmp(&d->conf.services[k], &again->del[i], sizeof(again->del[i])) == 0;
-			if (!still)
-				again->del[kept++] = again->del[i];
-			if (i + 1 == again->ndel)
-				again->ndel = kept;
-		}
-		if (publish(d, again) < 0)
-			publish_free(again);
-	}
 	for (unsigned i = 0; i < g->n; i++)
 		free(g->slot[i].data);
 	if (p->done)
@@ -249,9 +314,9 @@ static bool tap_kept(const struct conf_state *st, const struct tap *tap)
 	return false;
 }
 
-static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, int *ret_host /* its number there */, struct conf_error *e)
+static int open_tap(struct daemon *d, struct conf_state *st, struct conf_link *cl, struct tap **ret, int *ret_host /* its number there */, struct conf_error *e)
 {
-	struct link_conf link = *netcfg_link_by_index(d->conf.cfg, cl->ifindex);
+	struct link_conf link = *netcfg_link_by_index(st->cfg, cl->ifindex);
 	struct host_end end = { .mtu = link.mtu, .up = true, .addr = link.host_addr, .operstate = OPER_UP };
 	/* A queue that no worker reads would swallow its share of the frames. */
 	unsigned nqueues = link.queues < d->nworkers ? link.queues : d->nworkers;
@@ -260,6 +325,7 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, in
 
 	if (!tap)
 		return conf_fail(e, -ENOMEM, "no memory for a device");
+	tap->netns = st->id;
 	tap->ifindex = cl->ifindex;
 	tap->offload = cl->offload;
 	tap->backend = cl->backend;
@@ -277,7 +343,7 @@ static int open_tap(struct daemon *d, struct conf_link *cl, struct tap **ret, in
 	err = priv_host_set(d->priv, &end, e);
 	if (!err && strcmp(link.host_name, tap->host_name) != 0) { /* the kernel chose one */
 		memcpy(link.host_name, tap->host_name, sizeof(link.host_name));
-		err = conf_link_change(&d->conf, &link, e);
+		err = conf_link_change(st, &link, e);
 	}
 	if (err) {
 		tap_free(tap);
@@ -297,49 +363,66 @@ static void tell_carrier(const struct tap *tap, const struct conf_link *cl, cons
 }
 
 struct host_before { /* of a link whose TAP stays: what its host end was told */
+	uint32_t        netns;
 	int             ifindex;
 	uint32_t        mtu;
 	struct ipprefix addr;
 };
 
-static struct host_before *remember_hosts(const struct daemon *d)
+static struct host_before *remember_hosts(const struct daemon *d, unsigned *ret_n)
 {
-	struct host_before *hosts = calloc(d->conf.nlinks + 1, sizeof(*hosts));
+	struct conf_state *st = NULL;
+	struct host_before *hosts;
+	unsigned n = 0;
 
-	for (unsigned i = 0; hosts && i < d->conf.nlinks; i++) {
-		const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, d->conf.links[i].ifindex);
+	while ((st = conf_netns_next(&d->conf, st)))
+		n += st->nlinks;
+	hosts = calloc(n + 1, sizeof(*hosts));
+	n = 0;
+	while (hosts && (st = conf_netns_next(&d->conf, st)))
+		for (unsigned i = 0; i < st->nlinks; i++) {
+			const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
 
-		hosts[i] = (struct host_before){ .ifindex = link->ifindex, .mtu = link->mtu, .addr = link->host_addr };
-	}
+			hosts[n++] = (struct host_before){ .netns = st->id, .ifindex = link->ifindex, .mtu = link->mtu, .addr = link->host_addr };
+		}
+	*ret_n = n;
 	return hosts;
 }
 
-/* Changes of MTU and address at host ends that stay. A host end that was moved to another namespace is not ours any more: a warning. */
-static int change_hosts(struct daemon *d, const struct host_before *hosts, unsigned nhosts, struct conf_error *e)
+static int change_host(struct daemon *d, const struct conf_link *cl, const struct link_conf *link, const struct host_before *old, struct conf_error *e)
 {
-	for (unsigned i = 0; i < d->conf.nlinks; i++) {
-		const struct conf_link *cl = &d->conf.links[i];
-		const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, cl->ifindex);
-		const struct host_before *old = NULL;
-		struct host_end end = { .mtu = link->mtu, .addr = link->host_addr };
-		int err;
+	struct host_end end = { .mtu = link->mtu, .addr = link->host_addr };
+	int err;
 
-		for (unsigned k = 0; k < nhosts; k++)
-			if (hosts[k].ifindex == cl->ifindex)
-				old = &hosts[k];
-		if (!old || !cl->tap || (old->mtu == link->mtu && ipaddr_equal(&old->addr.addr, &link->host_addr.addr) && old->addr.len == link->host_addr.len))
-			continue;
-		memcpy(end.name, cl->host.name, sizeof(end.name));
-		end.old_addr = old->addr;
-		if (ipaddr_equal(&end.addr.addr, &end.old_addr.addr) && end.addr.len == end.old_addr.len)
-			end.old_addr = (struct ipprefix){ .len = 0 };
-		err = priv_host_set(d->priv, &end, e);
-		if (err == -ENODEV)
-			log_link(LOG_WARNING, cl->name, "%s: %s", cl->name, e->text);
-		else if (err)
-			return err;
+	memcpy(end.name, cl->host.name, sizeof(end.name));
+	end.old_addr = old->addr;
+	if (ipaddr_equal(&end.addr.addr, &end.old_addr.addr) && end.addr.len == end.old_addr.len)
+		end.old_addr = (struct ipprefix){ .len = 0 };
+	err = priv_host_set(d->priv, &end, e);
+	if (err == -ENODEV) {
+		log_link(LOG_WARNING, cl->name, "%s: %s", cl->name, e->text);
+		return 0;
 	}
-	return 0;
+	return err;
+}
+
+/* Changes of MTU and address at host ends that stay. A host end that was moved to another namespace is not ours any more: a warning. */
+static int change_hosts(struct daemon *d, const struct conf_state *st, const struct host_before *hosts, unsigned nhosts, struct conf_error *e)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < st->nlinks && !err; i++) {
+		const struct conf_link *cl = &st->links[i];
+		const struct link_conf *link = netcfg_link_by_index(st->cfg, cl->ifindex);
+		const struct host_before *old = NULL;
+
+		for (unsigned k = 0; cl->tap && k < nhosts; k++)
+			if (hosts[k].netns == st->id && hosts[k].ifindex == cl->ifindex)
+				old = &hosts[k];
+		if (old && (old->mtu != link->mtu || !ipaddr_equal(&old->addr.addr, &link->host_addr.addr) || old->addr.len != link->host_addr.len))
+			err = change_host(d, cl, link, old, e);
+	}
+	return err;
 }
 
 struct tap_list {
@@ -358,17 +441,17 @@ static int list_add(struct tap_list *list, struct tap *tap)
 	return 0;
 }
 
-static int open_new_taps(struct daemon *d, struct tap_list *opened, struct conf_error *e)
+static int open_new_taps(struct daemon *d, struct conf_state *st, struct tap_list *opened, struct conf_error *e)
 {
-	for (unsigned i = 0; i < d->conf.nlinks; i++) {
-		struct conf_link *cl = &d->conf.links[i];
-		const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, cl->ifindex);
+	for (unsigned i = 0; i < st->nlinks; i++) {
+		struct conf_link *cl = &st->links[i];
+		const struct link_conf *link = netcfg_link_by_index(st->cfg, cl->ifindex);
 		struct tap *tap = NULL;
 		int err, host = 0;
 
-		if (cl->tap && !cl->host.revive && strcmp(cl->host.name, link->host_name) == 0)
+		if (link->type != LINK_TAP || (cl->tap && !cl->host.revive && strcmp(cl->host.name, link->host_name) == 0))
 			continue;
-		err = open_tap(d, cl, &tap, &host, e);
+		err = open_tap(d, st, cl, &tap, &host, e);
 		if (err) {
 			if (e->column == 0)
 				snprintf(e->word, sizeof(e->word), "%s", cl->name);
@@ -410,15 +493,17 @@ static int missing_services(const struct service_conf *a, unsigned na, const str
 	return 0;
 }
 
-static int list_taps(const struct conf_state *st, struct publish *p)
+static int list_taps(struct publish_ns *n)
 {
-	p->taps = calloc(st->nlinks + 1, sizeof(*p->taps));
-	if (!p->taps)
+	const struct conf_state *st = n->conf;
+
+	n->taps = calloc(st->nlinks + 1, sizeof(*n->taps));
+	if (!n->taps)
 		return -ENOMEM;
 	for (unsigned i = 0; i < st->nlinks; i++) {
 		const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
 
-		p->taps[p->ntaps++] = (struct link_tap){
+		n->taps[n->ntaps++] = (struct link_tap){
 			.ifindex = link->ifindex,
 			.conf = { .mtu = link->mtu, .copybreak = TAP_COPYBREAK, .tx_ring = TAP_TX_RING },
 		};
@@ -426,21 +511,33 @@ static int list_taps(const struct conf_state *st, struct publish *p)
 	return 0;
 }
 
-static int prepare(struct daemon *d, const struct conf_undo *undo, struct publish *p, struct tap_list *opened)
+/* Of a namespace that goes or changed: its TAPs that are not used any more, and the services that come and go. */
+static int prepare_one(struct publish_ns *n, const struct conf_undo *was, struct tap_list *opened)
 {
-	const struct conf_state *st = &d->conf;
+	static const struct conf_undo nothing = { .nlinks = 0 };
+	const struct conf_state *st = n->conf;
 	struct tap_list old = { .tap = NULL };
 
-	for (unsigned i = 0; i < undo->nlinks; i++)
-		if (undo->links[i].tap && !tap_kept(st, undo->links[i].tap) && list_add(&old, undo->links[i].tap) < 0)
+	was = was ? was : &nothing;
+	for (unsigned i = 0; i < was->nlinks; i++)
+		if (was->links[i].tap && (n->remove || !tap_kept(st, was->links[i].tap)) && list_add(&old, was->links[i].tap) < 0)
 			goto nomem;
-	if (list_taps(st, p) < 0 || missing_services(st->services, st->nservices, undo->services, undo->nservices, &p->add, &p->nadd) < 0 ||
-	    missing_services(undo->services, undo->nservices, st->services, st->nservices, &p->del, &p->ndel) < 0)
-		goto nomem;
-	p->detach = old.tap;
-	p->ndetach = old.n;
-	p->attach = opened->tap;
-	p->nattach = opened->n;
+	n->detach = old.tap;
+	n->ndetach = old.n;
+	if (n->remove)
+		return 0;
+	if (list_taps(n) < 0 || missing_services(st->services, st->nservices, was->services, was->nservices, &n->add, &n->nadd) < 0 ||
+	    missing_services(was->services, was->nservices, st->services, st->nservices, &n->del, &n->ndel) < 0)
+		return -ENOMEM;
+	for (unsigned i = 0; i < opened->n; i++)
+		if (opened->tap[i]->netns == st->id)
+			n->nattach++;
+	n->attach = calloc(n->nattach + 1, sizeof(*n->attach));
+	if (!n->attach)
+		return -ENOMEM;
+	for (unsigned i = 0, k = 0; i < opened->n; i++)
+		if (opened->tap[i]->netns == st->id)
+			n->attach[k++] = opened->tap[i];
 	return 0;
 
 nomem:
@@ -448,45 +545,115 @@ nomem:
 	return -ENOMEM;
 }
 
+static bool namespace_changed(const struct conf_state *st, const struct conf_undo *was)
+{
+	return !was || netcfg_changed(st->cfg) || st->nlinks != was->nlinks || st->nservices != was->nservices ||
+	       (st->nlinks && memcmp(st->links, was->links, st->nlinks * sizeof(*st->links)) != 0) ||
+	       (st->nservices && memcmp(st->services, was->services, st->nservices * sizeof(*st->services)) != 0);
+}
+
+static int prepare(struct daemon *d, const struct conf_undo *undo, struct publish *p, struct tap_list *opened)
+{
+	struct conf_state *st = NULL;
+	int err = 0;
+
+	while (!err && (st = conf_netns_next(&d->conf, st))) {
+		const struct conf_undo *was = conf_undo_of(undo, st);
+
+		if (namespace_changed(st, was))
+			err = prepare_one(publish_add(p, st), was, opened);
+	}
+	for (unsigned i = 0; i < undo->nnetns && !err; i++)
+		if (conf_netns_by_id(&d->conf, undo->netns[i].st->id) != undo->netns[i].st) {
+			struct publish_ns *n = publish_add(p, undo->netns[i].st);
+
+			n->remove = true;
+			err = prepare_one(n, &undo->netns[i], opened);
+		}
+	return err;
+}
+
+/* The last that can fail; and when the first could be had, the change is made: what lacks memory for its snapshot has it published with the next one. */
+static int commit(struct publish *p)
+{
+	for (unsigned i = 0; i < p->nns; i++) {
+		if (p->ns[i].remove)
+			continue;
+		p->ns[i].snap = netcfg_commit(p->ns[i].conf->cfg);
+		if (!p->ns[i].snap && i == 0)
+			return -ENOMEM;
+		if (!p->ns[i].snap)
+			log_msg(LOG_CRIT, "no memory to publish the configuration of network namespace %s: it comes with the next change", conf_netns_name(p->ns[i].conf));
+	}
+	return 0;
+}
+
 typedef int (*change_fn)(struct conf_state *st, const void *what, struct conf_error *e);
+
+static void track_changes(struct daemon *d)
+{
+	struct conf_state *st = NULL;
+
+	while ((st = conf_netns_next(&d->conf, st)))
+		st->track = atomic_load(&d->monitors) != 0;
+}
+
+/* The change itself, and what of the host it needs. */
+static int carry_out(struct daemon *d, change_fn change, const void *what, struct tap_list *opened, const struct host_before *hosts, unsigned nhosts,
+		     struct conf_error *e)
+{
+	int err = change(&d->conf, what, e);
+	struct conf_state *st = NULL;
+
+	while (!err && (st = conf_netns_next(&d->conf, st)))
+		err = open_new_taps(d, st, opened, e);
+	for (st = NULL; !err && (st = conf_netns_next(&d->conf, st));)
+		err = change_hosts(d, st, hosts, nhosts, e);
+	return err;
+}
+
+static void tell_host(struct daemon *d)
+{
+	struct conf_state *st = NULL;
+
+	while ((st = conf_netns_next(&d->conf, st)))
+		for (unsigned i = 0; i < st->nlinks; i++)
+			if (st->links[i].tap)
+				tell_carrier(st->links[i].tap, &st->links[i], netcfg_link_by_index(st->cfg, st->links[i].ifindex));
+}
 
 static int transact(struct daemon *d, change_fn change, const void *what, apply_done done, void *arg, struct conf_error *e)
 {
-	struct publish *p = calloc(1, sizeof(*p));
-	struct host_before *hosts = remember_hosts(d);
-	unsigned nhosts = d->conf.nlinks;
+	struct publish *p = publish_new(2 * NETNS_MAX);
 	struct tap_list opened = { .tap = NULL };
 	struct gather *gather = NULL;
+	struct host_before *hosts;
 	struct conf_undo undo;
 	bool followed = false;
+	unsigned nhosts;
 	int err = -ENOMEM;
 
-	d->conf.track = atomic_load(&d->monitors) != 0;
+	track_changes(d);
+	hosts = remember_hosts(d, &nhosts);
 	if (!p || !hosts || conf_begin(&d->conf, &undo) < 0) {
-		free(p);
+		if (p)
+			publish_free(p);
 		free(hosts);
 		return conf_fail(e, err, "no memory to change the configuration");
 	}
 	conf_watch_begin(&d->conf);
-	err = change(&d->conf, what, e);
-	if (!err)
-		err = open_new_taps(d, &opened, e);
-	if (!err)
-		err = change_hosts(d, hosts, nhosts, e);
+	err = carry_out(d, change, what, &opened, hosts, nhosts, e);
 	free(hosts);
 	if (!err) {
 		p->done = done;
 		p->arg = arg;
 		gather = gather_new(d, publish_collect, publish_done, p);
-		err = gather ? prepare(d, &undo, p, &opened) : -ENOMEM;
-		if (!err) {
-			err = links_follow(d, &d->conf);
-			followed = !err;
-		}
-		if (!err) {
-			p->snap = netcfg_commit(d->conf.cfg); /* the last that can fail */
-			err = p->snap ? 0 : -ENOMEM;
-		}
+		err = gather ? links_follow(d) : -ENOMEM;
+		followed = !err;
+		if (!err)
+			err = prepare(d, &undo, p, &opened);
+		if (!err)
+			err = commit(p);
 		if (err)
 			conf_fail(e, err, "no memory to change the configuration");
 	}
@@ -494,24 +661,21 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 		conf_watch_end(&d->conf, false);
 		conf_rollback(&d->conf, &undo);
 		if (followed)
-			links_follow(d, &d->conf);
+			links_follow(d);
 		for (unsigned i = 0; i < opened.n; i++)
 			tap_free(opened.tap[i]);
-		p->attach = NULL;
 		free(opened.tap);
 		publish_free(p);
 		gather_free(gather);
 		return err;
 	}
+	free(opened.tap);
 	conf_end(&d->conf, &undo);
 	d->publishing++;
 	gather_post(gather);
-	for (unsigned i = 0; i < d->conf.nlinks; i++)
-		if (d->conf.links[i].tap)
-			tell_carrier(d->conf.links[i].tap, &d->conf.links[i], netcfg_link_by_index(d->conf.cfg, d->conf.links[i].ifindex));
+	tell_host(d);
 	conf_watch_end(&d->conf, true);
 	monitor_changes(d);
-	conf_changes_reset(&d->conf);
 	return 0;
 }
 
@@ -607,37 +771,51 @@ int apply_reload(struct daemon *d, apply_done done, void *arg, struct conf_error
 
 /* ---- what happens by itself ------------------------------------------------------------------------------------------------------- */
 
-void apply_link_gone(struct daemon *d, int ifindex, const struct tap *tap, int err)
+void apply_link_gone(struct daemon *d, uint32_t netns, int ifindex, const struct tap *tap, int err)
 {
-	const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, ifindex);
-	struct conf_link *cl = link ? conf_link_find(&d->conf, link->name) : NULL;
+	struct conf_state *st = conf_netns_by_id(&d->conf, netns);
+	const struct link_conf *link = st ? netcfg_link_by_index(st->cfg, ifindex) : NULL;
+	struct conf_link *cl = link ? conf_link_find(st, link->name) : NULL;
 
 	if (!cl || cl->tap != tap || cl->host.gone)
 		return; /* gone already, or replaced */
 	(void)err;
 	cl->host.gone = true;
 	cl->host.ifindex = 0;
-	links_say_gone(&d->conf, cl);
-	links_changed(d, &d->conf);
+	links_say_gone(st, cl);
+	links_changed(d, st);
 }
 
 void apply_publish(struct daemon *d, struct conf_state *st)
 {
-	struct publish *p = calloc(1, sizeof(*p));
-	int err = p ? list_taps(st, p) : -ENOMEM;
+	struct publish *p = publish_new(NETNS_MAX);
+	struct conf_state *any = NULL;
+	int err = p ? 0 : -ENOMEM;
 
-	if (!err) {
-		p->snap = netcfg_commit(st->cfg);
-		err = p->snap ? publish(d, p) : -ENOMEM;
+	while (!err && (any = conf_netns_next(&d->conf, any))) {
+		struct publish_ns *n;
+
+		if (any != st && !netcfg_changed(any->cfg))
+			continue;
+		n = publish_add(p, any);
+		err = list_taps(n);
+		if (!err)
+			n->snap = netcfg_commit(any->cfg);
+		err = n->snap ? 0 : -ENOMEM;
 	}
+	if (!err)
+		err = publish(d, p);
 	if (err && p)
 		publish_free(p); /* no memory: it goes out with the next change */
 }
 
 void apply_close_all(struct daemon *d)
 {
-	for (unsigned i = 0; i < d->conf.nlinks; i++) {
-		tap_free(d->conf.links[i].tap);
-		d->conf.links[i].tap = NULL;
-	}
+	struct conf_state *st = NULL;
+
+	while ((st = conf_netns_next(&d->conf, st)))
+		for (unsigned i = 0; i < st->nlinks; i++) {
+			tap_free(st->links[i].tap);
+			st->links[i].tap = NULL;
+		}
 }

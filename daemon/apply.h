@@ -18,11 +18,11 @@ int  apply_state(struct daemon *daemon, const struct conf_state *want, apply_don
 int  apply_reload(struct daemon *daemon, apply_done done, void *arg, struct conf_error *e);
 bool apply_busy(const struct daemon *daemon);
 
-/* What was changed besides transactions (carriers): commits and publishes it. */
+/* What was changed besides transactions (carriers): commits and publishes it, in st and wherever else it had an effect. */
 void apply_publish(struct daemon *daemon, struct conf_state *st);
 /* A device that the host had deleted is there again: opens it. As apply_command, without done. */
 int  apply_revive(struct daemon *daemon, struct conf_state *st, int ifindex, struct conf_error *e);
-void apply_link_gone(struct daemon *daemon, int ifindex, const struct tap *tap, int err); /* a worker's device failed; tap is only compared */
+void apply_link_gone(struct daemon *daemon, uint32_t netns, int ifindex, const struct tap *tap, int err); /* a worker's device failed; tap is only compared */
 void apply_close_all(struct daemon *daemon); /* after the workers have ended: the TAPs go away */
 
 #endif

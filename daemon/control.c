@@ -56,6 +56,7 @@ struct client {
 	char               *waiting; /* a change that waits for another to finish: its line */
 	size_t              waiting_len;
 	unsigned            monitors; /* MONITOR_* */
+	struct conf_state  *conf; /* whose; held. NULL: monitors nothing */
 	unsigned            lost; /* events since the last record that went out */
 	bool                eof; /* sends no more */
 	bool                closing; /* gets what is there and is then cut off */
@@ -156,6 +157,7 @@ static void client_free(struct client *client)
 	c->nclients--;
 	if (client->monitors)
 		atomic_fetch_sub(&c->daemon->monitors, 1);
+	conf_state_put(client->conf);
 	for (claim = client->claims; claim; claim = claim->next)
 		claim->client = NULL;
 	if (client->answer)
@@ -286,13 +288,14 @@ static void change_done(struct daemon *d, void *arg, const struct conf_error *e)
 	claim_result(arg, e);
 }
 
-static int start_monitor(struct client *client, const struct cmd *cmd, struct conf_error *e)
+static int start_monitor(struct client *client, struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
 {
 	const struct cmd_arg *what = cmd_arg(cmd, "what");
 
 	if (atomic_load(&client->control->daemon->monitors) >= MAX_MONITORS)
 		return conf_fail(e, -EBUSY, "%u clients monitor already: that is all that may", (unsigned)MAX_MONITORS);
 	client->monitors = what && what->num ? what->num : MONITOR_ALL;
+	client->conf = conf_state_get(st);
 	atomic_fetch_add(&client->control->daemon->monitors, 1);
 	return 0;
 }
@@ -301,11 +304,16 @@ static int start_monitor(struct client *client, const struct cmd *cmd, struct co
 static int execute(struct client *client, const struct cmd *cmd, struct conf_error *e)
 {
 	struct daemon *d = client->control->daemon;
+	struct conf_state *st;
 	struct claim *claim;
 	int err;
 
+	memset(e, 0, sizeof(*e));
+	st = conf_netns_of(&d->conf, cmd, e);
+	if (!st)
+		return e->err;
 	if (cmd->id == CMD_MONITOR)
-		return start_monitor(client, cmd, e);
+		return start_monitor(client, st, cmd, e);
 	claim = claim_new(client);
 	if (!claim)
 		return conf_fail(e, -ENOMEM, "no memory for the request");
@@ -316,9 +324,9 @@ static int execute(struct client *client, const struct cmd *cmd, struct conf_err
 	else if (cmd->id == CMD_CONTROL_GROUP)
 		err = conf_fail(e, -EINVAL, "the control group is set in the configuration file only");
 	else if (cmd->id == CMD_NEIGH_DEL || cmd->id == CMD_NEIGH_FLUSH)
-		err = show_neigh_remove(d, &d->conf, cmd, claim, e);
+		err = show_neigh_remove(d, st, cmd, claim, e);
 	else if (cmd_is_readonly(cmd))
-		err = show_request(d, &d->conf, cmd, claim, e);
+		err = show_request(d, st, cmd, claim, e);
 	else
 		err = apply_command(d, cmd, change_done, claim, e);
 	if (err)
@@ -486,11 +494,14 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 /* ---- events -------------------------------------------------------------------------------------------------------------------- */
 
-void control_event(struct daemon *d, unsigned mask, json_t *record)
+void control_event(struct daemon *d, const struct conf_state *st, unsigned mask, json_t *record)
 {
 	struct client *client;
-	char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+	char *text;
 
+	if (st->id)
+		json_object_set_new(record, "netns", json_string(st->name));
+	text = record ? json_dumps(record, JSON_COMPACT) : NULL;
 	json_decref(record);
 	if (!text || !d->control) {
 		free(text);
@@ -499,7 +510,7 @@ void control_event(struct daemon *d, unsigned mask, json_t *record)
 	LIST_FOREACH (client, &d->control->clients, node) {
 		struct evbuffer *out = bufferevent_get_output(client->bev);
 
-		if (!(client->monitors & mask) || client->closing)
+		if (!(client->monitors & mask) || client->conf != st || client->closing)
 			continue;
 		if (evbuffer_get_length(out) > EVENTS_HIGH) {
 			client->lost++;
@@ -512,6 +523,22 @@ void control_event(struct daemon *d, unsigned mask, json_t *record)
 		evbuffer_add_printf(out, "%s\n", text);
 	}
 	free(text);
+}
+
+void control_netns_gone(struct daemon *d)
+{
+	struct client *client, *next;
+
+	for (client = d->control ? LIST_FIRST(&d->control->clients) : NULL; client; client = next) {
+		struct conf_error e;
+
+		next = LIST_NEXT(client, node);
+		if (!client->conf || client->closing || conf_netns_by_id(&d->conf, client->conf->id) == client->conf)
+			continue;
+		conf_fail(&e, -ENOENT, "network namespace %s is gone", client->conf->name);
+		client_result(client, &e);
+		client_close(client);
+	}
 }
 
 void control_events_lost(struct daemon *d, unsigned n)

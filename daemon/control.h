@@ -40,8 +40,9 @@ void claim_result(struct claim *claim, const struct conf_error *e /* NULL: done 
 struct answer *answer_list(json_t *records);
 void record_add(struct evbuffer *out, json_t *record); /* one line; takes record over; NULL is ignored */
 
-/* To everyone who monitors what is in mask (MONITOR_*). Takes record over. */
-void control_event(struct daemon *daemon, unsigned mask, json_t *record);
+/* To everyone who monitors what is in mask (MONITOR_*) in this namespace. Takes record over, and adds "netns" when it is not the first. */
+void control_event(struct daemon *daemon, const struct conf_state *st, unsigned mask, json_t *record);
+void control_netns_gone(struct daemon *daemon); /* namespaces may have been deleted: who monitors one of them is told so */
 void control_events_lost(struct daemon *daemon, unsigned n);
 
 #endif

@@ -245,16 +245,20 @@ static int remove_links(struct conf_state *st, const struct conf_state *want, st
 		const struct link_conf *have = netcfg_link_by_index(st->cfg, hx->ifindex);
 		const struct link_conf *new = netcfg_link_by_name(want->cfg, hx->name);
 		char name[NS_IFNAMSIZ];
+		bool alone;
 		int err;
 
 		if (have && new && !must_be_new(have, hx, new, conf_link_find(want, hx->name))) {
 			i++;
 			continue;
 		}
+		alone = have && have->type == LINK_TAP;
 		memcpy(name, hx->name, sizeof(name));
 		err = conf_link_remove(st, name, e);
 		if (err)
 			return err;
+		if (!alone)
+			i = 0; /* it may have taken others along */
 	}
 	return 0;
 }
@@ -352,25 +356,53 @@ static int follow_services(struct conf_state *st, const struct conf_state *want,
 	return 0;
 }
 
-int conf_follow(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+/* Everything but the links. */
+static int follow_rest(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
 {
 	struct follow f = { .st = st, .want = want, .e = e };
 	int err;
 
-	memset(e, 0, sizeof(*e));
-	err = remove_links(st, want, e);
-	if (!err)
-		err = netcfg_link_foreach(want->cfg, follow_link, &f);
-	if (!err)
-		err = follow_list(st, want, gather_addrs, del_addr, add_addr, e);
+	err = follow_list(st, want, gather_addrs, del_addr, add_addr, e);
 	if (!err)
 		err = follow_list(st, want, gather_routes, del_route, add_route, e);
 	if (!err)
 		err = follow_list(st, want, gather_neighs, del_neigh, add_neigh, e);
 	if (!err)
 		err = follow_sysctls(&f);
-	if (!err)
-		err = follow_services(st, want, e);
+	return err ? err : follow_services(st, want, e);
+}
+
+/* Namespaces that must go, and those that come. */
+static int follow_netns(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+{
+	int err = 0;
+
+	for (unsigned i = st->nnetns; i-- > 0 && !err;)
+		if (!conf_netns_find(want, st->netns[i]->name))
+			err = conf_netns_del(st, st->netns[i]->name, e);
+	for (unsigned i = 0; i < want->nnetns && !err; i++)
+		if (!conf_netns_find(st, want->netns[i]->name))
+			err = conf_netns_add(st, want->netns[i]->name, e);
+	return err;
+}
+
+int conf_follow(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+{
+	struct conf_state *to;
+	int err;
+
+	memset(e, 0, sizeof(*e));
+	err = follow_netns(st, want, e);
+	/* Links may join two namespaces: in all of them links go before any comes. */
+	for (to = NULL; !err && (to = conf_netns_next(want, to));)
+		err = remove_links(conf_netns_find(st, to->name), to, e);
+	for (to = NULL; !err && (to = conf_netns_next(want, to));) {
+		struct follow f = { .st = conf_netns_find(st, to->name), .want = to, .e = e };
+
+		err = netcfg_link_foreach(to->cfg, follow_link, &f);
+	}
+	for (to = NULL; !err && (to = conf_netns_next(want, to));)
+		err = follow_rest(conf_netns_find(st, to->name), to, e);
 	if (!err)
 		memcpy(st->control_group, want->control_group, sizeof(st->control_group));
 	return err;
@@ -425,7 +457,7 @@ const char *conf_watch_name(const struct conf_watch *w, int ifindex)
 }
 
 /* Without memory, as above WATCH_MAX, monitors hear of what was asked for only. */
-void conf_watch_begin(struct conf_state *st)
+static void watch_begin(struct conf_state *st)
 {
 	unsigned n = 0;
 	struct conf_watch *w = !st->track || netcfg_route_foreach(st->cfg, 0, count_route, &n) ? NULL : calloc(1, sizeof(*w));
@@ -462,7 +494,7 @@ NOTE(addr, struct addr_conf, CHANGE_ADDR)
 NOTE(neigh, struct neigh_conf, CHANGE_NEIGH)
 #undef NOTE
 
-void conf_watch_end(struct conf_state *st, bool tell)
+static void watch_end(struct conf_state *st, bool tell)
 {
 	struct array addrs = { .p = NULL }, routes = { .p = NULL }, neighs = { .p = NULL };
 	struct conf_watch *w = st->watch;
@@ -485,4 +517,26 @@ void conf_watch_end(struct conf_state *st, bool tell)
 	free(neighs.p);
 	st->watch = NULL;
 	watch_free(w);
+}
+
+void conf_watch_drop(struct conf_state *st)
+{
+	watch_end(st, false);
+}
+
+/* A namespace that comes meanwhile has no watch, and all that is done in it is noted as it is done. */
+void conf_watch_begin(struct conf_state *first)
+{
+	struct conf_state *st = NULL;
+
+	while ((st = conf_netns_next(first, st)))
+		watch_begin(st);
+}
+
+void conf_watch_end(struct conf_state *first, bool tell)
+{
+	struct conf_state *st = NULL;
+
+	while ((st = conf_netns_next(first, st)))
+		watch_end(st, tell);
 }

@@ -27,11 +27,14 @@ static void gather_collect(struct job *job, void *owner)
 	struct gather *g = slot->gather;
 	struct worker *w = owner;
 
-	slot->ns = w->ns[g->netns];
-	if (slot->ns)
+	slot->ns = worker_ns(w, g->netns);
+	if (slot->ns) {
+		worker_raise(slot->ns);
+		stack_set_now(slot->ns->stack, w->now);
 		g->collect(g, slot, w);
-	else
+	} else {
 		slot->err = -ESHUTDOWN;
+	}
 	job->run = gather_back;
 	mailbox_post(&g->daemon->mail, job);
 }

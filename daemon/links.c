@@ -54,9 +54,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg);
 /* For the earliest of all. */
 static void arm(struct daemon *d)
 {
-	ktime_t at = d->conf.lw ? linkwatch_deadline(d->conf.lw) : KTIME_MAX, left;
+	ktime_t at = KTIME_MAX, left;
+	struct conf_state *st = NULL;
 	struct timeval tv;
 
+	while ((st = conf_netns_next(&d->conf, st)))
+		if (st->lw && linkwatch_deadline(st->lw) < at)
+			at = linkwatch_deadline(st->lw);
 	if (at == KTIME_MAX) {
 		if (d->links_event)
 			event_del(d->links_event);
@@ -106,9 +110,8 @@ static int links_new(struct daemon *d, struct conf_state *st)
 	return 0;
 }
 
-int links_follow(struct daemon *d, struct conf_state *st)
+static int follow_one(struct daemon *d, struct conf_state *st, ktime_t now)
 {
-	ktime_t now = clock_now();
 	int err = st->lw ? 0 : links_new(d, st);
 
 	if (!err)
@@ -117,8 +120,19 @@ int links_follow(struct daemon *d, struct conf_state *st)
 		return err;
 	sync_carriers(st, now);
 	linkwatch_run(st->lw, now);
-	arm(d);
 	return 0;
+}
+
+int links_follow(struct daemon *d)
+{
+	struct conf_state *st = NULL;
+	ktime_t now = clock_now();
+	int err = 0;
+
+	while (!err && (st = conf_netns_next(&d->conf, st)))
+		err = follow_one(d, st, now);
+	arm(d);
+	return err;
 }
 
 void links_changed(struct daemon *d, struct conf_state *st)
@@ -137,10 +151,12 @@ void links_changed(struct daemon *d, struct conf_state *st)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
+	struct conf_state *st = NULL;
 
 	(void)fd;
 	(void)what;
-	links_changed(d, &d->conf);
+	while ((st = conf_netns_next(&d->conf, st)))
+		links_changed(d, st);
 }
 
 void links_say_gone(const struct conf_state *st, const struct conf_link *cl)
@@ -152,7 +168,7 @@ void links_say_gone(const struct conf_state *st, const struct conf_link *cl)
 
 struct conf_state *links_next(struct daemon *d, const struct conf_state *st)
 {
-	return st ? NULL : &d->conf;
+	return conf_netns_next(&d->conf, st);
 }
 
 void links_stop(struct daemon *d)

@@ -8,9 +8,9 @@
 
 struct daemon;
 
-/* A transaction has changed st and will commit it: the link states follow, carriers are told, and what is due of linkwatch is done, so that all of it is
+/* A transaction has changed something and will commit it: in all namespaces the link states follow, carriers are told, and what is due of linkwatch is done, so that all of it is
  * published at once. Called again after a rollback. 0 or -ENOMEM: nothing was done. */
-int  links_follow(struct daemon *daemon, struct conf_state *st);
+int  links_follow(struct daemon *daemon);
 /* A device or the host has said something (conf_link.host, tap): does what follows, and publishes it. */
 void links_changed(struct daemon *daemon, struct conf_state *st);
 void links_say_gone(const struct conf_state *st, const struct conf_link *cl); /* to the log: its TAP */

@@ -45,6 +45,7 @@ libdaemon_a_SOURCES += %reldir%/mailbox.c
 libdaemon_a_SOURCES += %reldir%/mailbox.h
 libdaemon_a_SOURCES += %reldir%/monitor.c
 libdaemon_a_SOURCES += %reldir%/monitor.h
+libdaemon_a_SOURCES += %reldir%/netns.c
 libdaemon_a_SOURCES += %reldir%/notify.c
 libdaemon_a_SOURCES += %reldir%/notify.h
 libdaemon_a_SOURCES += %reldir%/priv.c

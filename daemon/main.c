@@ -323,11 +323,10 @@ static int still_sending(void *arg, const struct sock_info *info)
 static void end_connections(struct gather *g, struct gather_slot *slot, struct worker *w)
 {
 	(void)g;
-	for (unsigned i = 0; i < NETNS_MAX; i++) {
-		struct worker_ns *ns = w->ns[i];
+	for (unsigned i = 0; i < w->nns; i++) {
+		struct worker_ns *ns = w->list[i];
 
-		if (!ns)
-			continue;
+		worker_raise(ns);
 		if (!w->ending) {
 			services_shutdown(ns->services);
 			stack_shutdown(ns->stack, w->now);

@@ -52,7 +52,8 @@ static void event_run(struct job *job, void *owner)
 	struct event_job *ej = (struct event_job *)job;
 	const struct stack_event *ev = &ej->event;
 	struct daemon *d = owner;
-	const struct link_conf *link = netcfg_link_by_index(d->conf.cfg, ev->ifindex);
+	const struct conf_state *st = conf_netns_by_id(&d->conf, ej->netns);
+	const struct link_conf *link = st ? netcfg_link_by_index(st->cfg, ev->ifindex) : NULL;
 	unsigned lost = atomic_exchange(&ej->worker->events_lost, 0);
 	json_t *r;
 
@@ -69,11 +70,15 @@ static void event_run(struct job *job, void *owner)
 		free(ej);
 		return;
 	}
+	if (!st) { /* gone meanwhile */
+		free(ej);
+		return;
+	}
 	r = record_neigh(link ? link->name : "", &ev->addr, &ev->lladdr, ev->nud);
 	json_object_set_new(r, "what", json_string("neigh"));
 	json_object_set_new(r, "deleted", json_boolean(ev->type == STACK_EV_NEIGH_DEL));
 	json_object_set_new(r, "cpu", json_integer(ej->worker->cpu));
-	control_event(d, MONITOR_NEIGH, r);
+	control_event(d, st, MONITOR_NEIGH, r);
 	free(ej);
 }
 
@@ -112,7 +117,7 @@ void monitor_link(struct daemon *d, const struct conf_state *st, enum netdev_eve
 	}
 	json_object_set_new(r, "what", json_string("link"));
 	json_object_set_new(r, "deleted", json_boolean(deleted));
-	control_event(d, MONITOR_LINK, r);
+	control_event(d, st, MONITOR_LINK, r);
 }
 
 static json_t *change_record(const struct conf_change *c, unsigned *mask, const char **what)
@@ -139,10 +144,10 @@ static json_t *change_record(const struct conf_change *c, unsigned *mask, const 
 	}
 }
 
-void monitor_changes(struct daemon *d)
+static void tell_changes(struct daemon *d, struct conf_state *st)
 {
-	for (unsigned i = 0; i < d->conf.nchanges; i++) {
-		const struct conf_change *c = &d->conf.changes[i];
+	for (unsigned i = 0; i < st->nchanges; i++) {
+		const struct conf_change *c = &st->changes[i];
 		const char *what;
 		unsigned mask;
 		json_t *r;
@@ -152,8 +157,18 @@ void monitor_changes(struct daemon *d)
 		r = change_record(c, &mask, &what);
 		json_object_set_new(r, "what", json_string(what));
 		json_object_set_new(r, "deleted", json_boolean(c->deleted));
-		control_event(d, mask, r);
+		control_event(d, st, mask, r);
 	}
-	if (d->conf.changes_lost)
+	if (st->changes_lost)
 		control_events_lost(d, 1);
+	conf_changes_reset(st);
+}
+
+void monitor_changes(struct daemon *d)
+{
+	struct conf_state *st = NULL;
+
+	while ((st = conf_netns_next(&d->conf, st)))
+		tell_changes(d, st);
+	control_netns_gone(d);
 }

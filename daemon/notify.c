@@ -17,16 +17,24 @@
 
 static int count_up(void *arg, const struct link_conf *link)
 {
-	*(unsigned *)arg += (link->flags & NS_IFF_UP) && link->type == LINK_TAP;
+	*(unsigned *)arg += (link->flags & NS_IFF_UP) && link->type != LINK_LOOPBACK;
 	return 0;
 }
 
 static void status_text(const struct daemon *d, char *buf, size_t size)
 {
-	unsigned up = 0;
+	unsigned up = 0, nlinks = 0, nservices = 0;
+	const struct conf_state *st = NULL;
+	int n;
 
-	netcfg_link_foreach(d->conf.cfg, count_up, &up);
-	snprintf(buf, size, "%u of %u links up, %u services, %u worker%s", up, d->conf.nlinks, d->conf.nservices, d->nworkers, d->nworkers == 1 ? "" : "s");
+	while ((st = conf_netns_next(&d->conf, st))) {
+		netcfg_link_foreach(st->cfg, count_up, &up);
+		nlinks += st->nlinks;
+		nservices += st->nservices;
+	}
+	n = snprintf(buf, size, "%u of %u links up, %u services, %u worker%s", up, nlinks, nservices, d->nworkers, d->nworkers == 1 ? "" : "s");
+	if (d->conf.nnetns && n > 0 && (size_t)n < size)
+		snprintf(buf + n, size - (size_t)n, ", %u network namespaces", d->conf.nnetns + 1);
 }
 
 void notify_status(const struct daemon *d)

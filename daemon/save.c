@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * save.c: the running configuration as lines of the grammar, in an order in which they can be read again: tunables, links, tunables of links, addresses, routes,
- * neighbours, services. Reading them gives the same configuration, and saving that gives the same lines.
+ * neighbours, services; tunables and links of all network namespaces first, as links may join two. Reading them gives the same configuration, and saving that gives the same lines.
  *
  * What is as it would be anyway is left out. What it would be is found out by doing it: a second configuration (ref) gets each tunable and link as its line is
  * made, so that a default which an earlier line has changed (ip_forward sets accept_redirects, a link begins with the values of "default") is known.
@@ -23,20 +23,29 @@
 #define CHUNK 1024
 #define ROUTE_TURNS 3
 
+struct save_part { /* a namespace: its addresses and what comes after them */
+	struct conf_state *conf; /* held */
+	struct netcfg     *ref; /* what reading the lines so far would give; while lines are made */
+	json_t            *lines; /* what is made at once: before and after the routes */
+	size_t             turn_at[ROUTE_TURNS]; /* before which line each turn of routes comes */
+};
+
 struct save_answer {
 	struct answer  answer;
-	struct conf_state *conf;
-	json_t        *lines; /* what is made at once: before and after the routes */
-	size_t         next, turn_at[ROUTE_TURNS]; /* turn_at: before which line each turn of routes comes */
+	json_t        *lines; /* tunables and links of all namespaces */
+	unsigned       nparts, part;
+	bool           head_done;
+	size_t         next;
 	unsigned       turn;
 	size_t         done, pos;
 	unsigned       n, i;
 	struct route_conf chunk[CHUNK];
+	struct save_part  parts[];
 };
 
 struct line { /* being put together */
 	char   text[1024];
-	size_t len;
+	size_t len, cmd; /* cmd: where its command begins */
 };
 
 static void put(struct line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -52,18 +61,22 @@ static void put(struct line *l, const char *fmt, ...)
 		l->len = l->len + (size_t)n < sizeof(l->text) ? l->len + (size_t)n : sizeof(l->text) - 1;
 }
 
-static json_t *line_record(const struct line *l)
+static json_t *line_record(const struct conf_state *st, const struct line *l)
 {
+	char name[2 * NETNS_NAME_MAX + 3];
 	json_t *r = json_object();
 
-	json_object_set_new(r, "line", json_string(l->text));
+	if (st->id)
+		json_object_set_new(r, "line", json_sprintf("%.*s-n %s %s", (int)l->cmd, l->text, grammar_quote(st->name, name, sizeof(name)), l->text + l->cmd));
+	else
+		json_object_set_new(r, "line", json_string(l->text));
 	return r;
 }
 
-static void end_line(struct save_answer *a, struct line *l)
+static void end_line(const struct conf_state *st, json_t *lines, struct line *l)
 {
-	json_array_append_new(a->lines, line_record(l));
-	l->len = 0;
+	json_array_append_new(lines, line_record(st, l));
+	l->len = l->cmd = 0;
 	l->text[0] = '\0';
 }
 
@@ -77,9 +90,11 @@ static const char *dev_name(const struct conf_state *st, int ifindex, char buf[N
 	return grammar_quote(link ? link->name : "", buf, NAME_TEXT);
 }
 
-struct saver {
-	struct save_answer *a;
-	struct netcfg      *ref; /* what reading the lines so far would give */
+struct saver { /* of one part */
+	const struct save_answer *a;
+	struct conf_state  *conf;
+	struct netcfg      *ref;
+	json_t             *lines; /* where they go */
 	bool                of_links; /* tunables: whose turn it is */
 };
 
@@ -109,14 +124,14 @@ static int save_sysctl(void *arg, const char *name, const char *value, bool chan
 	netcfg_sysctl_set(s->ref, name, value, NULL);
 	snprintf(assign, sizeof(assign), "%s=%s", name, value);
 	put(&l, "sysctl %s", grammar_quote(assign, quoted, sizeof(quoted)));
-	end_line(s->a, &l);
+	end_line(s->conf, s->lines, &l);
 	return 0;
 }
 
 /* ip_forward first, as it sets others. */
 static void save_sysctls(struct saver *s)
 {
-	const struct netcfg *cfg = s->a->conf->cfg;
+	const struct netcfg *cfg = s->conf->cfg;
 	static const char forward[] = "net.ipv4.ip_forward";
 	char value[16];
 
@@ -127,7 +142,7 @@ static void save_sysctls(struct saver *s)
 
 #define FLAG_WORDS(link, def, bit, on, off) (((link)->flags ^ (def)) & (bit) ? ((link)->flags & (bit)) ? on : off : "")
 
-static void save_link_set(struct save_answer *a, const struct link_conf *link, uint32_t def, const char *more)
+static void save_link_set(struct saver *s, const struct link_conf *link, uint32_t def, const char *more)
 {
 	static const uint32_t bits = NS_IFF_UP | NS_IFF_PROMISC | NS_IFF_ALLMULTI | NS_IFF_NOARP;
 	struct line l = { .len = 0 };
@@ -138,7 +153,7 @@ static void save_link_set(struct save_answer *a, const struct link_conf *link, u
 	put(&l, "link set %s%s%s%s%s%s", grammar_quote(link->name, name, sizeof(name)), FLAG_WORDS(link, def, NS_IFF_UP, " up", " down"),
 	    FLAG_WORDS(link, def, NS_IFF_PROMISC, " promisc on", " promisc off"), FLAG_WORDS(link, def, NS_IFF_ALLMULTI, " allmulti on", " allmulti off"),
 	    FLAG_WORDS(link, def, NS_IFF_NOARP, " arp off", " arp on"), more);
-	end_line(a, &l);
+	end_line(s->conf, s->lines, &l);
 }
 
 static void save_loopback(struct saver *s, const struct link_conf *link)
@@ -152,14 +167,13 @@ static void save_loopback(struct saver *s, const struct link_conf *link)
 		put(&more, " mtu %u", link->mtu);
 	if (link->txqlen != def->txqlen)
 		put(&more, " txqueuelen %u", link->txqlen);
-	save_link_set(s->a, link, def->flags, more.text);
+	save_link_set(s, link, def->flags, more.text);
 }
 
 static int save_link(void *arg, const struct link_conf *link)
 {
 	struct saver *s = arg;
-	struct save_answer *a = s->a;
-	const struct conf_link *extra = conf_link_find(a->conf, link->name);
+	const struct conf_link *extra = conf_link_find(s->conf, link->name);
 	struct line l = { .len = 0 }, more = { .len = 0 };
 	char text[ADDR_TEXT], name[NAME_TEXT], host[NAME_TEXT];
 	int ifindex;
@@ -179,9 +193,9 @@ static int save_link(void *arg, const struct link_conf *link)
 			put(&l, " queues %u", link->queues);
 		if (extra && extra->offload)
 			put(&l, " offload on");
-		end_line(a, &l);
+		end_line(s->conf, s->lines, &l);
 		put(&more, "%s%s", link->txqlen ? "" : " txqueuelen 0", extra && extra->carrier_off ? " carrier off" : ""); /* "link add" takes 0 for the default */
-		save_link_set(a, link, 0, more.text);
+		save_link_set(s, link, 0, more.text);
 		netcfg_link_add(s->ref, link, 1, &ifindex, NULL); /* if it fails, all its tunables are saved, which does no harm */
 	} else if (link->type == LINK_LOOPBACK) {
 		save_loopback(s, link);
@@ -213,10 +227,10 @@ static int save_addr_gone(void *arg, const struct addr_conf *addr)
 	struct line l = { .len = 0 };
 	char text[ADDR_TEXT], name[NAME_TEXT];
 
-	netcfg_addr_foreach(s->a->conf->cfg, addr->ifindex, match_addr, &f);
+	netcfg_addr_foreach(s->conf->cfg, addr->ifindex, match_addr, &f);
 	if (!f.found) {
-		put(&l, "addr del %s dev %s", prefix_text(&addr->local, text), dev_name(s->a->conf, addr->ifindex, name));
-		end_line(s->a, &l);
+		put(&l, "addr del %s dev %s", prefix_text(&addr->local, text), dev_name(s->conf, addr->ifindex, name));
+		end_line(s->conf, s->lines, &l);
 	}
 	return 0;
 }
@@ -224,8 +238,7 @@ static int save_addr_gone(void *arg, const struct addr_conf *addr)
 static int save_addr(void *arg, const struct addr_conf *addr)
 {
 	struct saver *s = arg;
-	struct save_answer *a = s->a;
-	const struct link_conf *link = netcfg_link_by_index(a->conf->cfg, addr->ifindex);
+	const struct link_conf *link = netcfg_link_by_index(s->conf->cfg, addr->ifindex);
 	bool loopback = (be32_to_cpu(addr->local.addr.v4) >> 24) == 127;
 	struct find_addr f = { .want = addr };
 	struct line l = { .len = 0 };
@@ -235,26 +248,26 @@ static int save_addr(void *arg, const struct addr_conf *addr)
 		netcfg_addr_foreach(s->ref, addr->ifindex, match_addr, &f);
 	if (f.same)
 		return 0; /* is there by itself */
-	put(&l, "addr %s %s dev %s", f.found ? "replace" : "add", prefix_text(&addr->local, text), dev_name(a->conf, addr->ifindex, name));
+	put(&l, "addr %s %s dev %s", f.found ? "replace" : "add", prefix_text(&addr->local, text), dev_name(s->conf, addr->ifindex, name));
 	if (addr->broadcast.family)
 		put(&l, " broadcast %s", addr_text(&addr->broadcast, text));
 	if (addr->scope != (loopback ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE))
 		put(&l, " scope %s", scope_name(addr->scope, text));
 	if (addr->label[0] && !(link && strcmp(addr->label, link->name) == 0))
 		put(&l, " label %s", grammar_quote(addr->label, name, sizeof(name)));
-	end_line(a, &l);
+	end_line(s->conf, s->lines, &l);
 	return 0;
 }
 
 static int save_neigh(void *arg, const struct neigh_conf *neigh)
 {
-	struct save_answer *a = ((struct saver *)arg)->a;
+	struct saver *s = arg;
 	struct line l = { .len = 0 };
 	char text[ADDR_TEXT], mac[ADDR_TEXT], name[NAME_TEXT];
 
 	put(&l, "neigh add %s lladdr %s dev %s", addr_text(&neigh->addr, text), lladdr_text(&neigh->lladdr, mac),
-	    dev_name(a->conf, neigh->ifindex, name));
-	end_line(a, &l);
+	    dev_name(s->conf, neigh->ifindex, name));
+	end_line(s->conf, s->lines, &l);
 	return 0;
 }
 
@@ -295,7 +308,10 @@ static void route_line(const struct conf_state *st, const struct route_conf *rou
 	enum gateway_now gateway = route->gateway.family ? gateway_now(st, route) : GATEWAY_ON_LINK;
 	char text[ADDR_TEXT], name[NAME_TEXT];
 
-	put(l, gateway == GATEWAY_OURS ? "# its gateway is an address of this host now: route add " : "route add ");
+	if (gateway == GATEWAY_OURS)
+		put(l, "# its gateway is an address of this host now: ");
+	l->cmd = l->len;
+	put(l, "route add ");
 	if (route->type != RTN_UNICAST && route->type != RTN_UNSPEC)
 		put(l, "%s ", route_type_name(route->type));
 	if (route->dst.len == 0)
@@ -344,22 +360,33 @@ static int take_route(void *arg, const struct route_conf *route)
 	return a->n == CHUNK;
 }
 
-static bool next_route(struct save_answer *a, struct evbuffer *out)
+static bool next_route(struct save_answer *a, const struct conf_state *st, struct evbuffer *out)
 {
 	struct line l = { .len = 0 };
 
 	if (a->i == a->n) {
 		a->i = a->n = 0;
 		a->pos = 0;
-		netcfg_route_foreach(a->conf->cfg, 0, take_route, a);
+		netcfg_route_foreach(st->cfg, 0, take_route, a);
 		if (!a->n) {
 			a->turn++;
 			a->done = 0;
 			return false;
 		}
 	}
-	route_line(a->conf, &a->chunk[a->i++], &l);
-	record_add(out, line_record(&l));
+	route_line(st, &a->chunk[a->i++], &l);
+	record_add(out, line_record(st, &l));
+	return true;
+}
+
+static bool next_of_part(struct save_answer *a, const struct save_part *part, struct evbuffer *out)
+{
+	while (a->turn < ROUTE_TURNS && a->next == part->turn_at[a->turn])
+		if (next_route(a, part->conf, out))
+			return true;
+	if (a->next == json_array_size(part->lines))
+		return false;
+	record_add(out, json_incref(json_array_get(part->lines, a->next++)));
 	return true;
 }
 
@@ -367,59 +394,134 @@ static bool save_next(struct answer *answer, struct evbuffer *out)
 {
 	struct save_answer *a = (struct save_answer *)answer;
 
-	while (a->turn < ROUTE_TURNS && a->next == a->turn_at[a->turn])
-		if (next_route(a, out))
+	if (!a->head_done && a->next < json_array_size(a->lines)) {
+		record_add(out, json_incref(json_array_get(a->lines, a->next++)));
+		return true;
+	}
+	if (!a->head_done)
+		a->next = 0;
+	a->head_done = true;
+	for (; a->part < a->nparts; a->part++) {
+		if (next_of_part(a, &a->parts[a->part], out))
 			return true;
-	if (a->next == json_array_size(a->lines))
-		return false;
-	record_add(out, json_incref(json_array_get(a->lines, a->next++)));
-	return true;
+		a->next = 0;
+		a->turn = 0;
+		a->done = 0;
+	}
+	return false;
 }
 
 static void save_free(struct answer *answer)
 {
-	json_decref(((struct save_answer *)answer)->lines);
-	conf_state_put(((struct save_answer *)answer)->conf);
-	free(answer);
+	struct save_answer *a = (struct save_answer *)answer;
+
+	for (unsigned i = 0; i < a->nparts; i++) {
+		struct save_part *part = &a->parts[i];
+
+		json_decref(part->lines);
+		conf_state_put(part->conf);
+		if (part->ref)
+			netcfg_free(part->ref);
+	}
+	json_decref(a->lines);
+	free(a);
 }
 
-struct answer *save_lines(struct conf_state *st)
+static void save_services(struct saver *s)
 {
-	struct save_answer *a = calloc(1, sizeof(*a));
-	struct saver s = { .a = a, .ref = netcfg_new() };
 	struct line l = { .len = 0 };
-	char text[2 * sizeof(st->control_group) + 3];
+	char text[ADDR_TEXT];
 
-	if (!a || !s.ref) {
-		free(a);
-		if (s.ref)
-			netcfg_free(s.ref);
-		return NULL;
-	}
-	a->answer = (struct answer){ .next = save_next, .free = save_free };
-	a->conf = conf_state_get(st);
-	a->lines = json_array();
-	if (st->control_group[0]) {
-		put(&l, "control group %s", grammar_quote(st->control_group, text, sizeof(text)));
-		end_line(a, &l);
-	}
-	save_sysctls(&s);
-	netcfg_link_foreach(st->cfg, save_link, &s);
-	s.of_links = true;
-	save_sysctls(&s);
-	a->turn_at[0] = json_array_size(a->lines);
-	netcfg_addr_foreach(s.ref, 1, save_addr_gone, &s);
-	netcfg_addr_foreach(st->cfg, 0, save_addr, &s);
-	netcfg_free(s.ref);
-	a->turn_at[1] = a->turn_at[2] = json_array_size(a->lines);
-	netcfg_neigh_foreach(st->cfg, save_neigh, &s);
-	for (unsigned i = 0; i < st->nservices; i++) {
-		const struct service_conf *sc = &st->services[i];
+	for (unsigned i = 0; i < s->conf->nservices; i++) {
+		const struct service_conf *sc = &s->conf->services[i];
 
 		put(&l, "service add %s %u %s", sc->proto == IPPROTO_TCP ? "tcp" : "udp", sc->port, sc->what);
 		if (sc->addr.family)
 			put(&l, " address %s", addr_text(&sc->addr, text));
-		end_line(a, &l);
+		end_line(s->conf, s->lines, &l);
 	}
+}
+
+/* What there is once for all namespaces, and which there are. */
+static void save_whole(struct saver *s)
+{
+	struct conf_state *first = s->conf->first;
+	struct line l = { .len = 0 };
+	char text[2 * NETNS_NAME_MAX + 3];
+
+	_Static_assert(sizeof(first->control_group) <= NETNS_NAME_MAX, "text has room for it");
+	if (first->control_group[0]) {
+		put(&l, "control group %s", grammar_quote(first->control_group, text, sizeof(text)));
+		end_line(first, s->lines, &l);
+	}
+	for (unsigned i = 0; i < first->nnetns; i++) {
+		put(&l, "netns add %s", grammar_quote(first->netns[i]->name, text, sizeof(text)));
+		end_line(first, s->lines, &l);
+	}
+}
+
+/* The rest of a part, once the links of all are there. */
+static void save_part(struct saver *s, struct save_part *part)
+{
+	s->lines = part->lines;
+	part->turn_at[0] = 0;
+	netcfg_addr_foreach(s->ref, 1, save_addr_gone, s);
+	netcfg_addr_foreach(s->conf->cfg, 0, save_addr, s);
+	part->turn_at[1] = part->turn_at[2] = json_array_size(part->lines);
+	netcfg_neigh_foreach(s->conf->cfg, save_neigh, s);
+	save_services(s);
+	netcfg_free(part->ref);
+	part->ref = NULL;
+}
+
+static struct save_answer *save_new(struct conf_state *st)
+{
+	unsigned n = st->id ? 1 : st->nnetns + 1;
+	struct save_answer *a = calloc(1, sizeof(*a) + n * sizeof(a->parts[0]));
+
+	if (!a)
+		return NULL;
+	a->answer = (struct answer){ .next = save_next, .free = save_free };
+	a->lines = json_array();
+	for (; a->nparts < n; a->nparts++) {
+		struct save_part *part = &a->parts[a->nparts];
+
+		part->conf = conf_state_get(a->nparts ? st->netns[a->nparts - 1] : st);
+		part->ref = netcfg_new();
+		part->lines = json_array();
+		if (!part->ref) {
+			a->nparts++;
+			save_free(&a->answer);
+			return NULL;
+		}
+	}
+	return a;
+}
+
+struct answer *save_lines(struct conf_state *st)
+{
+	struct save_answer *a = save_new(st);
+	struct saver *s = a ? calloc(a->nparts, sizeof(*s)) : NULL;
+
+	if (!s) {
+		if (a)
+			save_free(&a->answer);
+		return NULL;
+	}
+	for (unsigned i = 0; i < a->nparts; i++)
+		s[i] = (struct saver){ .a = a, .conf = a->parts[i].conf, .ref = a->parts[i].ref, .lines = a->lines };
+	if (!st->id)
+		save_whole(&s[0]);
+	for (unsigned i = 0; i < a->nparts; i++)
+		save_sysctls(&s[i]);
+	for (unsigned i = 0; i < a->nparts; i++)
+		netcfg_link_foreach(s[i].conf->cfg, save_link, &s[i]);
+	for (unsigned i = 0; i < a->nparts; i++) {
+		s[i].of_links = true;
+		save_sysctls(&s[i]);
+	}
+	for (unsigned i = 0; i < a->nparts; i++)
+		save_part(&s[i], &a->parts[i]);
+	free(s);
 	return &a->answer;
 }

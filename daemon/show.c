@@ -433,7 +433,7 @@ static json_t *softnet_records(const struct gather *g)
 		set_num(r, "kicks", t->kicks_sent);
 		set_num(r, "kicks_saved", t->kicks_saved);
 		for (size_t k = 0; k < sizeof(limits) / sizeof(limits[0]); k++)
-			set_limit(r, g->daemon->conf.cfg, limits[k]);
+			set_limit(r, g->conf->cfg, limits[k]);
 		json_array_append_new(list, r);
 	}
 	return list;
@@ -762,6 +762,24 @@ static json_t *service_records(const struct conf_state *st)
 	return list;
 }
 
+/* The first one, which has no name, is called as "-n" calls it. */
+static json_t *netns_records(const struct daemon *d)
+{
+	json_t *list = json_array();
+	struct conf_state *st = NULL;
+
+	while ((st = conf_netns_next(&d->conf, st))) {
+		json_t *r = json_object();
+
+		set_text(r, "name", conf_netns_name(st));
+		set_num(r, "id", st->id);
+		set_num(r, "links", st->nlinks + 1); /* and lo */
+		set_num(r, "services", st->nservices);
+		json_array_append_new(list, r);
+	}
+	return list;
+}
+
 static int count_route(void *arg, const struct route_conf *route)
 {
 	(void)route;
@@ -899,6 +917,8 @@ int show_request(struct daemon *d, struct conf_state *st, const struct cmd *cmd,
 		return answer_now(claim, answer_list(service_records(st)), e);
 	case CMD_SHOW_VERSION:
 		return answer_now(claim, answer_list(version_records(d, st)), e);
+	case CMD_NETNS_SHOW:
+		return answer_now(claim, answer_list(netns_records(d)), e);
 	case CMD_SAVE:
 		return answer_now(claim, save_lines(st), e);
 	default:

@@ -132,6 +132,7 @@ int conf_state_init(struct conf_state *st, unsigned queues)
 
 void conf_state_exit(struct conf_state *st)
 {
+	conf_netns_exit(st);
 	linkwatch_free(st->lw);
 	free(st->lw_owner);
 	if (st->cfg)
@@ -142,75 +143,12 @@ void conf_state_exit(struct conf_state *st)
 	memset(st, 0, sizeof(*st));
 }
 
-struct conf_state *conf_state_get(struct conf_state *st)
-{
-	if (st->id)
-		st->refs++;
-	return st;
-}
-
-void conf_state_put(struct conf_state *st)
-{
-	if (!st->id || --st->refs)
-		return;
-	conf_state_exit(st);
-	free(st);
-}
-
 struct conf_link *conf_link_find(const struct conf_state *st, const char *name)
 {
 	for (unsigned i = 0; i < st->nlinks; i++)
 		if (strcmp(st->links[i].name, name) == 0)
 			return &st->links[i];
 	return NULL;
-}
-
-static void *copy_array(const void *from, size_t n, size_t size)
-{
-	void *to = malloc(n * size + 1); /* one more: never zero bytes, so NULL is always an error */
-
-	if (to && n)
-		memcpy(to, from, n * size);
-	return to;
-}
-
-int conf_begin(struct conf_state *st, struct conf_undo *undo)
-{
-	int err = netcfg_begin(st->cfg);
-
-	if (err)
-		return err;
-	memset(undo, 0, sizeof(*undo));
-	undo->links = copy_array(st->links, st->nlinks, sizeof(*st->links));
-	undo->services = copy_array(st->services, st->nservices, sizeof(*st->services));
-	if (!undo->links || !undo->services) {
-		conf_end(st, undo);
-		return -ENOMEM;
-	}
-	undo->nlinks = st->nlinks;
-	undo->nservices = st->nservices;
-	memcpy(undo->control_group, st->control_group, sizeof(undo->control_group));
-	return 0;
-}
-
-void conf_rollback(struct conf_state *st, struct conf_undo *undo)
-{
-	netcfg_rollback(st->cfg);
-	free(st->links);
-	free(st->services);
-	st->links = undo->links;
-	st->nlinks = undo->nlinks;
-	st->services = undo->services;
-	st->nservices = undo->nservices;
-	memcpy(st->control_group, undo->control_group, sizeof(st->control_group));
-	conf_changes_reset(st);
-}
-
-void conf_end(struct conf_state *st, struct conf_undo *undo)
-{
-	netcfg_end(st->cfg);
-	free(undo->links);
-	free(undo->services);
 }
 
 void conf_changes_reset(struct conf_state *st)
@@ -256,17 +194,22 @@ static bool host_name_ok(const char *name)
 	return true;
 }
 
-/* Two links cannot have one host end. skip: the link that asks. */
+/* Two links cannot have one host end, in whatever network namespaces they are. skip: the link of st that asks. */
 static int host_name_free(const struct conf_state *st, const char *host_name, int skip, struct conf_error *e)
 {
+	const struct conf_state *other = NULL;
+
 	if (!host_name_ok(host_name))
 		return conf_fail(e, -EINVAL, "\"%s\" cannot be the name of a host interface: 1 to 15 characters without blanks, \"/\", \":\" and \"%%\"", host_name);
-	for (unsigned i = 0; i < st->nlinks; i++) {
-		const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
+	while ((other = conf_netns_next(st->first, other)))
+		for (unsigned i = 0; i < other->nlinks; i++) {
+			const struct link_conf *link = netcfg_link_by_index(other->cfg, other->links[i].ifindex);
 
-		if (link && link->ifindex != skip && strcmp(link->host_name, host_name) == 0)
-			return conf_fail(e, -EEXIST, "host-name %s is used by %s already", host_name, link->name);
-	}
+			if (!link || (other == st && link->ifindex == skip) || strcmp(link->host_name, host_name) != 0)
+				continue;
+			return conf_fail(e, -EEXIST, "host-name %s is used by %s%s%s already", host_name, link->name, other == st ? "" : " of network namespace ",
+					 other == st ? "" : conf_netns_name(other));
+		}
 	return 0;
 }
 
@@ -300,10 +243,26 @@ int conf_link_add(struct conf_state *st, const struct link_conf *params, const s
 	return 0;
 }
 
+/* What is known of links that are gone: one that is removed may take others along, the twin of a veth in another namespace, too. */
+static void forget_links(struct conf_state *st)
+{
+	struct conf_state *any = NULL;
+
+	while ((any = conf_netns_next(st->first, any))) {
+		unsigned kept = 0;
+
+		for (unsigned i = 0; i < any->nlinks; i++)
+			if (netcfg_link_by_index(any->cfg, any->links[i].ifindex))
+				any->links[kept++] = any->links[i];
+			else if (any != st)
+				conf_note(any, CHANGE_LINK, true, any->links[i].ifindex, &any->links[i].ifindex, sizeof(int));
+		any->nlinks = kept;
+	}
+}
+
 int conf_link_remove(struct conf_state *st, const char *name, struct conf_error *e)
 {
 	const struct link_conf *link = netcfg_link_by_name(st->cfg, name);
-	struct conf_link *extra = conf_link_find(st, name);
 	struct netcfg_err why = { "" };
 	int ifindex, err;
 
@@ -314,10 +273,7 @@ int conf_link_remove(struct conf_state *st, const char *name, struct conf_error 
 	err = netcfg_link_del(st->cfg, ifindex, &why);
 	if (err)
 		return refused(e, err, &why);
-	if (extra) {
-		st->nlinks--;
-		memmove(extra, extra + 1, (size_t)(st->links + st->nlinks - extra) * sizeof(*extra));
-	}
+	forget_links(st);
 	return 0;
 }
 
@@ -733,9 +689,24 @@ static int do_group(struct conf_state *st, const struct cmd *cmd, struct conf_er
 	return 0;
 }
 
-int conf_command(struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
+static int do_netns(struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
 {
+	const char *key = cmd->id == CMD_NETNS_ADD ? "name" : "netns", *name = cmd_arg(cmd, key)->str;
+	int err = cmd->id == CMD_NETNS_ADD ? conf_netns_add(st->first, name, e) : conf_netns_del(st->first, name, e);
+
+	return err ? blame(e, cmd, key) : 0;
+}
+
+int conf_command(struct conf_state *first, const struct cmd *cmd, struct conf_error *e)
+{
+	struct conf_state *st = conf_netns_of(first, cmd, e);
+
+	if (!st)
+		return e->err;
 	switch (cmd->id) {
+	case CMD_NETNS_ADD:
+	case CMD_NETNS_DEL:
+		return do_netns(st, cmd, e);
 	case CMD_LINK_ADD:
 		return do_link_add(st, cmd, e);
 	case CMD_LINK_SET:
@@ -789,7 +760,7 @@ static int match_local(void *arg, const struct addr_conf *addr)
 	return loopback || ipaddr_equal(f->addr, &addr->local.addr);
 }
 
-int conf_check(const struct conf_state *st, struct conf_error *e)
+static int check_services(const struct conf_state *st, struct conf_error *e)
 {
 	for (unsigned i = 0; i < st->nservices; i++) {
 		const struct service_conf *s = &st->services[i];
@@ -800,4 +771,14 @@ int conf_check(const struct conf_state *st, struct conf_error *e)
 			return conf_fail(e, -EADDRNOTAVAIL, "service %s on port %u: %s is not an address of any link", s->what, s->port, addr_text(&s->addr, text));
 	}
 	return 0;
+}
+
+int conf_check(const struct conf_state *first, struct conf_error *e)
+{
+	struct conf_state *st = NULL;
+	int err = 0;
+
+	while (!err && (st = conf_netns_next(first, st)))
+		err = check_services(st, e);
+	return err;
 }

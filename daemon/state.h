@@ -56,7 +56,7 @@ struct conf_change {
 #define CONF_MAX_CHANGES 1024 /* more in one go are summed up as lost */
 
 #define NETNS_MAX      256 /* network namespaces, the first one included */
-#define NETNS_NAME_MAX 64 /* with the terminating zero */
+#define NETNS_NAME_MAX GRAMMAR_NETNS_MAX /* with the terminating zero */
 
 /* One network namespace. The first one owns the others, and what there is once for all of them. */
 struct conf_state {
@@ -65,13 +65,16 @@ struct conf_state {
 	unsigned             nlinks;
 	struct service_conf *services;
 	unsigned             nservices;
-	uint32_t             id; /* the number that links and workers know it by; 0: the first */
+	uint32_t             id; /* the number that links and workers know it by, 16 bits; 0: the first */
 	char                 name[NETNS_NAME_MAX]; /* empty: the first, which has none */
 	unsigned             refs; /* of who looks at it over a while; not of the first */
 	struct conf_state   *first; /* itself in the first */
 	struct linkwatch    *lw; /* of a state that runs: the state of its links (links.c) */
 	void                *lw_owner;
 	/* The first alone: */
+	struct conf_state  **netns; /* the others */
+	unsigned             nnetns;
+	uint8_t              netns_made; /* how many there were so far, modulo 256: a part of their numbers */
 	char                 control_group[64]; /* empty: none */
 	bool                 check_group; /* a control group that this host does not know is refused */
 	unsigned             queues; /* of a TAP that does not say how many: the number of workers */
@@ -83,30 +86,53 @@ struct conf_state {
 
 int  conf_state_init(struct conf_state *st, unsigned queues); /* lo and defaults; 0 or -ENOMEM */
 void conf_state_exit(struct conf_state *st);
-/* Who looks at a namespace that may be deleted meanwhile holds on to it; nothing happens to the first. One thread only. */
-struct conf_state *conf_state_get(struct conf_state *st);
-void conf_state_put(struct conf_state *st);
 struct conf_link *conf_link_find(const struct conf_state *st, const char *name); /* NULL: none */
 
-/* Carries out a command that changes the configuration (cmd_is_config). 0, or -errno with e filled (column and word of the culprit where there is one). */
-int  conf_command(struct conf_state *st, const struct cmd *cmd, struct conf_error *e);
+/* Carries out a command that changes the configuration (cmd_is_config), in the namespace that it names. first: which stands for all. 0, or -errno with e filled (column and word of the culprit where there is one). */
+int  conf_command(struct conf_state *first, const struct cmd *cmd, struct conf_error *e);
 /* What can be judged only when all is there. 0 or -errno with e filled. */
-int  conf_check(const struct conf_state *st, struct conf_error *e);
-/* Makes st equal to want by the least changes: what is the same in both is not touched. Both in the same process, want unchanged. On failure st is
+int  conf_check(const struct conf_state *first, struct conf_error *e);
+/* Makes st equal to want, with all namespaces, by the least changes: what is the same in both is not touched. Both are firsts; want stays unchanged. On failure st is
  * anywhere in between: roll back. */
 int  conf_follow(struct conf_state *st, const struct conf_state *want, struct conf_error *e);
 
-/* All or nothing, around any number of the calls above. 0 or -ENOMEM. */
-struct conf_undo { struct conf_link *links; unsigned nlinks; struct service_conf *services; unsigned nservices; char control_group[64]; };
-int  conf_begin(struct conf_state *st, struct conf_undo *undo);
-void conf_rollback(struct conf_state *st, struct conf_undo *undo);
-void conf_end(struct conf_state *st, struct conf_undo *undo);
+/* netns.c: namespaces. Who looks at one that may be deleted meanwhile holds on to it; nothing happens to the first. One thread only. */
+struct conf_state *conf_state_get(struct conf_state *st);
+void conf_state_put(struct conf_state *st); /* NULL is ignored */
+/* All of them: the first for NULL, then the one after st; NULL: that was the last. */
+struct conf_state *conf_netns_next(const struct conf_state *first, const struct conf_state *st);
+struct conf_state *conf_netns_find(const struct conf_state *first, const char *name /* NULL, "" or "default": the first */); /* NULL: none */
+struct conf_state *conf_netns_by_id(const struct conf_state *first, uint32_t id); /* NULL: none */
+const char *conf_netns_name(const struct conf_state *st); /* "default" for the first */
+/* The one that cmd is about; NULL with e filled when it does not exist. */
+struct conf_state *conf_netns_of(const struct conf_state *first, const struct cmd *cmd, struct conf_error *e);
+int  conf_netns_add(struct conf_state *first, const char *name, struct conf_error *e);
+int  conf_netns_del(struct conf_state *first, const char *name, struct conf_error *e); /* what looks at it goes on to see what was there */
+int  conf_no_netns(struct conf_error *e, const struct conf_state *first, const char *name); /* fills e; -ENOENT */
+void conf_netns_exit(struct conf_state *first);
+
+/* All or nothing, in all namespaces, around any number of the calls above: given the first. 0 or -ENOMEM. */
+struct conf_undo {
+	struct conf_state   *st; /* whose; held */
+	struct conf_link    *links;
+	struct service_conf *services;
+	unsigned             nlinks, nservices;
+	/* the first's: */
+	char                 control_group[64];
+	struct conf_undo    *netns; /* of the others, as there were then */
+	unsigned             nnetns;
+};
+int  conf_begin(struct conf_state *first, struct conf_undo *undo);
+void conf_rollback(struct conf_state *first, struct conf_undo *undo);
+void conf_end(struct conf_state *first, struct conf_undo *undo);
+const struct conf_undo *conf_undo_of(const struct conf_undo *undo, const struct conf_state *st); /* st's part; NULL: st is new */
 void conf_changes_reset(struct conf_state *st);
 /* Around changes, when track is set: end notes what became of addresses, routes and permanent neighbours, also as a side effect (a link that went down, an
  * address that was flushed), by comparing them with those at begin. Above WATCH_MAX routes only what was asked for is noted. tell false: a rollback. */
 #define WATCH_MAX 65536
-void conf_watch_begin(struct conf_state *st);
-void conf_watch_end(struct conf_state *st, bool tell);
+void conf_watch_begin(struct conf_state *first);
+void conf_watch_end(struct conf_state *first, bool tell);
+void conf_watch_drop(struct conf_state *st); /* of one namespace, which goes */
 
 /* For diff.c and state.c: the primitive changes, which note what they did. 0 or -errno with e filled. */
 int  conf_link_add(struct conf_state *st, const struct link_conf *params, const struct conf_link *extra, struct conf_error *e);

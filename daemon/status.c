@@ -2,8 +2,8 @@
 /*
  * status.c: the http service's pages about the whole daemon: gathers what they show; status_render.c makes text of it.
  *
- * A page is asked for on a worker's thread, made by the control thread from what all workers answered, and handed back to the worker as a job. At most
- * MAX_PAGES at a time for each worker.
+ * A page shows the network namespace of the service that was asked for it. It is asked for on a worker's thread, made by the control thread from what all
+ * workers answered, and handed back to the worker as a job. At most MAX_PAGES at a time for each worker.
  */
 #include "status.h"
 
@@ -118,7 +118,7 @@ static int add_link(void *arg, const struct link_conf *conf)
 	p->data.nlinks++;
 	link->conf = *conf;
 	link->operstate = link_operstate(p->gather->conf, conf);
-	netcfg_addr_foreach(p->gather->daemon->conf.cfg, conf->ifindex, add_addr, link);
+	netcfg_addr_foreach(p->gather->conf->cfg, conf->ifindex, add_addr, link);
 	for (unsigned i = 0; i < p->gather->n; i++) {
 		const struct totals *t = ((struct page_part *)p->gather->slot[i].data)->totals;
 
@@ -159,7 +159,7 @@ static struct page_data *page_data(const struct gather *g)
 	if (!p)
 		return NULL;
 	p->gather = g;
-	p->max_links = d->conf.nlinks + 1; /* and lo */
+	p->max_links = g->conf->nlinks + 1; /* and lo */
 	p->links = calloc(p->max_links, sizeof(*p->links));
 	p->socks = calloc((size_t)g->n * MAX_SOCKS, sizeof(*p->socks));
 	if (!p->links || !p->socks) {
@@ -170,7 +170,7 @@ static struct page_data *page_data(const struct gather *g)
 	}
 	for (unsigned i = 0; i < g->n; i++)
 		add_part(p, g->slot[i].data, i);
-	netcfg_link_foreach(d->conf.cfg, add_link, p);
+	netcfg_link_foreach(g->conf->cfg, add_link, p);
 	p->data.version = netstack_version();
 	p->data.uptime_ns = clock_now() - d->started;
 	p->data.pid = getpid();
@@ -191,10 +191,14 @@ static void page_deliver(struct job *job, void *owner)
 {
 	struct page_job *pj = (struct page_job *)job;
 	struct worker *w = owner;
+	struct worker_ns *ns = worker_ns(w, pj->netns);
 
 	w->pages--;
-	if (w->ns[pj->netns])
-		services_page(w->ns[pj->netns]->services, pj->token, pj->text, pj->len);
+	if (ns) {
+		worker_raise(ns);
+		stack_set_now(ns->stack, worker_now(w));
+		services_page(ns->services, pj->token, pj->text, pj->len);
+	}
 	free(pj->text);
 	free(pj);
 }
@@ -224,8 +228,10 @@ static void page_make(struct gather *g)
 static void page_start(struct job *job, void *owner)
 {
 	struct page_job *pj = (struct page_job *)job;
+	struct daemon *d = owner;
+	struct conf_state *st = conf_netns_by_id(&d->conf, pj->netns);
 
-	if (gather_start(owner, collect_page, page_make, pj) < 0)
+	if (!st || gather_start_ns(d, st, collect_page, page_make, pj) < 0)
 		page_send(pj); /* without a text */
 }
 

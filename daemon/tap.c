@@ -67,6 +67,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (q->polling || q->dead)
 		return;
 	q->polling = true;
+	worker_raise(q->ns);
 	stack_irq(q->stack, q->tap->ifindex, worker_now(q->worker));
 }
 
@@ -79,6 +80,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	q->tx_blocked = false;
+	worker_raise(q->ns);
 	while ((skb = skb_dequeue(&q->tx_retry))) {
 		int err = tapq_write(q, skb);
 
@@ -299,6 +301,7 @@ int tapq_open(struct tapq **ret, struct worker_ns *ns, struct tap *tap, const st
 	if (!q)
 		return -ENOMEM;
 	q->worker = worker;
+	q->ns = ns;
 	q->stack = ns->stack;
 	q->tap = tap;
 	q->rx_fd = cpu < tap->nqueues ? tap->fd[cpu] : -1;

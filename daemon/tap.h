@@ -24,6 +24,7 @@ struct worker_ns;
 enum tap_backend { TAP_AUTO, TAP_URING, TAP_READ };
 
 struct tap {
+	uint32_t netns; /* number of the namespace that the link is in */
 	int      ifindex; /* of the link in the stack */
 	char     link[NS_IFNAMSIZ];
 	char     host_name[NS_IFNAMSIZ]; /* the host's end */
@@ -54,7 +55,8 @@ struct tap_stats { /* what only the driver sees */
 
 struct tapq {
 	struct worker   *worker;
-	struct stack    *stack; /* of the link's namespace */
+	struct worker_ns *ns; /* the link's namespace, */
+	struct stack    *stack; /* and its stack */
 	struct tap      *tap;
 	const struct tap_ops *ops;
 	struct tap_conf  conf;

@@ -40,6 +40,9 @@
 #define RING_SIZE    4096 /* frames on the way from one worker to another */
 #define SETTLE_TURNS 1000
 #define JOIN_SECONDS 3
+#define MAX_ROUNDS   10 /* over all namespaces, before the loop looks for events again */
+#define ROUNDS_TIME  (2 * NSEC_PER_MSEC)
+#define LEAST_SHARE  ((size_t)16 << 20) /* bytes of packet memory that a namespace may hold, however many there are */
 #define GIVE_BACK_BYTES (UINT64_C(32) << 20) /* so much became free: worth the walk through malloc's lists */
 #define GIVE_BACK_DELAY (3 * NSEC_PER_SEC) /* after the pool of buffers has trimmed itself */
 #define THREAD_STACK (512 * 1024) /* address space; touched pages alone are memory */
@@ -69,9 +72,10 @@ struct tapq *worker_tap(struct worker_ns *ns, int ifindex)
 /* The namespace of a frame may have gone on this worker already, or not have come yet. */
 static void steered_in(struct worker *w, struct sk_buff *skb)
 {
-	struct worker_ns *ns = skb->netns < NETNS_MAX ? w->ns[skb->netns] : NULL;
+	struct worker_ns *ns = worker_ns(w, skb->netns);
 
 	if (ns) {
+		worker_raise(ns);
 		stack_steered(ns->stack, skb, w->now);
 	} else {
 		skb_adopt(stack_skb_pool(w->ns[0]->stack), skb);
@@ -122,8 +126,10 @@ static void set_timer(struct worker *w, ktime_t deadline)
  */
 static ktime_t give_back_memory(struct worker *w)
 {
-	uint64_t held = skb_pool_stats(stack_skb_pool(w->ns[0]->stack))->outstanding_bytes;
+	uint64_t held = 0;
 
+	for (unsigned i = 0; i < w->nns; i++)
+		held += skb_pool_stats(stack_skb_pool(w->list[i]->stack))->outstanding_bytes;
 	if (w->now >= w->give_back_at) {
 #ifdef __GLIBC__
 		malloc_trim(0);
@@ -148,6 +154,42 @@ static ktime_t run_ns(struct worker *w, struct worker_ns *ns)
 	return due < deadline ? due : deadline;
 }
 
+/*
+ * What is due in all of them. Frames that one hands to another by a veth make that one due, so this goes over the list until all are quiet, but not without end: then the
+ * loop looks for events and comes back. Each may use up its budget once a round, so none is left out. The rounds go up and down in turn: a chain of
+ * routers, made in its order, passes frames of both directions on from end to end in two.
+ */
+static ktime_t run_due(struct worker *w)
+{
+	ktime_t deadline = KTIME_MAX, until = w->now + ROUNDS_TIME;
+
+	if (w->nns == 1)
+		return run_ns(w, w->list[0]);
+	for (unsigned round = 0; round < MAX_ROUNDS && w->now < until; round++) {
+		bool quiet = true;
+
+		w->upwards = !w->upwards;
+		for (unsigned k = 0; k < w->nns; k++) {
+			unsigned i = w->upwards ? k : w->nns - 1 - k;
+			ktime_t due;
+
+			if (w->due[i] > w->now)
+				continue;
+			quiet = false;
+			w->due[i] = KTIME_MAX; /* before: what it sends may come back to it */
+			due = run_ns(w, w->list[i]);
+			if (due < w->due[i])
+				w->due[i] = due;
+		}
+		if (quiet)
+			break;
+	}
+	for (unsigned i = 0; i < w->nns; i++)
+		if (w->due[i] < deadline)
+			deadline = w->due[i];
+	return deadline;
+}
+
 static void worker_loop(struct worker *w)
 {
 	bool work_left = true;
@@ -160,10 +202,12 @@ static void worker_loop(struct worker *w)
 		event_base_loop(w->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 		if (wait)
 			mailbox_awake(&w->mail);
-		stack_set_now(w->ns[0]->stack, worker_now(w));
+		worker_now(w);
+		if (w->nns == 1)
+			stack_set_now(w->list[0]->stack, w->now);
 		mailbox_run_jobs(&w->mail, w);
 		take_steered(w);
-		deadline = run_ns(w, w->ns[0]);
+		deadline = run_due(w);
 		due = give_back_memory(w);
 		if (due < deadline)
 			deadline = due;
@@ -234,8 +278,12 @@ static void tell_run(struct job *job, void *owner)
 	struct tell_job *t = (struct tell_job *)job;
 	struct worker *w = owner;
 
-	if (w->ns[t->netns])
-		stack_msg(w->ns[t->netns]->stack, &t->msg, w->now);
+	struct worker_ns *ns = worker_ns(w, t->netns);
+
+	if (ns) {
+		worker_raise(ns);
+		stack_msg(ns->stack, &t->msg, w->now);
+	}
 	free(t);
 }
 
@@ -280,13 +328,24 @@ static ktime_t op_clock(void *priv)
 	return clock_now();
 }
 
+static struct stack *op_netns(void *priv, uint32_t netns)
+{
+	struct worker_ns *ns = worker_ns(((struct worker_ns *)priv)->worker, netns);
+
+	if (!ns)
+		return NULL;
+	worker_raise(ns); /* it is asked for to be handed something */
+	return ns->stack;
+}
+
 static const struct stack_ops worker_ops = {
-	.xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify, .clock = op_clock,
+	.xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify, .netns = op_netns, .clock = op_clock,
 };
 
 struct gone_job {
 	struct job job;
 	const struct tap *tap; /* to tell which: it may have been freed by then */
+	uint32_t   netns;
 	int        ifindex, err;
 };
 
@@ -294,7 +353,7 @@ static void gone_run(struct job *job, void *owner)
 {
 	struct gone_job *g = (struct gone_job *)job;
 
-	apply_link_gone(owner, g->ifindex, g->tap, g->err);
+	apply_link_gone(owner, g->netns, g->ifindex, g->tap, g->err);
 	free(g);
 }
 
@@ -304,7 +363,7 @@ void worker_link_gone(struct worker *w, const struct tap *tap, int err)
 
 	if (!g)
 		return; /* the queue stays dead; frames to it are counted as errors */
-	*g = (struct gone_job){ .job.run = gone_run, .tap = tap, .ifindex = tap->ifindex, .err = err };
+	*g = (struct gone_job){ .job.run = gone_run, .tap = tap, .netns = tap->netns, .ifindex = tap->ifindex, .err = err };
 	mailbox_post(&w->daemon->mail, &g->job);
 }
 
@@ -323,6 +382,15 @@ static int64_t env_wall_clock(void *priv)
 }
 
 /* ---- life, on the control thread --------------------------------------------------------------------------------------- */
+
+/* Each namespace has a pool of its own. What the worker may hold is shared out evenly, but for a little that each may hold anyway. */
+static void share_memory(struct worker *w)
+{
+	size_t share = w->nns ? w->daemon->mem_limit / w->nns : 0;
+
+	for (unsigned i = 0; i < w->nns; i++)
+		skb_pool_set_limit(stack_skb_pool(w->list[i]->stack), share && share < LEAST_SHARE ? LEAST_SHARE : share);
+}
 
 int worker_ns_add(struct worker *w, uint32_t id)
 {
@@ -348,7 +416,11 @@ int worker_ns_add(struct worker *w, uint32_t id)
 	err = services_new(&ns->services, ns->stack, &ns->service_env);
 	if (err)
 		goto err_stack;
-	w->ns[id] = ns;
+	ns->place = w->nns++;
+	w->list[ns->place] = ns;
+	w->due[ns->place] = 0;
+	w->ns[id % NETNS_MAX] = ns;
+	share_memory(w);
 	return 0;
 
 err_stack:
@@ -360,7 +432,7 @@ err_free:
 
 void worker_ns_del(struct worker *w, uint32_t id)
 {
-	struct worker_ns *ns = w->ns[id];
+	struct worker_ns *ns = worker_ns(w, id);
 
 	if (!ns)
 		return;
@@ -370,7 +442,14 @@ void worker_ns_del(struct worker *w, uint32_t id)
 	free(ns->taps);
 	services_free(ns->services);
 	stack_free(ns->stack);
-	w->ns[id] = NULL;
+	w->ns[id % NETNS_MAX] = NULL;
+	w->nns--;
+	for (unsigned i = ns->place; i < w->nns; i++) {
+		w->list[i] = w->list[i + 1];
+		w->list[i]->place = i;
+		w->due[i] = w->due[i + 1];
+	}
+	share_memory(w);
 	free(ns);
 }
 
@@ -418,8 +497,8 @@ static void worker_exit_stacks(struct worker *w)
 		while (w->mail.ring[i] && (skb = ring_pop(w->mail.ring[i])))
 			steered_in(w, skb);
 	}
-	for (uint32_t id = NETNS_MAX; id-- > 0;)
-		worker_ns_del(w, id);
+	while (w->nns)
+		worker_ns_del(w, w->list[w->nns - 1]->id);
 }
 
 static void worker_exit(struct worker *w)

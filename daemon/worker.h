@@ -20,6 +20,7 @@ struct event_base;
 struct worker_ns {
 	struct worker     *worker;
 	uint32_t           id; /* its number, the same on all workers */
+	unsigned           place; /* in worker->list */
 	struct stack      *stack;
 	struct services   *services;
 	struct service_env service_env;
@@ -46,7 +47,11 @@ struct worker {
 	int                uring_err;
 	uint64_t           kicks; /* workers whose rings got something in this round */
 	uint64_t           kicks_sent, kicks_saved; /* one for a batch: a system call, or none as the other was awake */
-	struct worker_ns  *ns[NETNS_MAX]; /* by number; NULL: none. 0 is always there */
+	struct worker_ns  *ns[NETNS_MAX]; /* by number modulo NETNS_MAX; NULL: none. 0 is always there */
+	struct worker_ns  *list[NETNS_MAX]; /* the same without gaps; the first is number 0 */
+	ktime_t            due[NETNS_MAX]; /* of list: when it is to be run; 0: at once */
+	unsigned           nns;
+	bool               upwards; /* the last round over list went so */
 	unsigned           pages; /* that http services wait for */
 	_Atomic unsigned   events_waiting; /* sent to the control thread and not yet seen there */
 	_Atomic unsigned   events_lost;
@@ -61,6 +66,18 @@ static inline ktime_t worker_now(struct worker *worker)
 }
 /* A device's descriptor failed for good: told to the control thread. */
 void worker_link_gone(struct worker *worker, const struct tap *tap, int err);
+/* The namespace of that number; NULL: not here, or not any more. */
+static inline struct worker_ns *worker_ns(const struct worker *worker, uint32_t id)
+{
+	struct worker_ns *ns = worker->ns[id % NETNS_MAX];
+
+	return ns && ns->id == id ? ns : NULL;
+}
+/* Something was or will be handed to its stack: it is run in this turn of the loop. */
+static inline void worker_raise(struct worker_ns *ns)
+{
+	ns->worker->due[ns->place] = 0;
+}
 struct tapq *worker_tap(struct worker_ns *ns, int ifindex); /* NULL: none */
 
 /* A namespace comes and goes, on the worker's thread (or where no other thread runs). add: 0 or -errno. */

@@ -81,6 +81,11 @@ struct skb_pool *skb_pool_new(size_t limit_bytes)
 	return pool;
 }
 
+void skb_pool_set_limit(struct skb_pool *pool, size_t limit_bytes)
+{
+	pool->limit = limit_bytes ? limit_bytes : SIZE_MAX;
+}
+
 void skb_pool_set_drop_hook(struct skb_pool *pool, void (*fn)(void *arg, const struct sk_buff *skb, enum skb_drop_reason reason), void *arg)
 {
 	pool->drop_hook = fn;

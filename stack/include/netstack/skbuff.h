@@ -155,6 +155,7 @@ struct skb_pool_stats {
 };
 
 struct skb_pool *skb_pool_new(size_t limit_bytes /* of areas outstanding; 0: none */);
+void             skb_pool_set_limit(struct skb_pool *pool, size_t limit_bytes); /* from now on; what is more already stays until it is freed */
 void             skb_pool_free(struct skb_pool *pool); /* asserts that nothing is outstanding */
 const struct skb_pool_stats *skb_pool_stats(struct skb_pool *pool);
 /* Gives the pool memory of the caller's, cut into areas of one class (area_size: SKB_SMALL, SKB_MEDIUM or SKB_LARGE), which are taken first. A driver does so
