@@ -22,6 +22,7 @@
 
 static const struct dev_ops *const dev_ops[] = {
 	[LINK_LOOPBACK] = &loopback_ops, [LINK_TAP] = NULL, [LINK_VIRTUAL] = NULL, [LINK_DUMMY] = &dummy_ops, [LINK_VETH] = &veth_ops,
+	[LINK_VLAN] = &vlan_ops, [LINK_BRIDGE] = &bridge_ops,
 };
 
 static inline struct hlist_head *dev_bucket(struct stack *stack, int ifindex)
@@ -50,7 +51,34 @@ static void dev_point(struct net_device *dev, const struct snap_link *link)
 static void dev_free(struct net_device *dev)
 {
 	tap_dev_exit(dev);
+	br_gone(dev);
+	free(dev->vlans[0]);
+	free(dev->vlans[1]);
 	free(dev);
+}
+
+/* What a device of its kind needs before it can follow its settings. */
+static int dev_prepare_kind(struct net_device *dev, const struct link_conf *conf)
+{
+	switch (conf->type) {
+	case LINK_VLAN:
+		return vlan_prepare(dev, conf);
+	case LINK_BRIDGE:
+		return br_prepare(dev, conf);
+	default:
+		return 0;
+	}
+}
+
+static void dev_unmake(struct list_head *made)
+{
+	struct net_device *dev, *tmp;
+
+	list_for_each_safe(dev, tmp, made, struct net_device, node) {
+		list_del(&dev->node);
+		hlist_del(&dev->hash);
+		dev_free(dev);
+	}
 }
 
 int dev_prepare(struct stack *stack, const struct net_snapshot *to)
@@ -75,19 +103,21 @@ int dev_prepare(struct stack *stack, const struct net_snapshot *to)
 		skb_queue_init(&dev->txq);
 		list_init(&dev->tx_list);
 		tap_dev_init(stack, dev);
+		list_init(&dev->port_node);
 		list_add_tail(&dev->node, &made);
-	}
-	list_for_each_safe(dev, tmp, &made, struct net_device, node) {
-		list_move_tail(&dev->node, &stack->devs);
 		hlist_add_head(&dev->hash, dev_bucket(stack, dev->ifindex));
 	}
+	for (unsigned i = 0; i < to->nlinks; i++) {
+		dev = dev_get_by_index(stack, to->links[i].conf.ifindex);
+		if (dev && dev_prepare_kind(dev, &to->links[i].conf) < 0)
+			goto err_undo;
+	}
+	list_for_each_safe(dev, tmp, &made, struct net_device, node)
+		list_move_tail(&dev->node, &stack->devs);
 	return 0;
 
 err_undo:
-	list_for_each_safe(dev, tmp, &made, struct net_device, node) {
-		list_del(&dev->node);
-		dev_free(dev);
-	}
+	dev_unmake(&made);
 	return -ENOMEM;
 }
 
@@ -116,11 +146,30 @@ static void dev_kill(struct stack *stack, struct net_device *dev)
 	dev->addrs = NULL;
 	dev->naddrs = 0;
 	dev->dying = true;
+	vlan_gone(dev);
+	br_gone(dev);
 	napi_complete(&dev->napi);
 	dev_close(dev);
 	hlist_del(&dev->hash);
 	list_move_tail(&dev->node, &stack->dead_devs);
 	dev_link_event(dev);
+}
+
+/* Which devices something stands on. */
+static void upper_apply(struct stack *stack)
+{
+	struct net_device *dev;
+
+	list_for_each(dev, &stack->devs, struct net_device, node)
+		dev->hooks &= ~(uint32_t)DEV_HOOK_UPPER;
+	list_for_each(dev, &stack->devs, struct net_device, node) {
+		if (dev->ops == &vlan_ops) {
+			vlan_apply(dev);
+			dev->lower->hooks |= DEV_HOOK_UPPER;
+		}
+		if (dev->bridge && dev->ops != &bridge_ops)
+			dev->hooks |= DEV_HOOK_UPPER;
+	}
 }
 
 void dev_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to)
@@ -148,6 +197,8 @@ void dev_apply(struct stack *stack, const struct net_snapshot *from, const struc
 	}
 	stack->udp_gro += udp_gro - stack->udp_gro_devs;
 	stack->udp_gro_devs = udp_gro;
+	br_apply(stack, from, to);
+	upper_apply(stack);
 }
 
 void dev_reap(struct stack *stack)

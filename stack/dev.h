@@ -2,7 +2,7 @@
 /*
  * dev.h: a network device as a shard sees it, NAPI and the softnet data of the shard. Files: dev.c (life and statistics), napi.c (poll list,
  * net_rx_action), softnet.c (backlog, steering), dev_xmit.c and qdisc.c (sending), eth.c;
- * devices without a driver: loopback.c, dummy.c, veth.c.
+ * devices without a driver: loopback.c, dummy.c, veth.c, vlan.c, bridge.c.
  */
 #ifndef STACK_DEV_H
 #define STACK_DEV_H
@@ -43,15 +43,19 @@ struct dev_ops {
 enum {
 	DEV_HOOK_TAP = 1, /* packet taps (tap.c), both ways */
 	DEV_HOOK_XDP = 2, /* xdp.c: on receiving, before all else */
+	DEV_HOOK_UPPER = 4, /* VLANs or a bridge stand on it: frames for other stations come further than eth_type_trans */
 	DEV_HOOK_DOWN = 1u << 30, /* the device is switched off: nothing is received */
 	DEV_HOOK_SAMPLE = 1u << 31, /* frames are timed (runtime.c), both ways */
 };
 
-struct dev_group { /* an address, mostly of a group, that packet sockets want to see; owner: net_device.groups */
+struct dev_group { /* an address, mostly of a group, that somebody wants; owner: net_device.groups */
 	struct list_head node;
 	struct eth_addr  addr;
-	unsigned         users;
+	unsigned         users; /* taps and protocols; the protocols alone: */
+	unsigned         joined;
 };
+
+struct net_bridge; /* bridge.c */
 
 struct net_device {
 	struct list_head        node; /* stack->devs */
@@ -76,6 +80,11 @@ struct net_device {
 		void        *arg;
 		struct stack_xdp_stats stats;
 	} xdp;
+	struct net_device      *lower; /* of a VLAN: what it stands on, which lives as long */
+	struct net_device     **vlans[2]; /* VLANs that stand on it, by ID, 802.1Q and 802.1ad; NULL: there are none */
+	struct net_bridge      *bridge; /* of a bridge: its own; of a port: the bridge's; else NULL */
+	struct list_head        port_node; /* of a port: in the bridge's list */
+	bool                    forwarding; /* of a port: it was up and had carrier at the last configuration */
 	bool                    dying; /* removed from the configuration; the structure waits until no packet points at it */
 	struct link_conf        last_conf; /* what conf points at then */
 };
@@ -98,7 +107,7 @@ void dev_exit(struct stack *stack);
  * -ENETDOWN, -ENOBUFS (queue full), -ENOMEM. A device without carrier swallows (0), as a cable that is pulled out does. */
 int  dev_queue_xmit(struct sk_buff *skb);
 int  dev_hard_start_xmit(struct net_device *dev, struct sk_buff *skb); /* to the driver; -EAGAIN: skb is still the caller's, else consumed */
-extern const struct dev_ops loopback_ops, dummy_ops, veth_ops;
+extern const struct dev_ops loopback_ops, dummy_ops, veth_ops, vlan_ops, bridge_ops;
 /* loopback.c: a frame that left comes in by the backlog of to, which may be a device of another namespace's stack of this shard: the sender's account is settled, what
  * belongs to the sender's side is wiped off, and between namespaces the packet becomes the other stack's. Counts it as received by to. Consumes skb: 0 or -ENOMEM. */
 int  dev_forward_skb(struct net_device *to, struct stack *from, struct sk_buff *skb);
@@ -117,6 +126,26 @@ int  eth_header(struct sk_buff *skb, struct net_device *dev, uint16_t proto, con
 /* Receiving. eth_type_trans takes off the Ethernet header (skb->data at it, skb->dev set) and fills in pkt_type and protocol; 0, or why the frame is dropped
  * (the device's counters are done). The others take what it left, data and network_header at the network header. They consume skb. */
 enum skb_drop_reason eth_type_trans(struct sk_buff *skb, struct net_device *dev);
+void eth_classify(struct sk_buff *skb, struct net_device *dev); /* pkt_type as dev sees it; mac_header is set */
+enum skb_drop_reason eth_accept(struct sk_buff *skb, struct net_device *dev); /* whether the MAC filter lets a classified frame to the protocols: 0, or why not (counted) */
+/* What stands on a device has a look at a frame, as eth_type_trans left it. */
+enum rx_result {
+	RX_PASS, /* nothing for us */
+	RX_AGAIN, /* it is another device's now (skb->dev), or another protocol's: from the start */
+	RX_CONSUMED,
+};
+static inline bool vlan_is_tag(uint16_t proto) { return proto == 0x8100 || proto == 0x88a8; }
+enum rx_result vlan_rcv(struct sk_buff *skb); /* vlan.c: skb->protocol is that of a tag */
+enum rx_result br_rcv(struct sk_buff *skb); /* bridge.c: skb->dev is a port */
+uint32_t vlan_depth(const struct sk_buff *skb); /* bytes of the tags behind the Ethernet header at data */
+/* Following the configuration, from dev.c. prepare: 0 or -ENOMEM; it may be repeated and is harmless when the configuration is not applied after all. */
+int  vlan_prepare(struct net_device *dev, const struct link_conf *conf);
+void vlan_apply(struct net_device *dev); /* new: lower and its table */
+void vlan_gone(struct net_device *dev);
+int  br_prepare(struct net_device *dev, const struct link_conf *conf);
+void br_gone(struct net_device *dev); /* a bridge or a port */
+void br_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to); /* ports, static stations */
+void br_shard_msg(struct stack *stack, const struct shard_msg *msg); /* SHARD_FDB_UPDATE */
 void netif_receive_skb(struct stack *stack, struct sk_buff *skb);
 void netif_rx(struct stack *stack, struct sk_buff *skb); /* by way of the backlog */
 void napi_init(struct napi_struct *napi, struct net_device *dev, int (*poll)(struct napi_struct *napi, int budget));
@@ -137,6 +166,9 @@ bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu); /* false
 
 /* xdp.c, when dev->hooks has DEV_HOOK_XDP: a frame at its Ethernet header. What goes on to the stack, which may be another skb, or NULL: it went elsewhere. */
 struct sk_buff *xdp_rx(struct stack *stack, struct net_device *dev, struct sk_buff *skb);
+/* eth.c: the multicast filter. A protocol that joins a group (IGMP) lets its frames through to the protocols; counted, so each add has its del. 0 or -ENOMEM. */
+int  dev_mc_add(struct net_device *dev, const struct eth_addr *addr);
+void dev_mc_del(struct net_device *dev, const struct eth_addr *addr);
 
 /* tap.c: packet taps, what netstack/tap.h declares. The hooks are called when dev->hooks has DEV_HOOK_TAP, or at once off the fast path. */
 struct stack_tap {

@@ -13,6 +13,7 @@
 #include "dev.h"
 #include "runtime.h"
 #include "stack_priv.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 
@@ -133,6 +134,8 @@ static int xmit_gso(struct net_device *dev, struct sk_buff *skb)
 	struct sk_buff *seg;
 	int err, ret = 0;
 
+	if (unlikely(vlan_is_tag(skb->protocol))) /* bridged with its tag: the IP header is behind it */
+		skb->network_header = (uint16_t)(skb_headroom(skb) + ETH_HLEN + vlan_depth(skb));
 	skb_queue_init(&segs);
 	err = skb_gso_segment(skb, &segs);
 	if (err < 0)

@@ -4,9 +4,10 @@
  *
  * The filter lets through what is for us: our own address, broadcast, and of the groups the one of all hosts (224.0.0.1, RFC 1112 section 6.4), or
  * everything a device in promiscuous or all-multicast mode may see. Another station's frames end here also in promiscuous
- * mode, which is for packet taps: the protocols never see them.
+ * mode, which is for packet taps: the protocols never see them. Where VLANs or a bridge stand on the device (DEV_HOOK_UPPER), the filter waits until these have
+ * had a look (softnet.c), and is the one of the device that the frame is then received by.
  *
- * Not done: 802.3 frames with a length (LLC), VLAN tags: dropped as unhandled; joining of groups.
+ * Not done: 802.3 frames with a length (LLC): dropped as unhandled, though bridged.
  */
 #include "bug.h"
 #include "dev.h"
@@ -56,20 +57,65 @@ enum skb_drop_reason eth_type_trans(struct sk_buff *skb, struct net_device *dev)
 		skb->pkt_type = SKB_PKT_HOST;
 		return SKB_CONSUMED;
 	}
-	if (!eth_is_multicast(&eth->h_dest)) {
-		skb->pkt_type = SKB_PKT_OTHERHOST;
-		return SKB_DROP_OTHERHOST;
+	eth_classify(skb, dev);
+	return dev->hooks & DEV_HOOK_UPPER ? SKB_CONSUMED : eth_accept(skb, dev);
+}
+
+void eth_classify(struct sk_buff *skb, struct net_device *dev)
+{
+	const struct eth_addr *dest = &((const struct eth_hdr *)skb_mac_header(skb))->h_dest;
+
+	if (!eth_is_multicast(dest)) {
+		skb->pkt_type = eth_equal(dest, &dev->conf->addr) ? SKB_PKT_HOST : SKB_PKT_OTHERHOST;
+		return;
 	}
 	dev->stats.multicast++;
-	if (eth_equal(&eth->h_dest, &eth_broadcast)) {
-		skb->pkt_type = SKB_PKT_BROADCAST;
-		return SKB_CONSUMED;
-	}
-	skb->pkt_type = SKB_PKT_MULTICAST;
-	if (eth_equal(&eth->h_dest, &eth_all_hosts) || dev->conf->flags & (NS_IFF_ALLMULTI | NS_IFF_PROMISC))
+	skb->pkt_type = eth_equal(dest, &eth_broadcast) ? SKB_PKT_BROADCAST : SKB_PKT_MULTICAST;
+}
+
+static bool group_joined(const struct net_device *dev, const struct eth_addr *addr)
+{
+	const struct dev_group *g;
+
+	list_for_each(g, &dev->groups, struct dev_group, node)
+		if (g->joined && eth_equal(&g->addr, addr))
+			return true;
+	return eth_equal(addr, &eth_all_hosts);
+}
+
+enum skb_drop_reason eth_accept(struct sk_buff *skb, struct net_device *dev)
+{
+	if (skb->pkt_type == SKB_PKT_OTHERHOST)
+		return SKB_DROP_OTHERHOST;
+	if (skb->pkt_type != SKB_PKT_MULTICAST || dev->conf->flags & (NS_IFF_ALLMULTI | NS_IFF_PROMISC) ||
+	    group_joined(dev, &((const struct eth_hdr *)skb_mac_header(skb))->h_dest))
 		return SKB_CONSUMED;
 	dev->stats.rx_dropped++;
 	return eth_group_reason(skb->protocol);
+}
+
+int dev_mc_add(struct net_device *dev, const struct eth_addr *addr)
+{
+	struct dev_group *g;
+	int err = dev_group_add(dev, addr);
+
+	if (err < 0)
+		return err;
+	list_for_each(g, &dev->groups, struct dev_group, node)
+		g->joined += eth_equal(&g->addr, addr);
+	return 0;
+}
+
+void dev_mc_del(struct net_device *dev, const struct eth_addr *addr)
+{
+	struct dev_group *g;
+
+	list_for_each(g, &dev->groups, struct dev_group, node)
+		if (g->joined && eth_equal(&g->addr, addr)) {
+			g->joined--;
+			dev_group_del(dev, addr);
+			return;
+		}
 }
 
 int eth_header(struct sk_buff *skb, struct net_device *dev, uint16_t proto, const struct eth_addr *daddr, const struct eth_addr *saddr)

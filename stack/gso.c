@@ -267,6 +267,7 @@ static struct sk_buff *gso_piece(const struct sk_buff *skb, const struct gso_lay
 	seg->tstamp = skb->tstamp;
 	seg->hash = skb->hash;
 	seg->mark = skb->mark;
+	seg->priority = skb->priority;
 	seg->skb_iif = skb->skb_iif;
 	seg->protocol = skb->protocol;
 	seg->pkt_type = skb->pkt_type;

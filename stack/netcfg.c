@@ -16,7 +16,7 @@
 
 struct snap_links {
 	unsigned         refs;
-	struct snap_link links[]; /* then the addresses of all */
+	struct snap_link links[]; /* then the addresses of all, and their static stations */
 };
 
 struct snap_neighs {
@@ -245,8 +245,10 @@ bool netcfg_changed(const struct netcfg *cfg)
 
 static void links_free(struct snap_link *links, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		free((void *)(uintptr_t)links[i].addrs);
+		free((void *)(uintptr_t)links[i].fdb);
+	}
 	free(links);
 }
 
@@ -297,23 +299,31 @@ void netcfg_free(struct netcfg *cfg)
 static struct snap_links *links_block(struct netcfg *cfg)
 {
 	unsigned nlinks = cfg->view.nlinks;
-	size_t naddrs = 0;
+	size_t naddrs = 0, nfdb = 0;
 	struct snap_links *b;
 	struct addr_conf *a;
+	struct fdb_conf *f;
 
-	for (unsigned i = 0; i < nlinks; i++)
+	for (unsigned i = 0; i < nlinks; i++) {
 		naddrs += cfg->links[i].naddrs;
-	b = fib_alloc(&cfg->mem, sizeof(*b) + nlinks * sizeof(b->links[0]) + naddrs * sizeof(*a));
+		nfdb += cfg->links[i].nfdb;
+	}
+	b = fib_alloc(&cfg->mem, sizeof(*b) + nlinks * sizeof(b->links[0]) + naddrs * sizeof(*a) + nfdb * sizeof(*f));
 	if (!b)
 		return NULL;
 	b->refs = 1;
 	a = (struct addr_conf *)(void *)(b->links + nlinks);
+	f = (struct fdb_conf *)(void *)(a + naddrs);
 	for (unsigned i = 0; i < nlinks; i++) {
 		b->links[i] = cfg->links[i];
 		b->links[i].addrs = a;
 		if (cfg->links[i].naddrs)
 			memcpy(a, cfg->links[i].addrs, cfg->links[i].naddrs * sizeof(*a));
 		a += cfg->links[i].naddrs;
+		b->links[i].fdb = f;
+		if (cfg->links[i].nfdb)
+			memcpy(f, cfg->links[i].fdb, cfg->links[i].nfdb * sizeof(*f));
+		f += cfg->links[i].nfdb;
 	}
 	return b;
 }
@@ -415,29 +425,48 @@ void netcfg_reclaim(struct netcfg *cfg, uint64_t version)
 
 /* ---- all or nothing ---- */
 
+/* A copy of an array of cap elements, n of which are in use; NULL for none. */
+static int array_copy(struct netcfg *cfg, const void *from, unsigned n, unsigned cap, size_t size, void **ret)
+{
+	*ret = NULL;
+	if (!cap)
+		return 0;
+	*ret = fib_alloc(&cfg->mem, cap * size);
+	if (!*ret)
+		return -ENOMEM;
+	if (n)
+		memcpy(*ret, from, n * size);
+	return 0;
+}
+
 static struct snap_link *links_copy(struct netcfg *cfg)
 {
-	unsigned n = cfg->view.nlinks, i;
+	unsigned n = cfg->view.nlinks;
 	struct snap_link *copy = fib_alloc(&cfg->mem, cfg->links_cap * sizeof(*copy));
 
 	if (!copy)
 		return NULL;
-	for (i = 0; i < n; i++) {
-		struct addr_conf *a = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		const struct snap_link *l = &cfg->links[i];
+		void *a, *f;
 
-		copy[i] = cfg->links[i];
-		if (cfg->ext[i].addr_cap) {
-			a = fib_alloc(&cfg->mem, cfg->ext[i].addr_cap * sizeof(*a));
-			if (!a)
-				goto err_free;
-			memcpy(a, cfg->links[i].addrs, cfg->links[i].naddrs * sizeof(*a));
-		}
+		copy[i] = *l;
+		copy[i].addrs = NULL;
+		copy[i].fdb = NULL;
+		if (array_copy(cfg, l->addrs, l->naddrs, cfg->ext[i].addr_cap, sizeof(*l->addrs), &a))
+			goto err_free;
 		copy[i].addrs = a;
+		if (array_copy(cfg, l->fdb, l->nfdb, cfg->ext[i].fdb_cap, sizeof(*l->fdb), &f)) {
+			free(a);
+			goto err_free;
+		}
+		copy[i].fdb = f;
+		continue;
+err_free:
+		links_free(copy, i);
+		return NULL;
 	}
 	return copy;
-err_free:
-	links_free(copy, i);
-	return NULL;
 }
 
 int netcfg_begin(struct netcfg *cfg)

@@ -47,7 +47,7 @@ static bool eth_is_zero(const struct eth_addr *a)
 	return !memcmp(a, &zero, sizeof(zero));
 }
 
-static int check_lladdr(const struct eth_addr *a, struct netcfg_err *err)
+int cfg_check_station(const struct eth_addr *a, struct netcfg_err *err)
 {
 	if (eth_is_zero(a))
 		return cfg_err(err, -EADDRNOTAVAIL, "a link-layer address cannot be all zero");
@@ -141,7 +141,7 @@ int cfg_link_check(const struct netcfg *cfg, const struct link_conf *params, str
 	}
 	if (params->queues > QUEUES_MAX)
 		return cfg_err(err, -EINVAL, "a link has at most %d queues", QUEUES_MAX);
-	return eth_is_zero(&params->addr) ? 0 : check_lladdr(&params->addr, err);
+	return eth_is_zero(&params->addr) ? 0 : cfg_check_station(&params->addr, err);
 }
 
 unsigned cfg_link_insert(struct netcfg *cfg, const struct link_conf *params, uint64_t seed)
@@ -157,7 +157,16 @@ unsigned cfg_link_insert(struct netcfg *cfg, const struct link_conf *params, uin
 	l->mtu = params->mtu ? params->mtu : LINK_MTU_DEFAULT;
 	l->txqlen = params->txqlen ? params->txqlen : TXQLEN_DEFAULT;
 	l->queues = params->queues ? params->queues : 1;
-	l->carrier = 1;
+	l->carrier = !cfg_carrier_follows(l->type);
+	l->master = 0;
+	l->port_flags = 0;
+	l->own = (uint8_t)((params->mtu ? LINK_OWN_MTU : 0) | (eth_is_zero(&params->addr) ? 0 : LINK_OWN_ADDR));
+	if (!l->vlan_proto)
+		l->vlan_proto = CFG_8021Q;
+	if (l->type == LINK_BRIDGE && !l->ageing_time)
+		l->ageing_time = LINK_AGEING_DEFAULT;
+	if (l->type == LINK_BRIDGE && !l->fdb_max_learned)
+		l->fdb_max_learned = CFG_FDB_MAX;
 	if (l->type != LINK_TAP && l->type != LINK_VIRTUAL)
 		l->features = CFG_SOFT_FEATURES;
 	if (eth_is_zero(&l->addr))
@@ -183,6 +192,12 @@ int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t
 	case LINK_VIRTUAL:
 	case LINK_DUMMY:
 		break;
+	case LINK_VLAN:
+	case LINK_BRIDGE:
+		r = cfg_upper_check(cfg, params, err);
+		if (r)
+			return r;
+		break;
 	case LINK_LOOPBACK:
 		return cfg_err(err, -EOPNOTSUPP, "there is one loopback link only, lo");
 	default:
@@ -191,6 +206,7 @@ int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t
 	if (cfg_links_reserve(cfg, 1))
 		return cfg_nomem(err);
 	n = cfg_link_insert(cfg, params, seed);
+	cfg_upper_update(cfg);
 	if (ret_ifindex)
 		*ret_ifindex = cfg->links[n].conf.ifindex;
 	return 0;
@@ -229,6 +245,14 @@ static int doomed_routes_gone(struct netcfg *cfg)
 	return 0;
 }
 
+static void port_leave(struct netcfg *cfg, unsigned i)
+{
+	cfg_fdb_clear(cfg, i);
+	cfg->links[i].conf.master = 0;
+	cfg->links[i].conf.port_flags = 0;
+	cfg_touch_link(cfg, i);
+}
+
 static void doomed_remove(struct netcfg *cfg)
 {
 	unsigned to = 0;
@@ -237,12 +261,16 @@ static void doomed_remove(struct netcfg *cfg)
 		if (cfg->ext[i].doomed) {
 			neighs_drop_link(cfg, cfg->links[i].conf.ifindex);
 			free(cfg_addrs(cfg, i));
+			free(cfg_fdb(cfg, i));
 			continue;
 		}
 		cfg->links[to] = cfg->links[i];
 		cfg->ext[to++] = cfg->ext[i];
 	}
 	cfg->view.nlinks = to;
+	for (unsigned i = 0; i < to; i++)
+		if (cfg->links[i].conf.master && cfg_link_index(cfg, cfg->links[i].conf.master) < 0)
+			port_leave(cfg, i);
 	cfg->gen++;
 	cfg->links_dirty = true;
 	cfg_touch(cfg);
@@ -307,6 +335,45 @@ static int link_routes_up(struct netcfg *cfg, unsigned i)
 	return 0;
 }
 
+static int check_set(const struct netcfg *cfg, unsigned i, const struct link_conf *link, struct netcfg_err *err)
+{
+	const struct link_conf *l = &cfg->links[i].conf;
+	int r = check_mtu(l->type, link->mtu, err);
+
+	if (r)
+		return r;
+	if (link->mtu != l->mtu) {
+		r = cfg_upper_mtu_check(cfg, link, err);
+		if (r)
+			return r;
+	}
+	if (l->type == LINK_LOOPBACK && !eth_is_zero(&link->addr))
+		return cfg_err(err, -EOPNOTSUPP, "the loopback link has no link-layer address");
+	if (memcmp(&link->addr, &l->addr, sizeof(l->addr)) != 0) {
+		r = cfg_check_station(&link->addr, err);
+		if (r)
+			return r;
+	}
+	return link->master && link->master != l->master ? cfg_master_check(cfg, i, link->master, err) : 0;
+}
+
+/* What neither fails nor has consequences elsewhere. */
+static void set_plain(struct link_conf *l, const struct link_conf *link)
+{
+	l->own = (uint8_t)(link->own | (link->mtu != l->mtu ? LINK_OWN_MTU : 0) | (memcmp(&link->addr, &l->addr, sizeof(l->addr)) ? LINK_OWN_ADDR : 0));
+	l->mtu = link->mtu;
+	l->txqlen = link->txqlen;
+	l->addr = link->addr;
+	l->features = link->features;
+	memcpy(l->host_name, link->host_name, sizeof(l->host_name));
+	l->host_name[sizeof(l->host_name) - 1] = '\0';
+	l->host_addr = link->host_addr;
+	memcpy(l->vlan_ingress, link->vlan_ingress, sizeof(l->vlan_ingress));
+	memcpy(l->vlan_egress, link->vlan_egress, sizeof(l->vlan_egress));
+	l->ageing_time = link->ageing_time;
+	l->fdb_max_learned = link->fdb_max_learned;
+}
+
 int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct netcfg_err *err)
 {
 	int i = cfg_link_index(cfg, link->ifindex), r;
@@ -318,16 +385,9 @@ int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct net
 	if (i < 0)
 		return cfg_err(err, -ENODEV, "there is no link with index %d", link->ifindex);
 	l = &cfg->links[i].conf;
-	r = check_mtu(l->type, link->mtu, err);
+	r = check_set(cfg, (unsigned)i, link, err);
 	if (r)
 		return r;
-	if (l->type == LINK_LOOPBACK ? !eth_is_zero(&link->addr) : memcmp(&link->addr, &l->addr, sizeof(l->addr)) != 0) {
-		if (l->type == LINK_LOOPBACK)
-			return cfg_err(err, -EOPNOTSUPP, "the loopback link has no link-layer address");
-		r = check_lladdr(&link->addr, err);
-		if (r)
-			return r;
-	}
 	old_flags = l->flags;
 	flags = (old_flags & ~FLAGS_SETTABLE) | (link->flags & FLAGS_SETTABLE);
 	if ((flags ^ old_flags) & NS_IFF_UP) {
@@ -343,13 +403,14 @@ int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct net
 		cfg_fib_keep(cfg, &save);
 	}
 	l->flags = flags;
-	l->mtu = link->mtu;
-	l->txqlen = link->txqlen;
-	l->addr = link->addr;
-	l->features = link->features;
-	memcpy(l->host_name, link->host_name, sizeof(l->host_name));
-	l->host_name[sizeof(l->host_name) - 1] = '\0';
-	l->host_addr = link->host_addr;
+	set_plain(l, link);
+	if (link->master != l->master) {
+		port_leave(cfg, (unsigned)i);
+		l->master = link->master;
+		l->port_flags = link->master ? LINK_PORT_DEFAULT : 0;
+	} else if (l->master) {
+		l->port_flags = link->port_flags;
+	}
 	cfg_touch_link(cfg, (unsigned)i);
 	cfg_upper_update(cfg);
 	return 0;
@@ -426,7 +487,7 @@ int netcfg_neigh_add(struct netcfg *cfg, const struct neigh_conf *neigh, bool re
 	type = inet_addr_type(&cfg->view, &neigh->addr);
 	if (type == RTN_MULTICAST || type == RTN_BROADCAST)
 		return cfg_err(err, -EINVAL, "%s is not the address of a neighbour", cfg_addr_text(&neigh->addr, text));
-	r = check_lladdr(&neigh->lladdr, err);
+	r = cfg_check_station(&neigh->lladdr, err);
 	if (r)
 		return r;
 	at = neigh_place(cfg, neigh->ifindex, &neigh->addr, &found);

@@ -17,8 +17,13 @@
 
 struct cfg_link_ext { /* beside each link; not for shards */
 	struct ipv4_devconf own; /* net.ipv4.conf.DEV.* as set; link.conf.v4 has what comes out with "all" */
-	unsigned            addr_cap;
+	unsigned            addr_cap, fdb_cap;
 	bool                doomed; /* within netcfg_link_del: goes with it */
+	struct {
+		bool            any, carrier;
+		uint32_t        mtu;
+		struct eth_addr addr;
+	} ports; /* within cfg_upper_update: what a bridge's ports come to */
 };
 
 struct snap_links; /* a block shared by the snapshots between which no link changed */
@@ -78,6 +83,7 @@ bool cfg_prefix_has(const struct ipprefix *net, const struct ipaddr *addr);
 /* An index into cfg->links, or -1. */
 int  cfg_link_index(const struct netcfg *cfg, int ifindex);
 const char *cfg_link_name(const struct netcfg *cfg, int ifindex); /* "?" for none */
+static inline struct fdb_conf *cfg_fdb(const struct netcfg *cfg, unsigned link) { return (struct fdb_conf *)(uintptr_t)cfg->links[link].fdb; }
 static inline struct addr_conf *cfg_addrs(const struct netcfg *cfg, unsigned link) { return (struct addr_conf *)(uintptr_t)cfg->links[link].addrs; }
 /* Makes room for one element more: 0 or -ENOMEM. */
 int  cfg_reserve(struct netcfg *cfg, void **array, unsigned n, unsigned *cap, size_t size);
@@ -98,15 +104,24 @@ void cfg_fib_undo(struct netcfg *cfg, struct cfg_fib_save *s);
 /* What a device without a driver can do: everything, as nothing has to be done. */
 #define CFG_SOFT_FEATURES (LINK_F_TX_CSUM | LINK_F_RX_CSUM | LINK_F_TSO4 | LINK_F_TSO6 | LINK_F_USO)
 
+#define CFG_8021Q   0x8100 /* EtherTypes of the tags: IEEE 802.1Q table 9-1 */
+#define CFG_8021AD  0x88a8
+#define CFG_FDB_MAX 8192u
+
 /* netcfg_link.c */
 int  cfg_link_check(const struct netcfg *cfg, const struct link_conf *params, struct netcfg_err *err); /* what every new link must fulfil */
+int  cfg_check_station(const struct eth_addr *a, struct netcfg_err *err); /* unicast and not zero */
 int  cfg_links_reserve(struct netcfg *cfg, unsigned more); /* room for so many more: 0 or -ENOMEM */
 unsigned cfg_link_insert(struct netcfg *cfg, const struct link_conf *params, uint64_t seed); /* after these two; its place */
 /* netcfg_upper.c: links made of other links */
 struct netcfg *cfg_netns(struct netcfg *cfg, uint32_t netns); /* cfg itself, another one, or NULL */
 void cfg_links_doom(struct netcfg *cfg, int ifindex); /* marks what goes when this link goes */
 struct netcfg *cfg_doomed_other(struct netcfg *cfg); /* the other configuration in which links are marked, or NULL */
-void cfg_upper_update(struct netcfg *cfg); /* carriers anew, in the namespaces of veth twins too */
+int  cfg_upper_check(const struct netcfg *cfg, const struct link_conf *params, struct netcfg_err *err); /* a new VLAN or bridge */
+int  cfg_master_check(const struct netcfg *cfg, unsigned link, int master, struct netcfg_err *err);
+int  cfg_upper_mtu_check(const struct netcfg *cfg, const struct link_conf *link, struct netcfg_err *err);
+void cfg_fdb_clear(struct netcfg *cfg, unsigned link);
+void cfg_upper_update(struct netcfg *cfg); /* carriers, and inherited MTUs and addresses, anew; in the namespaces of veth twins too */
 bool cfg_carrier_follows(enum link_type type); /* from other links: nobody sets it */
 
 /* netcfg_addr.c: routes that follow from addresses. Inside a cfg_fib_save. */

@@ -15,6 +15,8 @@ struct snap_link {
 	struct link_conf        conf;
 	const struct addr_conf *addrs; /* of this link, primary ones first in order of adding */
 	unsigned                naddrs;
+	const struct fdb_conf  *fdb; /* static stations behind this port, sorted by address */
+	unsigned                nfdb;
 };
 
 struct net_snapshot {

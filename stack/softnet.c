@@ -24,6 +24,8 @@
 
 #include <sys/socket.h>
 
+#define RX_ROUNDS 16 /* links on top of each other, and as many priority tags */
+
 /* ---- flow hash ---- */
 
 static inline uint32_t fold_hash(uint64_t h)
@@ -175,40 +177,8 @@ static const struct {
 	{ ETH_P_ARP, arp_rcv },
 };
 
-static inline __attribute__((always_inline)) void netif_receive_dispatch(struct stack *stack, struct sk_buff *skb);
-
-static __attribute__((noinline)) void netif_receive_hooked(struct stack *stack, struct sk_buff *skb)
+static void ptype_deliver(struct stack *stack, struct sk_buff *skb)
 {
-	struct runtime *rt = stack->sampling;
-	enum runtime_stage back = RUNTIME_OTHER;
-
-	skb->sampled = rt != NULL;
-	if (rt) {
-		back = runtime_enter(rt, stack, RUNTIME_RECEIVE);
-		runtime_frames(rt, RUNTIME_RECEIVE, runtime_segs(skb));
-	}
-	if (skb->dev->hooks & DEV_HOOK_TAP)
-		tap_rx(stack, skb);
-	netif_receive_dispatch(stack, skb);
-	if (rt)
-		runtime_leave(rt, stack, back);
-}
-
-static inline void netif_receive_core(struct stack *stack, struct sk_buff *skb)
-{
-	stack->softnet.processed++;
-	if (unlikely(skb->dev->hooks))
-		netif_receive_hooked(stack, skb);
-	else
-		netif_receive_dispatch(stack, skb);
-}
-
-static inline void netif_receive_dispatch(struct stack *stack, struct sk_buff *skb)
-{
-	if (likely(skb->protocol == ETH_P_IP)) { /* the first of the table, by name: a direct call */
-		ip_rcv(stack, skb);
-		return;
-	}
 	for (size_t i = 0; i < sizeof(ptype_base) / sizeof(ptype_base[0]); i++) {
 		if (ptype_base[i].type == skb->protocol) {
 			ptype_base[i].func(stack, skb);
@@ -223,6 +193,68 @@ static inline void netif_receive_dispatch(struct stack *stack, struct sk_buff *s
 static bool netif_steer(struct stack *stack, struct sk_buff *skb)
 {
 	return skb->protocol == ETH_P_IP && !skb->steered && steer_skb(stack, skb, flow_cpu(stack, skb_flow_hash(stack, skb)));
+}
+
+/*
+ * A frame of a device that something is attached to, or of a protocol other than IP, in Linux's order: taps, VLANs, the bridge, then the protocols. What VLANs and bridges do
+ * is to say that the frame is another device's: it begins anew, and a packet that was found under tags goes to its shard now. The number of rounds is bounded: links
+ * stand on top of each other up to a limit, and a frame may have no more priority tags than that.
+ */
+static __attribute__((noinline)) void netif_receive_upper(struct stack *stack, struct sk_buff *skb)
+{
+	enum skb_drop_reason reason;
+	enum rx_result r;
+
+	for (unsigned round = 0;; round++) {
+		if (skb->dev->hooks & DEV_HOOK_TAP)
+			tap_rx(stack, skb);
+		r = vlan_is_tag(skb->protocol) ? vlan_rcv(skb) : RX_PASS;
+		if (r == RX_PASS && skb->dev->bridge && skb->dev->conf->master)
+			r = br_rcv(skb);
+		if (r == RX_CONSUMED)
+			return;
+		if (r == RX_PASS)
+			break;
+		if (round == RX_ROUNDS) {
+			skb->dev->stats.rx_dropped++;
+			kfree_skb(skb, SKB_DROP_VLAN_NESTED);
+			return;
+		}
+		if (stack_multi(stack) && netif_steer(stack, skb))
+			return;
+	}
+	reason = skb->mac_header != SKB_NO_HEADER ? eth_accept(skb, skb->dev) : SKB_CONSUMED;
+	if (unlikely(reason))
+		kfree_skb(skb, reason);
+	else
+		ptype_deliver(stack, skb);
+}
+
+/* Timed, when this frame is one of the sample. */
+static __attribute__((noinline)) void netif_receive_hooked(struct stack *stack, struct sk_buff *skb)
+{
+	struct runtime *rt = stack->sampling;
+	enum runtime_stage back = RUNTIME_OTHER;
+
+	skb->sampled = rt != NULL;
+	if (rt) {
+		back = runtime_enter(rt, stack, RUNTIME_RECEIVE);
+		runtime_frames(rt, RUNTIME_RECEIVE, runtime_segs(skb));
+	}
+	netif_receive_upper(stack, skb);
+	if (rt)
+		runtime_leave(rt, stack, back);
+}
+
+static inline void netif_receive_core(struct stack *stack, struct sk_buff *skb)
+{
+	stack->softnet.processed++;
+	if (unlikely(skb->dev->hooks))
+		netif_receive_hooked(stack, skb);
+	else if (likely(skb->protocol == ETH_P_IP)) /* the first of the table, by name: a direct call */
+		ip_rcv(stack, skb);
+	else
+		netif_receive_upper(stack, skb);
 }
 
 void netif_receive_skb(struct stack *stack, struct sk_buff *skb)

@@ -195,6 +195,9 @@ void stack_msg(struct stack *stack, const struct shard_msg *msg, ktime_t now)
 	case SHARD_PORT_UNBIND:
 		sock_shard_msg(stack, msg);
 		break;
+	case SHARD_FDB_UPDATE:
+		br_shard_msg(stack, msg);
+		break;
 	case SHARD_PMTU:
 		route_shard_msg(stack, msg);
 		break;

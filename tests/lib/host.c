@@ -408,6 +408,82 @@ struct host_frame *host_sent(struct host *h)
 	return f;
 }
 
+/* ---- traffic ------------------------------------------------------------------------------------------------------------------ */
+
+static uint8_t pattern(size_t at) { return (uint8_t)(at * 7 >> 3); }
+
+static void touch_all(struct host *h)
+{
+	for (unsigned i = 0; i < h->ncpu; i++)
+		host_touch(h, i);
+}
+
+static size_t transfer_send(struct socket *c, size_t sent, size_t n)
+{
+	static uint8_t buf[65536];
+
+	while (sent < n) {
+		size_t k = n - sent < sizeof(buf) ? n - sent : sizeof(buf);
+		ssize_t r;
+
+		for (size_t i = 0; i < k; i++)
+			buf[i] = pattern(sent + i);
+		r = ns_send(c, buf, k, 0);
+		if (r <= 0)
+			break;
+		sent += (size_t)r;
+	}
+	return sent;
+}
+
+static size_t transfer_receive(struct socket *s, size_t got, bool *ret_bad)
+{
+	static uint8_t buf[65536];
+	ssize_t r;
+
+	while ((r = ns_recv(s, buf, sizeof(buf), 0)) > 0)
+		for (ssize_t i = 0; i < r; i++)
+			*ret_bad |= buf[i] != pattern(got++);
+	return got;
+}
+
+size_t host_transfer(struct host *x, struct host *y, const char *addr, size_t n)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = inet_addr(addr) };
+	struct socket *listener[HOST_MAX_CPUS], *c, *s = NULL;
+	size_t sent = 0, got = 0;
+	bool bad = false;
+
+	touch_all(y);
+	for (unsigned i = 0; i < y->ncpu; i++)
+		if (ns_socket(y->shard[i].stack, AF_INET, SOCK_STREAM, 0, &listener[i]) || ns_bind(listener[i], (struct sockaddr *)&to, sizeof(to)) ||
+		    ns_listen(listener[i], 5))
+			abort();
+	if (ns_socket(host_touch(x, 0), AF_INET, SOCK_STREAM, 0, &c) || ns_connect(c, (struct sockaddr *)&to, sizeof(to)) != -EINPROGRESS)
+		abort();
+	for (int round = 0; round < 100000 && got < n; round++) {
+		host_run(x, x->now + NSEC_PER_MSEC);
+		touch_all(y);
+		for (unsigned i = 0; i < y->ncpu && !s; i++)
+			ns_accept(listener[i], &s, NULL, NULL);
+		touch_all(x);
+		if (s)
+			sent = transfer_send(c, sent, n);
+		host_run(x, x->now);
+		touch_all(y);
+		if (s)
+			got = transfer_receive(s, got, &bad);
+	}
+	touch_all(x);
+	ns_close(c);
+	touch_all(y);
+	if (s)
+		ns_close(s);
+	for (unsigned i = 0; i < y->ncpu; i++)
+		ns_close(listener[i]);
+	return bad ? 0 : got;
+}
+
 /* ---- books ------------------------------------------------------------------------------------------------------------------ */
 
 uint64_t host_mib(const struct host *h, enum net_mib m)

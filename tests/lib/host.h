@@ -85,6 +85,10 @@ void host_tx_ready(struct host *h, int ifindex);
 struct host_frame *host_sent(struct host *h); /* takes the oldest kept frame, NULL: none; the caller frees it with free() */
 struct host_frame *host_sent_peek(const struct host *h);
 
+/* A TCP connection from a shard of x to a listener on every shard of y, which is at addr, carries n bytes that are compared. Runs both, which are of one family (or x itself).
+ * Returns how many arrived as they were sent; fewer than n within 100 s of simulated time is a failure. */
+size_t host_transfer(struct host *x, struct host *y, const char *addr, size_t n);
+
 /* Sums over the shards. */
 uint64_t host_mib(const struct host *h, enum net_mib m);
 uint64_t host_drops(const struct host *h, enum skb_drop_reason reason);

@@ -2,6 +2,7 @@
 # what else it is linked with: %canon_reldir%_test_X_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS), or $(CLI_LDADD) $(CRITERION_LIBS).
 UNIT_TESTS =
 UNIT_TESTS += %reldir%/test_bpf
+UNIT_TESTS += %reldir%/test_bridge
 UNIT_TESTS += %reldir%/test_checksum
 UNIT_TESTS += %reldir%/test_cli
 UNIT_TESTS += %reldir%/test_ebpf
@@ -42,6 +43,7 @@ UNIT_TESTS += %reldir%/test_tcp_options
 UNIT_TESTS += %reldir%/test_tcp_sack
 UNIT_TESTS += %reldir%/test_timer
 UNIT_TESTS += %reldir%/test_veth
+UNIT_TESTS += %reldir%/test_vlan
 UNIT_TESTS += %reldir%/test_vnet
 UNIT_TESTS += %reldir%/test_xdp
 

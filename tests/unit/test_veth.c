@@ -187,74 +187,13 @@ static struct link_stats stats(struct host *h, int ifindex)
 	return sum;
 }
 
-/* A connection from x to y carries n bytes. They have to be where they belong whatever the number of shards. */
-static void transfer(struct wire *w, unsigned ncpu, size_t n)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = inet_addr("10.0.0.2") };
-	struct socket *listener[HOST_MAX_CPUS], *c, *s = NULL;
-	static uint8_t buf[65536];
-	size_t sent = 0, got = 0;
-
-	for (unsigned i = 0; i < ncpu; i++) {
-		struct stack *stack = host_touch(w->y, i);
-
-		cr_assert_eq(ns_socket(stack, AF_INET, SOCK_STREAM, 0, &listener[i]), 0);
-		cr_assert_eq(ns_bind(listener[i], (struct sockaddr *)&to, sizeof(to)), 0);
-		cr_assert_eq(ns_listen(listener[i], 5), 0);
-	}
-	cr_assert_eq(ns_socket(host_touch(w->x, 0), AF_INET, SOCK_STREAM, 0, &c), 0);
-	cr_assert_eq(ns_connect(c, (struct sockaddr *)&to, sizeof(to)), -EINPROGRESS);
-	for (int round = 0; round < 100000 && got < n; round++) {
-		host_run(w->x, w->x->now + NSEC_PER_MSEC);
-		for (unsigned i = 0; i < ncpu && !s; i++) {
-			host_touch(w->y, i);
-			ns_accept(listener[i], &s, NULL, NULL);
-		}
-		if (!s)
-			continue;
-		while (sent < n) {
-			size_t k = n - sent < sizeof(buf) ? n - sent : sizeof(buf);
-			ssize_t r;
-
-			for (size_t i = 0; i < k; i++)
-				buf[i] = (uint8_t)((sent + i) * 7 >> 3);
-			host_touch(w->x, 0);
-			r = ns_send(c, buf, k, 0);
-			if (r <= 0)
-				break;
-			sent += (size_t)r;
-		}
-		host_run(w->x, w->x->now);
-		for (unsigned i = 0; i < ncpu; i++)
-			host_touch(w->y, i);
-		for (;;) {
-			ssize_t r = ns_recv(s, buf, sizeof(buf), 0);
-
-			if (r <= 0)
-				break;
-			for (ssize_t i = 0; i < r; i++)
-				cr_assert_eq(buf[i], (uint8_t)((got + (size_t)i) * 7 >> 3), "byte %zu", got + (size_t)i);
-			got += (size_t)r;
-		}
-	}
-	cr_expect_eq(got, n);
-	host_touch(w->x, 0);
-	ns_close(c);
-	for (unsigned i = 0; i < ncpu; i++)
-		host_touch(w->y, i);
-	if (s)
-		ns_close(s);
-	for (unsigned i = 0; i < ncpu; i++)
-		ns_close(listener[i]);
-}
-
 Test(veth, tcp_between_namespaces)
 {
 	for (unsigned ncpu = 1; ncpu <= 4; ncpu += 3) {
 		struct wire w = wire_new(ncpu);
 		struct link_stats a, b;
 
-		transfer(&w, ncpu, 3000000);
+		cr_expect_eq(host_transfer(w.x, w.y, "10.0.0.2", 3000000), 3000000u);
 		a = stats(w.x, w.a);
 		b = stats(w.y, w.b);
 		cr_expect_eq(a.tx_packets, b.rx_packets);

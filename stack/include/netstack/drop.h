@@ -29,6 +29,13 @@
 	X(ETH_MULTICAST_SOURCE, "eth_multicast_source", "the source MAC address is a group address") \
 	X(OTHERHOST, "otherhost", "sent to another station's MAC address") \
 	X(UNHANDLED_PROTO, "unhandled_proto", "no protocol handler for this EtherType") \
+	X(VLAN_SHORT, "vlan_short", "a VLAN tag that is cut short") \
+	X(VLAN_UNKNOWN, "vlan_unknown", "tagged for a VLAN that does not exist here (link add DEV.ID link DEV type vlan id ID)") \
+	X(VLAN_NESTED, "vlan_nested", "more VLAN tags on top of each other than anybody has a use for") \
+	X(BRIDGE_SOURCE, "bridge_source", "came in by a port of a bridge from no station's address, or from one of our own: a loop in the cabling?") \
+	X(BRIDGE_RESERVED, "bridge_reserved", "sent to 01:80:c2:00:00:0x, which no bridge passes on (IEEE 802.1D table 7-10)") \
+	X(BRIDGE_SAME_PORT, "bridge_same_port", "the station is behind the port that the frame came in by, or may not be reached from it (hairpin, isolated)") \
+	X(BRIDGE_NO_PORT, "bridge_no_port", "there is no other port of the bridge that it could leave by") \
 	/* ARP and neighbours */ \
 	X(ARP_SHORT, "arp_short", "shorter than an ARP packet for Ethernet and IPv4") \
 	X(ARP_MALFORMED, "arp_malformed", "hardware type, protocol type or lengths are not Ethernet and IPv4") \

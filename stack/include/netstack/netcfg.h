@@ -60,6 +60,12 @@ struct link_conf {
 	uint32_t        link_netns; /* the network namespace that link is in; only a veth's may differ from our own */
 	int             master; /* the bridge that it is a port of; 0: none */
 	uint16_t        vlan_proto, vlan_id; /* LINK_VLAN: ETH_P_8021Q or ETH_P_8021AD, and 0 to 4094 */
+	uint8_t         vlan_ingress[8]; /* LINK_VLAN: priority (0 to 15) of a frame that comes in with this PCP */
+	uint8_t         vlan_egress[16]; /* LINK_VLAN: PCP (0 to 7) of a frame of this priority that goes out */
+	uint8_t         own; /* LINK_OWN_*: what was set by hand and does not follow from other links */
+	uint8_t         port_flags; /* LINK_PORT_*, while master is not 0 */
+	uint32_t        ageing_time; /* LINK_BRIDGE: hundredths of a second after which a station that was not heard is forgotten; default 30000 */
+	uint32_t        fdb_max_learned; /* LINK_BRIDGE: stations learned by each shard; default 8192 */
 	uint32_t        gen; /* changes whenever anything of this link does */
 	char            host_name[NS_IFNAMSIZ]; /* LINK_TAP: the host's end; set by the daemon, opaque here */
 	struct ipprefix host_addr;
@@ -71,6 +77,11 @@ enum {
 	LINK_F_GRO = 32, /* the stack merges what a poll brings (gro.c); nothing that a driver must know */
 	LINK_F_UDP_GRO_FWD = 64, /* with it also UDP that no local socket asked to be merged (rx-udp-gro-forwarding) */
 };
+
+enum { LINK_OWN_MTU = 1, LINK_OWN_ADDR = 2 };
+enum { LINK_PORT_LEARNING = 1, LINK_PORT_FLOOD = 2, LINK_PORT_MCAST_FLOOD = 4, LINK_PORT_BCAST_FLOOD = 8, LINK_PORT_HAIRPIN = 16, LINK_PORT_ISOLATED = 32 };
+#define LINK_PORT_DEFAULT (LINK_PORT_LEARNING | LINK_PORT_FLOOD | LINK_PORT_MCAST_FLOOD | LINK_PORT_BCAST_FLOOD)
+#define LINK_AGEING_DEFAULT 30000u /* IEEE 802.1Q table 8-6 */
 
 struct addr_conf {
 	int             ifindex;
@@ -106,6 +117,12 @@ struct neigh_conf { /* permanent */
 
 /* The configuration of another namespace of this process, owned by the same thread; NULL: there is none. */
 typedef struct netcfg *netcfg_find_netns(void *arg, uint32_t netns);
+struct fdb_conf { /* where a station is, as an administrator says */
+	int             ifindex; /* the bridge's port; the bridge itself with local set */
+	struct eth_addr lladdr;
+	uint8_t         local; /* frames to it are for this host ("permanent" to bridge(8)); 0: they leave by the port ("static") */
+};
+
 struct netcfg *netcfg_new(void); /* with lo (127.0.0.1/8) present and up, sysctls at their defaults; NULL: no memory */
 void netcfg_free(struct netcfg *cfg); /* after every stack that uses it */
 /* Which namespace this is (stack_params.netns; 0 if never said), and how to come by the others, for veth pairs between two. With a pair, calls on one end change the
@@ -114,8 +131,10 @@ void netcfg_set_netns(struct netcfg *cfg, uint32_t netns, netcfg_find_netns *fin
 bool netcfg_changed(const struct netcfg *cfg); /* since the last commit */
 /* Every call returns 0 or -errno; err may be NULL. -EEXIST, -ENOENT / -ENODEV / -ESRCH, -EINVAL, -ENETUNREACH, -ENOMEM as rtnetlink does. */
 
-/* params: name, type; mtu, txqlen, queues 0 for the default; addr all zero for a locally administered one made from seed; flags that can be set
- * (NS_IFF_UP ...), features, host_*. A new link has carrier. -EEXIST, -EINVAL (name, MTU, queues), -EADDRNOTAVAIL (MAC address), -EOPNOTSUPP (a second loopback). */
+/* params: name, type; a VLAN's link, vlan_proto (0: 802.1Q) and vlan_id; mtu, txqlen, queues 0 for the default; addr all zero for a locally administered one made from seed; flags that can be set
+ * (NS_IFF_UP ...), features, host_*. A new link has carrier, a VLAN its lower link's, a bridge none. -EEXIST (also: a VLAN of that link, protocol and ID), -EINVAL (name,
+ * MTU, queues), -ERANGE (VLAN ID; an MTU above the lower link's), -EADDRNOTAVAIL (MAC address), -EMLINK (eight links on top of each other), -EOPNOTSUPP (a second loopback;
+ * a VLAN over lo; a veth: netcfg_veth_add). */
 int netcfg_link_add(struct netcfg *cfg, const struct link_conf *params, uint64_t seed, int *ret_ifindex, struct netcfg_err *err);
 /* A veth pair, which is the only way to make one: params in cfg, peer in the namespace params->link_netns (the same one: give its own number). link and the peer's
  * link_netns are filled in here. Also -ENODEV (no such namespace). Carrier: both ends are up. */
@@ -123,7 +142,9 @@ int netcfg_veth_add(struct netcfg *cfg, const struct link_conf *params, const st
 		    struct netcfg_err *err);
 /* Its addresses, routes, neighbours too; the twin of a veth; VLANs above it; a bridge's ports become free. */
 int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err);
-/* Replaces flags, mtu, txqlen, addr, features, host_*; name, type and queues stay. */
+/* Replaces flags, mtu, txqlen, addr, features, host_*, own, master, port_flags, ageing_time, fdb_max_learned, VLAN maps; name, type, queues and what it stands on stay.
+ * An MTU or an address that differs from what was is own from now on. A new master (-EINVAL: no bridge; -ELOOP; -EMLINK) gives default port_flags and takes the static
+ * stations of the old one away. */
 int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct netcfg_err *err);
 /* 0, -ENODEV, or -EOPNOTSUPP: the carrier of a veth, VLAN or bridge follows from other links. */
 int netcfg_link_set_carrier(struct netcfg *cfg, int ifindex, bool carrier);
@@ -147,6 +168,10 @@ int netcfg_route_flush(struct netcfg *cfg, uint32_t table /* 0: main, or NETCFG_
 int netcfg_neigh_add(struct netcfg *cfg, const struct neigh_conf *neigh, bool replace, struct netcfg_err *err);
 int netcfg_neigh_del(struct netcfg *cfg, int ifindex, const struct ipaddr *addr); /* 0 or -ENOENT: not a permanent one */
 
+/* -ENODEV, -EINVAL (neither a port nor, with local, a bridge), -EADDRNOTAVAIL (no station's address), -EEXIST (the bridge knows it already; replace moves it). */
+int netcfg_fdb_add(struct netcfg *cfg, const struct fdb_conf *fdb, bool replace, struct netcfg_err *err);
+int netcfg_fdb_del(struct netcfg *cfg, int ifindex, const struct eth_addr *lladdr); /* 0 or -ENOENT: not a static one there */
+
 /* name as "net.ipv4.ip_forward" (dots or slashes). value is text, checked against the type and range of the table; several numbers for ip_local_port_range,
  * tcp_rmem and tcp_wmem. 0, -ENOENT (no such name) or -EINVAL. */
 int netcfg_sysctl_set(struct netcfg *cfg, const char *name, const char *value, struct netcfg_err *err);
@@ -159,6 +184,8 @@ int netcfg_link_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const str
 int netcfg_addr_foreach(const struct netcfg *cfg, int ifindex /* 0: all */, int (*fn)(void *arg, const struct addr_conf *addr), void *arg);
 int netcfg_route_foreach(const struct netcfg *cfg, uint32_t table /* 0: all */, int (*fn)(void *arg, const struct route_conf *route), void *arg);
 int netcfg_neigh_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct neigh_conf *neigh), void *arg);
+
+int netcfg_fdb_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct fdb_conf *fdb), void *arg);
 
 /* What would be done with a packet: "route get". saddr, iif, tos and mark narrow it; 0 or the errno the lookup gives. */
 struct route_query { struct ipaddr daddr, saddr; int iif, oif; uint32_t mark; uint8_t tos; };

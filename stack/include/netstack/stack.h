@@ -118,6 +118,7 @@ enum shard_msg_type {
 	SHARD_NEIGH_DEL, /* administrative */
 	SHARD_PORT_BIND, /* a UDP socket with one owner shard was bound */
 	SHARD_PORT_UNBIND,
+	SHARD_FDB_UPDATE, /* a bridge has heard a station: lladdr is behind port ifindex */
 	SHARD_PMTU, /* path MTU learned from an ICMP error */
 };
 
@@ -139,6 +140,17 @@ struct shard_msg {
 /* ---- neighbours by hand (permanent entries are part of the configuration; this acts on learned ones) -------------- */
 int stack_neigh_delete(struct stack *stack, int ifindex, const struct ipaddr *addr, ktime_t now); /* 0 or -ENOENT */
 void stack_neigh_flush(struct stack *stack, int ifindex /* 0: all */, ktime_t now);
+
+/* ---- stations that bridges know (static ones are part of the configuration) ---------------------------------------- */
+struct fdb_info {
+	int             bridge, ifindex; /* of its port; the bridge's own number: the host itself */
+	struct eth_addr lladdr;
+	bool            local, is_static; /* neither: learned by this shard, or told by another */
+	ktime_t         updated; /* when it was heard last */
+};
+int  stack_fdb_foreach(struct stack *stack, int (*fn)(void *arg, const struct fdb_info *info), void *arg);
+/* Forgets what was learned: of a port or a bridge (0: any), of one station (NULL: any). */
+void stack_fdb_flush(struct stack *stack, int ifindex, const struct eth_addr *lladdr, ktime_t now);
 
 /* ---- events --------------------------------------------------------------------------------------------------- */
 enum stack_event_type {

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_bridge.c: bridges as configuration, and as what they do to frames: compared with a naive twin on random frames, on one shard and on several; and TCP across one.
+ */
+#include "../lib/host.h"
+#include "wire/wire.h"
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NPORTS 4
+
+static const struct link_conf *of(struct netcfg *cfg, const char *name) { return netcfg_link_by_name(cfg, name); }
+
+static int add(struct netcfg *cfg, const char *name, enum link_type type, int link, uint8_t mac)
+{
+	struct link_conf l = { .type = type, .link = link, .vlan_id = 7 };
+	int ifindex;
+
+	if (mac)
+		l.addr = (struct eth_addr){ { 2, 0, 0, 0, 0, mac } };
+	strcpy(l.name, name);
+	cr_assert_eq(netcfg_link_add(cfg, &l, 1, &ifindex, NULL), 0);
+	return ifindex;
+}
+
+static int set_master(struct netcfg *cfg, const char *name, const char *master)
+{
+	struct link_conf l = *of(cfg, name);
+
+	l.master = master ? of(cfg, master)->ifindex : 0;
+	return netcfg_link_set(cfg, &l, NULL);
+}
+
+static void set_up(struct netcfg *cfg, const char *name, bool up)
+{
+	struct link_conf l = *of(cfg, name);
+
+	l.flags = up ? l.flags | NS_IFF_UP : l.flags & ~NS_IFF_UP;
+	cr_assert_eq(netcfg_link_set(cfg, &l, NULL), 0);
+}
+
+/* ---- configuration ---- */
+
+Test(bridge, who_may_be_a_port)
+{
+	struct netcfg *cfg = netcfg_new();
+
+	add(cfg, "br0", LINK_BRIDGE, 0, 0);
+	add(cfg, "br1", LINK_BRIDGE, 0, 0);
+	add(cfg, "eth0", LINK_VIRTUAL, 0, 0);
+	add(cfg, "eth0.7", LINK_VLAN, of(cfg, "eth0")->ifindex, 0);
+	add(cfg, "br0.7", LINK_VLAN, of(cfg, "br0")->ifindex, 0);
+	cr_expect_eq(set_master(cfg, "eth0", "br0"), 0);
+	cr_expect_eq(of(cfg, "eth0")->port_flags, LINK_PORT_DEFAULT);
+	cr_expect_eq(set_master(cfg, "eth0.7", "br0"), 0, "a VLAN of a port may be a port as well");
+	cr_expect_eq(set_master(cfg, "eth0.7", "br1"), 0, "from one bridge to another");
+	cr_expect_eq(set_master(cfg, "br0.7", "br0"), -ELOOP);
+	cr_expect_eq(set_master(cfg, "br1", "br0"), -ELOOP);
+	cr_expect_eq(set_master(cfg, "br0", "br0"), -ELOOP);
+	cr_expect_eq(set_master(cfg, "br0.7", "br1"), 0);
+	cr_expect_eq(set_master(cfg, "lo", "br0"), -EINVAL);
+	cr_expect_eq(set_master(cfg, "eth0", "eth0.7"), -EINVAL, "not a bridge");
+	cr_expect_eq(set_master(cfg, "eth0", NULL), 0);
+	cr_expect_eq(of(cfg, "eth0")->port_flags, 0);
+	cr_expect_eq(netcfg_link_del(cfg, of(cfg, "br1")->ifindex, NULL), 0);
+	cr_expect_eq(of(cfg, "br0.7")->master, 0, "its ports become free");
+	netcfg_free(cfg);
+}
+
+Test(bridge, follows_its_ports)
+{
+	struct netcfg *cfg = netcfg_new();
+	struct link_conf l;
+
+	add(cfg, "br0", LINK_BRIDGE, 0, 0);
+	add(cfg, "eth0", LINK_VIRTUAL, 0, 0x20);
+	add(cfg, "eth1", LINK_VIRTUAL, 0, 0x10);
+	set_up(cfg, "br0", true);
+	set_up(cfg, "eth0", true);
+	cr_expect(!of(cfg, "br0")->carrier);
+	set_master(cfg, "eth0", "br0");
+	cr_expect(of(cfg, "br0")->carrier);
+	cr_expect_eq(of(cfg, "br0")->addr.b[5], 0x20);
+	set_master(cfg, "eth1", "br0");
+	cr_expect_eq(of(cfg, "br0")->addr.b[5], 0x10, "the least address");
+	l = *of(cfg, "eth1");
+	l.mtu = 1400;
+	cr_assert_eq(netcfg_link_set(cfg, &l, NULL), 0);
+	cr_expect_eq(of(cfg, "br0")->mtu, 1400u, "the least MTU");
+	set_master(cfg, "eth1", NULL);
+	cr_expect_eq(of(cfg, "br0")->mtu, 1500u);
+	set_up(cfg, "eth0", false);
+	cr_expect(!of(cfg, "br0")->carrier);
+	set_master(cfg, "eth0", NULL);
+	cr_expect_eq(of(cfg, "br0")->addr.b[5], 0x20, "keeps its last address without ports");
+	l = *of(cfg, "br0");
+	l.addr.b[5] = 0x33;
+	l.mtu = 2000;
+	cr_assert_eq(netcfg_link_set(cfg, &l, NULL), 0);
+	set_master(cfg, "eth0", "br0");
+	cr_expect(of(cfg, "br0")->addr.b[5] == 0x33 && of(cfg, "br0")->mtu == 2000, "unless they are its own");
+	netcfg_free(cfg);
+}
+
+struct count_fdb { unsigned n; int ifindex; };
+static int count_fdb(void *arg, const struct fdb_conf *f)
+{
+	struct count_fdb *c = arg;
+
+	c->n++;
+	c->ifindex = f->ifindex;
+	return 0;
+}
+
+Test(bridge, static_stations)
+{
+	struct netcfg *cfg = netcfg_new();
+	struct fdb_conf f = { .lladdr = { { 2, 0, 0, 0, 9, 9 } } };
+	struct count_fdb c = { 0 };
+
+	add(cfg, "br0", LINK_BRIDGE, 0, 0);
+	add(cfg, "eth0", LINK_VIRTUAL, 0, 0);
+	add(cfg, "eth1", LINK_VIRTUAL, 0, 0);
+	f.ifindex = of(cfg, "eth0")->ifindex;
+	cr_expect_eq(netcfg_fdb_add(cfg, &f, false, NULL), -EINVAL, "no port");
+	set_master(cfg, "eth0", "br0");
+	set_master(cfg, "eth1", "br0");
+	cr_expect_eq(netcfg_fdb_add(cfg, &f, false, NULL), 0);
+	cr_expect_eq(netcfg_fdb_add(cfg, &f, false, NULL), -EEXIST);
+	f.ifindex = of(cfg, "eth1")->ifindex;
+	cr_expect_eq(netcfg_fdb_add(cfg, &f, false, NULL), -EEXIST, "once on a bridge");
+	cr_expect_eq(netcfg_begin(cfg), 0);
+	cr_expect_eq(netcfg_fdb_add(cfg, &f, true, NULL), 0);
+	netcfg_fdb_foreach(cfg, count_fdb, &c);
+	cr_expect(c.n == 1 && c.ifindex == f.ifindex, "moved");
+	netcfg_rollback(cfg);
+	c.n = 0;
+	netcfg_fdb_foreach(cfg, count_fdb, &c);
+	cr_expect(c.n == 1 && c.ifindex == of(cfg, "eth0")->ifindex, "and taken back");
+	cr_expect_eq(netcfg_fdb_del(cfg, f.ifindex, &f.lladdr), -ENOENT);
+	f.lladdr.b[0] = 1;
+	cr_expect_eq(netcfg_fdb_add(cfg, &f, false, NULL), -EADDRNOTAVAIL);
+	f.lladdr.b[0] = 2;
+	f.ifindex = of(cfg, "br0")->ifindex;
+	f.lladdr.b[5] = 1;
+	cr_expect_eq(netcfg_fdb_add(cfg, &f, false, NULL), -EINVAL);
+	f.local = 1;
+	cr_expect_eq(netcfg_fdb_add(cfg, &f, false, NULL), 0);
+	f.ifindex = of(cfg, "eth0")->ifindex;
+	set_master(cfg, "eth0", NULL);
+	c.n = 0;
+	netcfg_fdb_foreach(cfg, count_fdb, &c);
+	cr_expect_eq(c.n, 1u, "those of a port that leaves are forgotten");
+	for (unsigned i = 0; i < 300; i++) {
+		f.ifindex = of(cfg, "eth1")->ifindex;
+		f.local = 0;
+		f.lladdr = (struct eth_addr){ { 2, 0, 0, 1, (uint8_t)(i * 7), (uint8_t)(i * 7 >> 8) } };
+		cr_expect_eq(netcfg_fdb_add(cfg, &f, false, NULL), 0);
+	}
+	cr_expect_eq(netcfg_fdb_del(cfg, f.ifindex, &f.lladdr), 0);
+	netcfg_free(cfg);
+}
+
+/* ---- frames, against a naive twin ---- */
+
+/* What a bridge knows, told plainly: of each station the port and when it was heard. */
+struct twin {
+	struct {
+		struct eth_addr addr;
+		int             port; /* -1: the host */
+		bool            fixed;
+		ktime_t         heard;
+	} s[256];
+	unsigned n, max;
+	bool     up[NPORTS], learning[NPORTS], isolated[NPORTS], hairpin[NPORTS], flood[NPORTS];
+	ktime_t  ageing;
+};
+
+static int twin_find(struct twin *t, const struct eth_addr *a)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (memcmp(&t->s[i].addr, a, 6) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void twin_forget(struct twin *t, unsigned i) { t->s[i] = t->s[--t->n]; }
+
+static bool twin_may(const struct twin *t, int from, int to)
+{
+	if (!t->up[to] || (from == to && !t->hairpin[to]))
+		return false;
+	return from == to || !(t->isolated[from] && t->isolated[to]);
+}
+
+static unsigned twin_flood(const struct twin *t, int from, bool group)
+{
+	unsigned out = group ? 1u << NPORTS : 0;
+
+	for (int p = 0; p < NPORTS; p++)
+		if (twin_may(t, from, p) && (group || t->flood[p]))
+			out |= 1u << p;
+	return out;
+}
+
+/* Which ports it leaves by, as bits; bit NPORTS: the host has it. *ret_late: the destination was not heard for so long that a shard which is told of it four times in the ageing
+ * time may have forgotten it. */
+static unsigned twin_frame(struct twin *t, int from, const struct eth_addr *dst, const struct eth_addr *src, ktime_t now, bool *ret_late)
+{
+	static const uint8_t reserved[5] = { 1, 0x80, 0xc2, 0, 0 };
+	bool group = dst->b[0] & 1;
+	int i;
+
+	*ret_late = false;
+	for (unsigned k = t->n; k--;)
+		if (!t->s[k].fixed && now - t->s[k].heard >= t->ageing)
+			twin_forget(t, k);
+	if (!t->up[from] || (group && memcmp(dst, reserved, 5) == 0 && dst->b[5] < 16))
+		return 0;
+	i = twin_find(t, src);
+	if (i >= 0 && t->s[i].fixed && t->s[i].port < 0)
+		return 0;
+	if (t->learning[from] && (i < 0 || !t->s[i].fixed)) {
+		if (i < 0 && t->n < t->max)
+			i = (int)t->n++;
+		if (i >= 0) {
+			t->s[i].addr = *src;
+			t->s[i].port = from;
+			t->s[i].fixed = false;
+			t->s[i].heard = now;
+		}
+	}
+	i = group ? -1 : twin_find(t, dst);
+	if (i >= 0 && t->s[i].port < 0)
+		return 1u << NPORTS;
+	if (i < 0)
+		return twin_flood(t, from, group);
+	*ret_late = !t->s[i].fixed && now - t->s[i].heard >= t->ageing * 3 / 4;
+	return twin_may(t, from, t->s[i].port) ? 1u << t->s[i].port : 0;
+}
+
+struct rig {
+	struct host *h;
+	int          port[NPORTS], br;
+	struct twin  twin;
+	uint64_t     rnd;
+};
+
+static void twin_fix(struct twin *t, const struct eth_addr *a, int port)
+{
+	int i = twin_find(t, a);
+
+	if (i < 0)
+		i = (int)t->n++;
+	t->s[i].addr = *a;
+	t->s[i].port = port;
+	t->s[i].fixed = true;
+}
+
+static struct rig *rig_new(unsigned ncpu, uint64_t seed)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	struct link_conf l;
+	char name[16];
+
+	r->rnd = seed;
+	r->h = host_new("bridge", ncpu, seed, NULL, NULL);
+	r->br = add(r->h->cfg, "br0", LINK_BRIDGE, 0, 0);
+	l = *of(r->h->cfg, "br0");
+	l.flags |= NS_IFF_UP;
+	l.ageing_time = 30000;
+	l.fdb_max_learned = 200;
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	r->twin.ageing = 300 * NSEC_PER_SEC;
+	r->twin.max = 200;
+	for (int i = 0; i < NPORTS; i++) {
+		snprintf(name, sizeof(name), "eth%d", i);
+		r->port[i] = host_link(r->h, name, NULL, (uint8_t)(0x80 + i), 1500, 0);
+		cr_assert_eq(set_master(r->h->cfg, name, "br0"), 0);
+		r->twin.up[i] = r->twin.learning[i] = r->twin.flood[i] = true;
+		twin_fix(&r->twin, &of(r->h->cfg, name)->addr, -1);
+	}
+	host_apply(r->h);
+	return r;
+}
+
+static void rig_free(struct rig *r)
+{
+	cr_expect_null(host_idle_error(r->h), "%s", host_idle_error(r->h));
+	host_free(r->h);
+	free(r);
+}
+
+static struct eth_addr station(uint32_t n) { return (struct eth_addr){ { 2, 0, 1, 0, (uint8_t)(n >> 8), (uint8_t)n } }; }
+
+static struct eth_addr random_dest(struct rig *r)
+{
+	switch (test_random_below(&r->rnd, 12)) {
+	case 0:
+		return (struct eth_addr){ { 255, 255, 255, 255, 255, 255 } };
+	case 1:
+		return (struct eth_addr){ { 1, 0, 0x5e, 1, 2, (uint8_t)test_random(&r->rnd) } };
+	case 2:
+		return (struct eth_addr){ { 1, 0x80, 0xc2, 0, 0, (uint8_t)test_random_below(&r->rnd, 0x20) } };
+	case 3:
+		return (struct eth_addr){ { 2, 0, 0, 0, 0, (uint8_t)(0x80 + test_random_below(&r->rnd, NPORTS)) } };
+	default:
+		return station(test_random_below(&r->rnd, 40));
+	}
+}
+
+/* Now and then the configuration changes, in both. */
+static void random_change(struct rig *r)
+{
+	int p = (int)test_random_below(&r->rnd, NPORTS);
+	struct link_conf l = *netcfg_link_by_index(r->h->cfg, r->port[p]);
+	struct eth_addr a = station(test_random_below(&r->rnd, 40));
+	struct fdb_conf f = { .ifindex = r->port[p], .lladdr = a };
+	int i;
+
+	switch (test_random_below(&r->rnd, 7)) {
+	case 0:
+		l.flags ^= NS_IFF_UP;
+		r->twin.up[p] = l.flags & NS_IFF_UP;
+		for (unsigned k = r->twin.n; !r->twin.up[p] && k--;)
+			if (!r->twin.s[k].fixed && r->twin.s[k].port == p)
+				twin_forget(&r->twin, k);
+		break;
+	case 1:
+		l.port_flags ^= LINK_PORT_ISOLATED;
+		r->twin.isolated[p] = l.port_flags & LINK_PORT_ISOLATED;
+		break;
+	case 2:
+		l.port_flags ^= LINK_PORT_HAIRPIN;
+		r->twin.hairpin[p] = l.port_flags & LINK_PORT_HAIRPIN;
+		break;
+	case 3:
+		l.port_flags ^= LINK_PORT_LEARNING;
+		r->twin.learning[p] = l.port_flags & LINK_PORT_LEARNING;
+		break;
+	case 4:
+		l.port_flags ^= LINK_PORT_FLOOD;
+		r->twin.flood[p] = l.port_flags & LINK_PORT_FLOOD;
+		break;
+	case 5:
+		cr_assert_eq(netcfg_fdb_add(r->h->cfg, &f, true, NULL), 0);
+		twin_fix(&r->twin, &a, p);
+		break;
+	case 6:
+		i = twin_find(&r->twin, &a);
+		if (i < 0 || !r->twin.s[i].fixed)
+			return;
+		cr_assert_eq(netcfg_fdb_del(r->h->cfg, r->port[r->twin.s[i].port], &a), 0);
+		twin_forget(&r->twin, (unsigned)i);
+		break;
+	}
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	host_apply(r->h);
+}
+
+static uint64_t bridge_rx(struct rig *r)
+{
+	struct link_stats st;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < r->h->ncpu; i++) {
+		cr_assert_eq(stack_link_stats(r->h->shard[i].stack, r->br, &st), 0);
+		n += st.rx_packets;
+	}
+	return n;
+}
+
+static void random_frame(struct rig *r, unsigned nr)
+{
+	int from = (int)test_random_below(&r->rnd, NPORTS);
+	struct eth_addr dst = random_dest(r), src = station(test_random_below(&r->rnd, 40));
+	uint8_t frame[128];
+	size_t len = 14 + test_random_below(&r->rnd, sizeof(frame) - 14);
+	uint64_t before = bridge_rx(r);
+	struct host_frame *f;
+	unsigned want, got = 0;
+	bool late;
+
+	if (test_random_below(&r->rnd, 30) == 0)
+		src = netcfg_link_by_index(r->h->cfg, r->port[test_random_below(&r->rnd, NPORTS)])->addr; /* our own: a loop */
+	for (size_t i = 0; i < len; i++)
+		frame[i] = (uint8_t)test_random(&r->rnd);
+	memcpy(frame, &dst, 6);
+	memcpy(frame + 6, &src, 6);
+	put_be16(frame + 12, (uint16_t[]){ 0x88b5, ETH_P_IP, ETH_P_8021Q, 40 }[test_random_below(&r->rnd, 4)]); /* experimental, IP (is steered), tagged, 802.3 */
+	if (get_be16(frame + 12) == ETH_P_8021Q && len < 18)
+		len = 18; /* one cut short is no frame */
+	cr_assert_eq(host_rx(r->h, test_random_below(&r->rnd, r->h->ncpu), r->port[from], frame, len), 0);
+	host_run(r->h, r->h->now);
+	want = twin_frame(&r->twin, from, &dst, &src, r->h->now, &late);
+	while ((f = host_sent(r->h))) {
+		for (int p = 0; p < NPORTS; p++)
+			if (r->port[p] == f->ifindex) {
+				cr_expect(!(got & 1u << p), "twice");
+				got |= 1u << p;
+			}
+		cr_expect(f->len == len && memcmp(f->data, frame, len) == 0, "frame %u was changed", nr);
+		free(f);
+	}
+	if (bridge_rx(r) != before)
+		got |= 1u << NPORTS;
+	if (late && r->h->ncpu > 1 && got == twin_flood(&r->twin, from, false))
+		return;
+	cr_assert_eq(got, want, "frame %u from port %d to %02x:..:%02x type %04x: left by %x, should by %x", nr, from, dst.b[0], dst.b[5], get_be16(frame + 12), got, want);
+}
+
+static void compare(unsigned ncpu, uint64_t seed, unsigned frames)
+{
+	struct rig *r = rig_new(ncpu, test_seed("bridge", seed));
+
+	for (unsigned i = 0; i < frames; i++) {
+		if (test_random_below(&r->rnd, 40) == 0)
+			random_change(r);
+		if (test_random_below(&r->rnd, 100) == 0)
+			host_run(r->h, r->h->now + (ktime_t)test_random_below(&r->rnd, 400) * NSEC_PER_SEC);
+		else
+			host_run(r->h, r->h->now + (ktime_t)test_random_below(&r->rnd, 20) * NSEC_PER_MSEC);
+		random_frame(r, i);
+	}
+	rig_free(r);
+}
+
+Test(bridge, as_its_naive_twin) { compare(1, 1, 20000); }
+Test(bridge, as_its_naive_twin_on_three_shards) { compare(3, 2, 20000); }
+
+/* ---- single points ---- */
+
+static void give(struct rig *r, unsigned cpu, int from, const struct eth_addr *dst, const struct eth_addr *src, size_t len)
+{
+	static uint8_t frame[2000];
+
+	memcpy(frame, dst, 6);
+	memcpy(frame + 6, src, 6);
+	put_be16(frame + 12, 0x88b5);
+	cr_assert_eq(host_rx(r->h, cpu, r->port[from], frame, len), 0);
+	host_run(r->h, r->h->now);
+}
+
+static unsigned left(struct rig *r)
+{
+	struct host_frame *f;
+	unsigned n = 0;
+
+	while ((f = host_sent(r->h))) {
+		n++;
+		free(f);
+	}
+	return n;
+}
+
+Test(bridge, a_flood_of_forged_sources_is_bounded)
+{
+	struct rig *r = rig_new(2, 1);
+	struct eth_addr honest = station(1), victim = station(2);
+	uint64_t told = 0;
+
+	give(r, 0, 1, &victim, &honest, 60);
+	left(r);
+	for (unsigned i = 0; i < 5000; i++) {
+		struct eth_addr a = { { 2, 7, 7, 0, (uint8_t)(i >> 8), (uint8_t)i } };
+
+		give(r, 0, 0, &victim, &a, 60);
+		cr_expect_eq(left(r), 3u, "the destination is unknown: all other ports");
+	}
+	told = skb_pool_stats(stack_skb_pool(r->h->shard[0].stack))->outstanding_skbs;
+	cr_expect_eq(told, 0u);
+	give(r, 0, 2, &honest, &victim, 60);
+	cr_expect_eq(left(r), 1u, "who was known stays known");
+	host_run(r->h, r->h->now + 301 * NSEC_PER_SEC);
+	give(r, 0, 2, &honest, &victim, 60);
+	cr_expect_eq(left(r), 3u, "until it is forgotten");
+	cr_expect_eq(host_next(r->h) > r->h->now + NSEC_PER_SEC, true, "the timer of a bridge is a slow one");
+	rig_free(r);
+}
+
+/* A station that one shard hears, the other one knows; also after a long time in which only one of them hears it. */
+Test(bridge, shards_tell_each_other)
+{
+	struct rig *r = rig_new(2, 1);
+	struct eth_addr a = station(1), b = station(2);
+
+	give(r, 0, 0, &b, &a, 60);
+	left(r);
+	for (int i = 0; i < 40; i++) {
+		host_run(r->h, r->h->now + 30 * NSEC_PER_SEC);
+		give(r, 0, 0, &b, &a, 60);
+		left(r);
+		give(r, 1, 1, &a, &b, 60);
+		cr_expect_eq(left(r), 1u, "minute %d", i / 2);
+	}
+	give(r, 0, 3, &b, &a, 60); /* moves */
+	left(r);
+	give(r, 1, 1, &a, &b, 60);
+	struct host_frame *f = host_sent(r->h);
+	cr_assert_not_null(f);
+	cr_expect_eq(f->ifindex, r->port[3]);
+	free(f);
+	rig_free(r);
+}
+
+Test(bridge, named_drops)
+{
+	struct rig *r = rig_new(1, 1);
+	struct eth_addr a = station(1), b = station(2), own = of(r->h->cfg, "eth0")->addr, nobody = { { 0 } };
+
+	give(r, 0, 0, &(struct eth_addr){ { 1, 0x80, 0xc2, 0, 0, 0 } }, &a, 60);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_RESERVED), 1u);
+	give(r, 0, 0, &b, &own, 60);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_SOURCE), 1u);
+	give(r, 0, 0, &b, &nobody, 60);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_SOURCE), 2u);
+	give(r, 0, 0, &b, &a, 60);
+	give(r, 0, 0, &a, &b, 60);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_SAME_PORT), 1u);
+	left(r);
+	give(r, 0, 1, &a, &b, 1519);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_PKT_TOO_BIG), 1u);
+	give(r, 0, 1, &a, &b, 1518);
+	cr_expect_eq(left(r), 1u, "a tag more is in order");
+	for (int i = 1; i < NPORTS; i++)
+		set_up(r->h->cfg, (char[]){ 'e', 't', 'h', (char)('0' + i), 0 }, false);
+	host_apply(r->h);
+	give(r, 0, 0, &(struct eth_addr){ { 2, 5, 5, 5, 5, 5 } }, &a, 60);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_NO_PORT), 1u);
+	rig_free(r);
+}
+
+/* The bridge goes, or a port, while frames of it wait somewhere. */
+Test(bridge, removed_under_traffic)
+{
+	static const char *const victims[] = { "br0", "eth1", "eth0" };
+
+	for (size_t i = 0; i < sizeof(victims) / sizeof(victims[0]); i++) {
+		struct rig *r = rig_new(2, 1);
+		struct eth_addr all = { { 255, 255, 255, 255, 255, 255 } }, a = station(1);
+		uint8_t frame[60] = { 0 };
+
+		give(r, 0, 0, &all, &a, 60);
+		left(r);
+		memcpy(frame, &all, 6);
+		memcpy(frame + 6, &a, 6);
+		put_be16(frame + 12, ETH_P_ARP);
+		cr_assert_eq(host_rx(r->h, 0, r->port[0], frame, sizeof(frame)), 0);
+		cr_assert_eq(netcfg_link_del(r->h->cfg, of(r->h->cfg, victims[i])->ifindex, NULL), 0);
+		host_apply(r->h);
+		host_run(r->h, r->h->now);
+		cr_expect_eq(left(r), i == 1 ? 2u : 0u, "%s", victims[i]);
+		rig_free(r);
+	}
+}
+
+static int count_info(void *arg, const struct fdb_info *info)
+{
+	unsigned *n = arg;
+
+	n[info->local ? 0 : info->is_static ? 1 : 2]++;
+	return 0;
+}
+
+Test(bridge, shown_and_flushed)
+{
+	struct rig *r = rig_new(1, 1);
+	struct stack *stack = r->h->shard[0].stack;
+	struct eth_addr a = station(1), b = station(2);
+	unsigned n[3] = { 0 };
+
+	give(r, 0, 0, &b, &a, 60);
+	give(r, 0, 1, &a, &b, 60);
+	left(r);
+	stack_fdb_foreach(stack, count_info, n);
+	cr_expect(n[0] == NPORTS && n[1] == 0 && n[2] == 2, "%u local, %u static, %u learned", n[0], n[1], n[2]);
+	stack_fdb_flush(stack, r->port[0], NULL, r->h->now);
+	give(r, 0, 1, &a, &b, 60);
+	cr_expect_eq(left(r), 3u);
+	stack_fdb_flush(stack, 0, &b, r->h->now);
+	give(r, 0, 2, &b, &a, 60);
+	cr_expect_eq(left(r), 3u);
+	rig_free(r);
+}
+
+/* ---- TCP over a VLAN over a veth over a bridge ---- */
+
+static void veth(struct host *x, const char *name, struct host *sw, const char *port, const char *addr)
+{
+	struct link_conf a = { .link_netns = sw->netns, .flags = NS_IFF_UP }, b = { .flags = NS_IFF_UP };
+	struct link_conf v = { .type = LINK_VLAN, .vlan_id = 10, .flags = NS_IFF_UP };
+	struct addr_conf ac = { .local = { ipaddr_v4(inet_addr(addr)), 24 } };
+	int pb;
+
+	strcpy(a.name, name);
+	strcpy(b.name, port);
+	cr_assert_eq(netcfg_veth_add(x->cfg, &a, &b, x->netns + 5, &v.link, &pb, NULL), 0);
+	cr_assert_eq(set_master(sw->cfg, port, "br0"), 0);
+	strcpy(v.name, "vlan10");
+	cr_assert_eq(netcfg_link_add(x->cfg, &v, 1, &ac.ifindex, NULL), 0);
+	cr_assert_eq(netcfg_addr_add(x->cfg, &ac, false, NULL), 0);
+}
+
+Test(bridge, tcp_over_vlan_over_veth_over_bridge)
+{
+	for (unsigned ncpu = 1; ncpu <= 3; ncpu += 2) {
+		struct host *sw = host_new("switch", ncpu, 9, NULL, NULL), *x = host_netns(sw, "x"), *y = host_netns(sw, "y");
+		struct link_stats st;
+		uint64_t packets = 0;
+
+		add(sw->cfg, "br0", LINK_BRIDGE, 0, 0);
+		set_up(sw->cfg, "br0", true);
+		veth(x, "veth0", sw, "port0", "10.0.0.1");
+		veth(y, "veth0", sw, "port1", "10.0.0.2");
+		for (struct host *h = sw; h; h = h->sibling)
+			host_apply(h);
+		cr_expect_eq(host_transfer(x, y, "10.0.0.2", 2000000), 2000000u, "%u shards", ncpu);
+		for (unsigned i = 0; i < ncpu; i++) {
+			stack_link_stats(sw->shard[i].stack, of(sw->cfg, "port1")->ifindex, &st);
+			packets += st.tx_packets;
+		}
+		cr_expect_lt(packets, 1000u, "2 MB in %llu frames: GSO frames cross whole, tag and all", (unsigned long long)packets);
+		cr_expect_eq(host_mib(x, MIB_Tcp_RetransSegs), 0u);
+		host_run(sw, sw->now + 400 * NSEC_PER_SEC);
+		for (struct host *h = sw; h; h = h->sibling)
+			cr_expect_null(host_idle_error(h), "%s", host_idle_error(h));
+		host_free(sw);
+	}
+}
