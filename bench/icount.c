@@ -181,7 +181,7 @@ static void add_link(struct rig *r, int i, const char *name, uint32_t net)
 	int err;
 
 	snprintf(link.name, sizeof(link.name), "%s", name);
-	link.features = r->tcp ? LINK_F_TX_CSUM : 0;
+	link.features = LINK_F_GRO | (r->tcp ? LINK_F_TX_CSUM : 0);
 	err = netcfg_link_add(r->cfg, &link, 1, &r->eth[i], NULL);
 	if (err < 0)
 		fail("link", err);
