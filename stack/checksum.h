@@ -26,19 +26,13 @@ static inline uint32_t csum_shift(uint32_t sum, size_t off) { return off & 1 ? (
 /* Pseudo-header; len in host order (bytes of the transport header and its data). Unfolded. */
 uint32_t csum_pseudo(const struct ipaddr *src, const struct ipaddr *dst, uint32_t len, uint8_t proto);
 static inline uint16_t ip_fast_csum(const void *iph, unsigned ihl_words) { return csum_fold(csum_partial(iph, ihl_words * 4u, 0)); }
-/* The checksum over an IPv4 header without options is good. */
+/* The checksum over an IPv4 header without options is good. 2^16 is 1 modulo 65535: words of 32 bits may be added as they are, and the ones'-complement sum is all
+ * ones if theirs is a multiple of 65535 (it is never zero: the version is not). */
 static inline bool ip_csum20_ok(const void *iph)
 {
-	uint32_t w[5];
-	uint64_t s;
+	const struct __attribute__((packed, may_alias)) { uint32_t w[5]; } *h = iph;
 
-	memcpy(w, iph, sizeof(w));
-	s = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
-	s = (s & 0xffffffffu) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	return s == 0xffff;
+	return ((uint64_t)h->w[0] + h->w[1] + h->w[2] + h->w[3] + h->w[4]) % 0xffff == 0;
 }
 /* check: as stored in the packet; one 16-bit word changed from a to b (both as stored). RFC 1624, equation 3. */
 static inline void csum_replace2(uint16_t *check, uint16_t a, uint16_t b)
@@ -47,6 +41,13 @@ static inline void csum_replace2(uint16_t *check, uint16_t a, uint16_t b)
 	s = (s & 0xffff) + (s >> 16);
 	s = (s & 0xffff) + (s >> 16);
 	*check = (uint16_t)~s;
+}
+/* The time to live of an IPv4 header falls by one: its word does by 0x0100, the checksum rises by as much. RFC 1141. */
+static inline uint16_t ip_csum_ttl(uint16_t check)
+{
+	uint32_t s = (uint32_t)check + cpu_to_be16(0x0100);
+
+	return (uint16_t)(s + (s >= 0xffff));
 }
 
 #endif

@@ -73,8 +73,11 @@ struct ip_tx { struct ipaddr saddr, daddr; uint8_t proto, tos, ttl; bool df; uin
 int  ip_build_and_send(struct stack *stack, struct sk_buff *skb, const struct ip_tx *tx);
 int  ip_output(struct stack *stack, struct sk_buff *skb); /* IP header is there and complete: fragments, GSO, then neigh_output */
 /* True: skb is not larger than mtu, or is GSO and its segments are not. network_header, transport_header set, data at the IP header. */
-bool ip_fits(const struct sk_buff *skb, uint32_t mtu);
-int  ip_finish_output(struct stack *stack, struct sk_buff *skb);
+bool ip_fits_gso(const struct sk_buff *skb, uint32_t mtu);
+static inline bool ip_fits(const struct sk_buff *skb, uint32_t mtu)
+{
+	return skb->len <= mtu || ip_fits_gso(skb, mtu);
+}
 
 /* Tells the transport that skb (a packet of our own, network_header set) could not be sent, as an ICMP error of that type and code would. Not consumed. */
 void icmp_local_error(struct stack *stack, struct sk_buff *skb, uint8_t type, uint8_t code, uint32_t info);

@@ -39,7 +39,6 @@ void ip_forward(struct stack *stack, struct sk_buff *skb)
 {
 	struct ip_hdr *iph = (struct ip_hdr *)(void *)skb_network_header(skb);
 	enum skb_drop_reason reason;
-	uint16_t old, new, check;
 
 	if (unlikely(skb->pkt_type != SKB_PKT_HOST || (skb->rt.type != RTN_UNICAST && skb->rt.type != RTN_BROADCAST))) {
 		reason = SKB_DROP_FORWARD_BROADCAST;
@@ -74,13 +73,8 @@ void ip_forward(struct stack *stack, struct sk_buff *skb)
 	}
 	if (unlikely(skb->rt.flags & RT_F_DOREDIRECT) && !IPCB(skb)->opt.srr)
 		icmp_send_redirect(stack, skb);
-	/* TTL and protocol share a word of the checksum */
-	memcpy(&old, &iph->ttl, 2);
 	iph->ttl--;
-	memcpy(&new, &iph->ttl, 2);
-	check = iph->check;
-	csum_replace2(&check, old, new);
-	iph->check = check;
+	iph->check = ip_csum_ttl(iph->check);
 	STACK_MIB_INC(stack, Ip_ForwDatagrams);
 	if (unlikely(IPCB(skb)->opt.optlen))
 		ip_options_forward(stack, skb);

@@ -52,18 +52,33 @@ static uint32_t gso_seglen(const struct sk_buff *skb)
 	return off + thlen + skb->gso_size;
 }
 
-bool ip_fits(const struct sk_buff *skb, uint32_t mtu)
+bool ip_fits_gso(const struct sk_buff *skb, uint32_t mtu)
 {
-	if (likely(skb->len <= mtu))
-		return true;
 	return skb_is_gso(skb) && gso_seglen(skb) <= mtu;
 }
 
-int ip_finish_output(struct stack *stack, struct sk_buff *skb)
+static __attribute__((noinline)) int ip_finish_large(struct stack *stack, struct sk_buff *skb)
 {
-	if (likely(ip_fits(skb, skb->rt.mtu)))
+	if (ip_fits_gso(skb, skb->rt.mtu))
 		return neigh_output(stack, skb);
 	return ip_do_fragment(stack, skb, skb->rt.mtu, neigh_output);
+}
+
+static inline int ip_finish_output(struct stack *stack, struct sk_buff *skb)
+{
+	return likely(skb->len <= skb->rt.mtu) ? neigh_output(stack, skb) : ip_finish_large(stack, skb);
+}
+
+static __attribute__((noinline)) void ip_output_group(struct stack *stack, struct sk_buff *skb)
+{
+	if (skb->rt.type == RTN_BROADCAST) {
+		STACK_MIB_INC(stack, IpExt_OutBcastPkts);
+		STACK_MIB_ADD(stack, IpExt_OutBcastOctets, skb->len);
+	} else {
+		STACK_MIB_INC(stack, IpExt_OutMcastPkts);
+		STACK_MIB_ADD(stack, IpExt_OutMcastOctets, skb->len);
+	}
+	ip_hear_own(stack, skb);
 }
 
 int ip_output(struct stack *stack, struct sk_buff *skb)
@@ -72,15 +87,8 @@ int ip_output(struct stack *stack, struct sk_buff *skb)
 	skb->protocol = ETH_P_IP;
 	STACK_MIB_INC(stack, Ip_OutTransmits);
 	STACK_MIB_ADD(stack, IpExt_OutOctets, skb->len);
-	if (unlikely(skb->rt.type == RTN_BROADCAST)) {
-		STACK_MIB_INC(stack, IpExt_OutBcastPkts);
-		STACK_MIB_ADD(stack, IpExt_OutBcastOctets, skb->len);
-		ip_hear_own(stack, skb);
-	} else if (unlikely(skb->rt.type == RTN_MULTICAST)) {
-		STACK_MIB_INC(stack, IpExt_OutMcastPkts);
-		STACK_MIB_ADD(stack, IpExt_OutMcastOctets, skb->len);
-		ip_hear_own(stack, skb);
-	}
+	if (unlikely(skb->rt.type == RTN_BROADCAST || skb->rt.type == RTN_MULTICAST))
+		ip_output_group(stack, skb);
 	return ip_finish_output(stack, skb);
 }
 

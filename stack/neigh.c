@@ -30,12 +30,14 @@
  * Owner: the shard. Nothing keeps a pointer to an entry over a call that may send.
  */
 #include "neigh.h"
+#include "bug.h"
 #include "ip.h"
 #include "stack_priv.h"
 #include "wire/wire.h"
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* ---- the state machine ------------------------------------------------------------------------------------------- */
 
@@ -180,12 +182,20 @@ struct neigh_table {
 /* ---- the hash ------------------------------------------------------------------------------------------------------ */
 
 /* Keyed, so that nobody can aim at one chain; and the table's size is bounded anyway. */
+static inline uint32_t neigh_hash_v4(const struct neigh_table *t, int ifindex, be32 a)
+{
+	uint64_t h = ((uint64_t)a ^ ((uint64_t)(uint32_t)ifindex << 32)) * t->key[0];
+
+	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 52);
+}
+
 static inline uint32_t neigh_hash(const struct neigh_table *t, int ifindex, const struct ipaddr *a)
 {
 	uint64_t h = ((uint64_t)a->w[0] ^ ((uint64_t)(uint32_t)ifindex << 32)) * t->key[0];
 
-	if (a->family != 2 /* AF_INET */)
-		h ^= a->w[1] * t->key[1] ^ a->w[2] * t->key[2] ^ a->w[3] * t->key[3];
+	if (a->family == AF_INET)
+		return neigh_hash_v4(t, ifindex, a->v4);
+	h ^= a->w[1] * t->key[1] ^ a->w[2] * t->key[2] ^ a->w[3] * t->key[3];
 	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 52);
 }
 
@@ -595,10 +605,11 @@ static void neigh_queue(struct stack *stack, struct neighbour *n, struct sk_buff
 }
 
 /* Everything but the plain case: unknown, unused or doubtful neighbours. */
-static int neigh_output_slow(struct stack *stack, struct sk_buff *skb, struct neighbour *n)
+static __attribute__((noinline)) int neigh_output_slow(struct stack *stack, struct sk_buff *skb, struct neighbour *n)
 {
 	struct net_device *dev = skb->rt.dev;
 
+	STACK_MIB_INC(stack, Neigh_Lookups);
 	/* A way that was found before the device went (corked data): an entry made for it now would outlive it. */
 	if (__builtin_expect(!dev_up(dev), 0)) {
 		dev->stats.tx_dropped++;
@@ -628,7 +639,7 @@ static int neigh_output_slow(struct stack *stack, struct sk_buff *skb, struct ne
 }
 
 /* Group addresses and links without address resolution. RFC 1112 6.4 for multicast. */
-static int neigh_output_mapped(struct stack *stack, struct sk_buff *skb)
+static __attribute__((noinline)) int neigh_output_mapped(struct stack *stack, struct sk_buff *skb)
 {
 	struct net_device *dev = skb->rt.dev;
 	struct eth_addr mac = dev->conf->addr;
@@ -650,27 +661,41 @@ static int neigh_output_mapped(struct stack *stack, struct sk_buff *skb)
 	return dev_queue_xmit(skb);
 }
 
+/* As neigh_lookup, for a device and an IPv4 address, which most packets want. */
+static inline struct neighbour *neigh_lookup_v4(const struct neigh_table *t, const struct net_device *dev, const struct ipaddr *a)
+{
+	struct neighbour *n;
+
+	hlist_for_each(n, &t->hash[neigh_hash_v4(t, dev->ifindex, a->v4) & t->mask], struct neighbour, hash) {
+		if (likely(n->key.v4 == a->v4 && n->dev == dev && n->key.family == AF_INET))
+			return n;
+	}
+	return NULL;
+}
+
 int neigh_output(struct stack *stack, struct sk_buff *skb)
 {
 	struct net_device *dev = skb->rt.dev;
 	struct neighbour *n;
 	unsigned char *h;
-	be16 proto;
 
 	skb->dev = dev;
-	if (__builtin_expect((dev->conf->flags & (NS_IFF_LOOPBACK | NS_IFF_NOARP)) || skb->rt.type == RTN_BROADCAST || skb->rt.type == RTN_MULTICAST, 0))
+	if (unlikely((dev->conf->flags & (NS_IFF_LOOPBACK | NS_IFF_NOARP)) || skb->rt.type == RTN_BROADCAST || skb->rt.type == RTN_MULTICAST))
 		return neigh_output_mapped(stack, skb);
-	n = neigh_lookup(stack->neigh, dev->ifindex, &skb->rt.nexthop);
-	STACK_MIB_INC(stack, Neigh_Lookups);
-	if (__builtin_expect(!n || !n->fast || skb_headroom(skb) < ETH_HLEN, 0))
+	if (likely(skb->rt.nexthop.family == AF_INET))
+		n = neigh_lookup_v4(stack->neigh, dev, &skb->rt.nexthop);
+	else
+		n = neigh_lookup(stack->neigh, dev->ifindex, &skb->rt.nexthop);
+	h = skb->data - ETH_HLEN;
+	if (unlikely(!n || !n->fast || h < skb->head))
 		return neigh_output_slow(stack, skb, n);
-	STACK_MIB_INC(stack, Neigh_Hits);
+	STACK_MIB_INC(stack, Neigh_Hits); /* each is a lookup, too: stack_mib_add */
 	n->used = stack->now;
-	h = skb_push(skb, ETH_HLEN);
-	proto = cpu_to_be16(skb->protocol);
+	skb->data = h;
+	skb->len += ETH_HLEN;
 	memcpy(h, n->hh, 12);
-	memcpy(h + 12, &proto, 2);
-	skb_reset_mac_header(skb);
+	put_be16(h + 12, skb->protocol);
+	skb->mac_header = (uint16_t)(h - skb->head);
 	return dev_queue_xmit(skb);
 }
 

@@ -475,25 +475,41 @@ static void input_martian(struct stack *stack, const struct sk_buff *skb, be32 d
 	stack_notify(stack, &ev);
 }
 
-enum skb_drop_reason ip_route_input(struct stack *stack, struct sk_buff *skb, be32 daddr, be32 saddr, uint8_t tos, struct net_device *dev)
+static inline struct rt_cache_entry *rt_cache_slot(struct route_state *rs, be32 daddr, be32 saddr, const struct net_device *dev)
 {
-	struct route_state *rs = stack->route;
 	uint64_t h = (daddr ^ ((uint64_t)saddr << 32)) * rs->key[0] + (uint32_t)dev->ifindex * rs->key[1];
-	struct rt_cache_entry *e = &rs->cache[h >> (64 - RT_CACHE_BITS)];
-	uint32_t genid = (uint32_t)stack->snap->version + 1; /* what was learned about paths does not touch it: no ICMP message can make it cold */
+
+	return &rs->cache[h >> (64 - RT_CACHE_BITS)];
+}
+
+/* What was learned about paths does not touch it: no ICMP message can make the cache cold. */
+static inline uint32_t rt_cache_genid(const struct stack *stack)
+{
+	return (uint32_t)stack->snap->version + 1;
+}
+
+static __attribute__((noinline)) enum skb_drop_reason route_input_miss(struct stack *stack, struct sk_buff *skb, be32 daddr, be32 saddr, uint8_t tos, struct net_device *dev)
+{
 	enum skb_drop_reason r;
 
-	if (likely(e->genid == genid && e->daddr == daddr && e->saddr == saddr && e->iif == dev->ifindex && e->tos == tos && !skb->mark)) {
-		skb->rt = e->rt;
-		return SKB_CONSUMED;
-	}
 	r = route_input_slow(stack, skb, daddr, saddr, tos, dev);
 	if (unlikely(r != SKB_CONSUMED && dev->conf->v4.log_martians))
 		input_martian(stack, skb, daddr, saddr, dev, r);
 	/* a learned MTU expires by itself, so it is asked for each time */
 	if (r == SKB_CONSUMED && !skb->mark && !stack->sysctl->ip_forward_use_pmtu)
-		*e = (struct rt_cache_entry){ .daddr = daddr, .saddr = saddr, .iif = dev->ifindex, .genid = genid, .tos = tos, .rt = skb->rt };
+		*rt_cache_slot(stack->route, daddr, saddr, dev) =
+			(struct rt_cache_entry){ .daddr = daddr, .saddr = saddr, .iif = dev->ifindex, .genid = rt_cache_genid(stack), .tos = tos, .rt = skb->rt };
 	return r;
+}
+
+enum skb_drop_reason ip_route_input(struct stack *stack, struct sk_buff *skb, be32 daddr, be32 saddr, uint8_t tos, struct net_device *dev)
+{
+	const struct rt_cache_entry *e = rt_cache_slot(stack->route, daddr, saddr, dev);
+
+	if (unlikely((e->genid ^ rt_cache_genid(stack)) | (e->daddr ^ daddr) | (e->saddr ^ saddr) | (uint32_t)(e->iif ^ dev->ifindex) | (uint32_t)(e->tos ^ tos) | skb->mark))
+		return route_input_miss(stack, skb, daddr, saddr, tos, dev);
+	skb->rt = e->rt;
+	return SKB_CONSUMED;
 }
 
 /* ---- output ---------------------------------------------------------------------------------------------------------- */

@@ -280,7 +280,7 @@ struct sk_buff *skb_copy(const struct sk_buff *skb, uint32_t headroom)
 	n->nr_frags = 0;
 	n->sk = NULL;
 	n->destructor = NULL;
-	n->cloned = n->nohdr = 0;
+	n->cloned = n->nohdr = n->long_frags = 0;
 	n->mac_header = moved_offset(skb->mac_header, old_headroom, headroom);
 	n->network_header = moved_offset(skb->network_header, old_headroom, headroom);
 	n->transport_header = moved_offset(skb->transport_header, old_headroom, headroom);

@@ -239,12 +239,9 @@ err_full:
 	return NULL;
 }
 
-static inline struct skb_area *area_alloc(struct skb_pool *pool, uint32_t size)
+/* area is the first of the free small ones. */
+static inline void area_take(struct skb_pool *pool, struct skb_area *area)
 {
-	struct skb_area *area = pool->free[AREA_SMALL];
-
-	if (unlikely(size > AREA_DATA(SKB_SMALL) || !area || pool->stats.outstanding_bytes + SKB_SMALL > pool->limit))
-		return area_alloc_slow(pool, size);
 	pool->free[AREA_SMALL] = area->priv;
 	pool->nfree[AREA_SMALL]--;
 	UNPOISON(area);
@@ -253,6 +250,20 @@ static inline struct skb_area *area_alloc(struct skb_pool *pool, uint32_t size)
 	area->priv = NULL;
 	pool->stats.outstanding_areas++;
 	pool->stats.outstanding_bytes += SKB_SMALL;
+}
+
+static inline bool area_at_hand(const struct skb_pool *pool, uint32_t size)
+{
+	return size <= AREA_DATA(SKB_SMALL) && pool->free[AREA_SMALL] && pool->stats.outstanding_bytes + SKB_SMALL <= pool->limit;
+}
+
+static inline struct skb_area *area_alloc(struct skb_pool *pool, uint32_t size)
+{
+	struct skb_area *area = pool->free[AREA_SMALL];
+
+	if (unlikely(!area_at_hand(pool, size)))
+		return area_alloc_slow(pool, size);
+	area_take(pool, area);
 	return area;
 }
 
@@ -279,17 +290,27 @@ static __attribute__((noinline)) void area_release_slow(struct skb_pool *pool, s
 	}
 }
 
-static inline void area_release(struct skb_pool *pool, struct skb_area *area)
+/* area goes to the free small ones, where it came from. */
+static inline bool area_kept(const struct skb_pool *pool, const struct skb_area *area)
 {
-	if (unlikely(!POOL_KEEPS || area->class != AREA_SMALL || area->free || pool->nfree[AREA_SMALL] >= KEEP_SMALL)) {
-		area_release_slow(pool, area);
-		return;
-	}
+	return POOL_KEEPS && area->class == AREA_SMALL && !area->free && pool->nfree[AREA_SMALL] < KEEP_SMALL;
+}
+
+static inline void area_keep(struct skb_pool *pool, struct skb_area *area)
+{
 	pool->stats.outstanding_areas--;
 	pool->stats.outstanding_bytes -= SKB_SMALL;
 	area->priv = pool->free[AREA_SMALL];
 	pool->free[AREA_SMALL] = area;
 	pool->nfree[AREA_SMALL]++;
+}
+
+static inline void area_release(struct skb_pool *pool, struct skb_area *area)
+{
+	if (likely(area_kept(pool, area)))
+		area_keep(pool, area);
+	else
+		area_release_slow(pool, area);
 }
 
 void skb_area_put(struct skb_pool *pool, struct skb_area *area)
@@ -304,11 +325,19 @@ void skb_area_put(struct skb_pool *pool, struct skb_area *area)
 static inline void skb_clear(struct sk_buff *skb)
 {
 	unsigned char *p = (unsigned char *)skb;
-	size_t i;
 
-	for (i = 0; i + 64 <= offsetof(struct sk_buff, frags); i += 64)
-		memset(p + i, 0, 64);
-	memset(p + i, 0, offsetof(struct sk_buff, frags) % 64);
+	_Static_assert(offsetof(struct sk_buff, frags) == 256, "four pieces");
+	memset(p, 0, 64);
+	memset(p + 64, 0, 64);
+	memset(p + 128, 0, 64);
+	memset(p + 192, 0, 64);
+}
+
+static inline void skb_take_struct(struct skb_pool *pool, struct sk_buff *skb)
+{
+	pool->free_skbs = skb->next;
+	pool->nskbs--;
+	pool->stats.outstanding_skbs++;
 }
 
 static inline struct sk_buff *skb_get_struct(struct skb_pool *pool)
@@ -316,28 +345,33 @@ static inline struct sk_buff *skb_get_struct(struct skb_pool *pool)
 	struct sk_buff *skb = pool->free_skbs;
 
 	if (likely(skb)) {
-		pool->free_skbs = skb->next;
-		pool->nskbs--;
-	} else {
-		skb = aligned_alloc(AREA_ALIGN, (sizeof(*skb) + AREA_ALIGN - 1) & ~(size_t)(AREA_ALIGN - 1));
-		if (!skb) {
-			pool->stats.failed++;
-			return NULL;
-		}
+		skb_take_struct(pool, skb);
+		return skb;
 	}
-	pool->stats.outstanding_skbs++;
+	skb = aligned_alloc(AREA_ALIGN, (sizeof(*skb) + AREA_ALIGN - 1) & ~(size_t)(AREA_ALIGN - 1));
+	if (skb)
+		pool->stats.outstanding_skbs++;
+	else
+		pool->stats.failed++;
 	return skb;
+}
+
+static inline void skb_keep_struct(struct skb_pool *pool, struct sk_buff *skb)
+{
+	pool->stats.outstanding_skbs--;
+	skb->pool = NULL;
+	skb->next = pool->free_skbs;
+	pool->free_skbs = skb;
+	pool->nskbs++;
 }
 
 static inline void skb_put_struct(struct skb_pool *pool, struct sk_buff *skb)
 {
-	pool->stats.outstanding_skbs--;
-	skb->pool = NULL;
 	if (likely(POOL_KEEPS && pool->nskbs < KEEP_SKBS)) {
-		skb->next = pool->free_skbs;
-		pool->free_skbs = skb;
-		pool->nskbs++;
+		skb_keep_struct(pool, skb);
 	} else {
+		pool->stats.outstanding_skbs--;
+		skb->pool = NULL;
 		free(skb);
 	}
 }
@@ -357,13 +391,11 @@ static inline void skb_init(struct sk_buff *skb, struct skb_pool *pool, struct s
 	skb->mac_header = skb->network_header = skb->transport_header = SKB_NO_HEADER;
 }
 
-struct sk_buff *alloc_skb(struct skb_pool *pool, uint32_t size, uint32_t headroom)
+static __attribute__((noinline)) struct sk_buff *alloc_skb_slow(struct skb_pool *pool, uint32_t size, uint32_t headroom)
 {
-	struct skb_area *area;
+	struct skb_area *area = area_alloc(pool, size);
 	struct sk_buff *skb;
 
-	BUG_ON(headroom > size);
-	area = area_alloc(pool, size);
 	if (unlikely(!area))
 		return NULL;
 	skb = skb_get_struct(pool);
@@ -371,6 +403,20 @@ struct sk_buff *alloc_skb(struct skb_pool *pool, uint32_t size, uint32_t headroo
 		skb_area_put(pool, area);
 		return NULL;
 	}
+	skb_init(skb, pool, area, headroom, 0);
+	return skb;
+}
+
+struct sk_buff *alloc_skb(struct skb_pool *pool, uint32_t size, uint32_t headroom)
+{
+	struct skb_area *area = pool->free[AREA_SMALL];
+	struct sk_buff *skb = pool->free_skbs;
+
+	BUG_ON(headroom > size);
+	if (unlikely(!skb || !area_at_hand(pool, size)))
+		return alloc_skb_slow(pool, size, headroom);
+	area_take(pool, area);
+	skb_take_struct(pool, skb);
 	skb_init(skb, pool, area, headroom, 0);
 	return skb;
 }
@@ -400,23 +446,23 @@ bool skb_frags_grow(struct sk_buff *skb)
 	struct skb_area *area;
 
 	_Static_assert(SKB_MAX_FRAGS * sizeof(struct skb_frag) <= AREA_DATA(SKB_SMALL), "a small area holds the longest list");
-	if (skb->frags != skb->inline_frags)
+	if (skb->long_frags)
 		return true;
 	area = area_alloc(skb->pool, SKB_MAX_FRAGS * sizeof(struct skb_frag));
 	if (unlikely(!area))
 		return false;
 	memcpy(area->base, skb->inline_frags, skb->nr_frags * sizeof(struct skb_frag));
 	skb->frags = (struct skb_frag *)(void *)area->base;
+	skb->long_frags = 1;
 	if (!skb->destructor) /* who is charged for it is charged for what it was */
 		skb->truesize += (uint32_t)area_bytes(area);
 	return true;
 }
 
-static inline void skb_release(struct sk_buff *skb)
+static __attribute__((noinline)) void skb_release_slow(struct sk_buff *skb)
 {
 	struct skb_pool *pool = skb->pool;
 
-	BUG_ON(!pool); /* freed before */
 	if (skb->destructor)
 		skb->destructor(skb);
 	if (skb->nohdr)
@@ -425,9 +471,23 @@ static inline void skb_release(struct sk_buff *skb)
 		area_release(pool, skb->area);
 	for (unsigned i = 0; i < skb->nr_frags; i++)
 		skb_area_put(pool, skb->frags[i].area);
-	if (unlikely(skb->frags != skb->inline_frags))
+	if (skb->long_frags)
 		area_release(pool, frags_area(skb));
 	skb_put_struct(pool, skb);
+}
+
+static inline void skb_release(struct sk_buff *skb)
+{
+	struct skb_pool *pool = skb->pool;
+	struct skb_area *area = skb->area;
+
+	BUG_ON(!pool); /* freed before */
+	if (unlikely(skb->destructor || (skb->rare | skb->nr_frags) || area->refcnt != 1 || !area_kept(pool, area) || pool->nskbs >= KEEP_SKBS)) {
+		skb_release_slow(skb);
+		return;
+	}
+	area_keep(pool, area);
+	skb_keep_struct(pool, skb);
 }
 
 int skb_append(struct sk_buff *dst, struct sk_buff *src, uint32_t off)
@@ -446,7 +506,7 @@ int skb_append(struct sk_buff *dst, struct sk_buff *src, uint32_t off)
 		skb_area_put(pool, src->area);
 	for (unsigned i = 0; i < src->nr_frags; i++)
 		dst->frags[dst->nr_frags++] = src->frags[i];
-	if (unlikely(src->frags != src->inline_frags))
+	if (unlikely(src->long_frags))
 		area_release(pool, frags_area(src));
 	dst->truesize += more;
 	skb_put_struct(pool, src);
@@ -478,6 +538,7 @@ struct sk_buff *skb_clone(struct sk_buff *skb)
 		return NULL;
 	memcpy(n, skb, offsetof(struct sk_buff, frags));
 	n->frags = n->inline_frags;
+	n->long_frags = 0;
 	if (unlikely(skb->nr_frags > SKB_INLINE_FRAGS)) {
 		struct skb_area *list = area_alloc(skb->pool, SKB_MAX_FRAGS * sizeof(struct skb_frag));
 
@@ -486,6 +547,7 @@ struct sk_buff *skb_clone(struct sk_buff *skb)
 			return NULL;
 		}
 		n->frags = (struct skb_frag *)(void *)list->base;
+		n->long_frags = 1;
 	}
 	memcpy(n->frags, skb->frags, skb->nr_frags * sizeof(skb->frags[0]));
 	n->next = n->prev = NULL;
@@ -516,7 +578,7 @@ static void pool_account(struct skb_pool *pool, const struct sk_buff *skb, int s
 		BUG_ON(!area_movable(skb->frags[i].area));
 		bytes += area_bytes(skb->frags[i].area);
 	}
-	if (unlikely(skb->frags != skb->inline_frags)) {
+	if (unlikely(skb->long_frags)) {
 		bytes += area_bytes(frags_area(skb));
 		areas++;
 	}

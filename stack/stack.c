@@ -310,6 +310,7 @@ void stack_mib_add(const struct stack *stack, uint64_t *sums)
 {
 	for (int i = 0; i < NET_MIB_MAX; i++)
 		sums[i] += stack->mib[i];
+	sums[MIB_Neigh_Lookups] += stack->mib[MIB_Neigh_Hits]; /* the hits count as hits only where it is done often */
 	if (stack->params.cpu == 0)
 		mib_add_gauges(stack, sums);
 }

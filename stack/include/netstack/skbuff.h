@@ -127,6 +127,7 @@ struct sk_buff {
 			uint8_t handed : 1; /* from another shard, which had delivered it to its transport and counted it */
 			uint8_t tapped : 1; /* shown to a packet tap */
 			uint8_t requeued : 1; /* shown to a packet tap, then refused by the driver for the moment */
+			uint8_t long_frags : 1; /* frags stands in an area of its own */
 			uint8_t sampled : 1; /* its stages are timed (runtime.c) */
 		};
 	};
