@@ -12,6 +12,7 @@ libgrammar_a_SOURCES += %reldir%/grammar_priv.h
 libgrammar_a_SOURCES += %reldir%/grammar_table.c
 libgrammar_a_SOURCES += %reldir%/grammar_text.c
 libgrammar_a_SOURCES += %reldir%/grammar_value.c
+libgrammar_a_SOURCES += %reldir%/netlink_proto.h
 EXTRA_DIST += %reldir%/netstackd.conf
 EXTRA_DIST += %reldir%/examples/host.conf
 EXTRA_DIST += %reldir%/examples/router.conf

@@ -19,6 +19,7 @@
 #include "links.h"
 #include "log.h"
 #include "monitor.h"
+#include "netlink_server.h"
 #include "notify.h"
 #include "priv.h"
 
@@ -287,6 +288,8 @@ static void publish_done(struct gather *g)
 	notify_status(d);
 	if (!apply_busy(d))
 		control_retry(d);
+	if (!apply_busy(d))
+		netlink_retry(d);
 }
 
 /* Takes p over on 0. */
@@ -691,6 +694,12 @@ int apply_command(struct daemon *d, const struct cmd *cmd, apply_done done, void
 {
 	memset(e, 0, sizeof(*e));
 	return transact(d, change_by_command, cmd, done, arg, e);
+}
+
+int apply_change(struct daemon *d, change_fn change, const void *what, apply_done done, void *arg, struct conf_error *e)
+{
+	memset(e, 0, sizeof(*e));
+	return transact(d, change, what, done, arg, e);
 }
 
 struct revive {

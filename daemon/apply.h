@@ -20,6 +20,9 @@ bool apply_busy(const struct daemon *daemon);
 
 /* What was changed besides transactions (carriers): commits and publishes it, in st and wherever else it had an effect. */
 void apply_publish(struct daemon *daemon, struct conf_state *st);
+/* Any other change: of the namespaces of first. As apply_command. */
+int  apply_change(struct daemon *daemon, int (*change)(struct conf_state *first, const void *what, struct conf_error *e), const void *what, apply_done done,
+		  void *arg, struct conf_error *e);
 /* A device that the host had deleted is there again: opens it. As apply_command, without done. */
 int  apply_revive(struct daemon *daemon, struct conf_state *st, int ifindex, struct conf_error *e);
 void apply_link_gone(struct daemon *daemon, uint32_t netns, int ifindex, const struct tap *tap, int err); /* a worker's device failed; tap is only compared */

@@ -569,13 +569,14 @@ static bool in_group(int fd, gid_t primary, gid_t group)
 	return false;
 }
 
-static bool may_control(const struct control *c, int fd)
+bool control_may(const struct daemon *d, int fd)
 {
+	const struct control *c = d->control;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 	const struct group *gr;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+	if (!c || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
 	if (cred.uid == 0 || cred.uid == c->owner)
 		return true;
@@ -677,7 +678,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 				continue;
 			return;
 		}
-		if (!may_control(c, fd))
+		if (!control_may(c->daemon, fd))
 			turn_away(fd, -EPERM, "only root, the user that started netstackd and members of its control group may do this");
 		else if (c->nclients >= MAX_CLIENTS && !client_make_room(c))
 			turn_away(fd, -EBUSY, "too many clients: try again later");
@@ -688,27 +689,41 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------- */
 
-static int inherited_socket(struct conf_error *e)
+/* systemd's socket of that type: a stream to control, packets for rtnetlink. -ENOENT: there is none. */
+static int inherited_socket(int type, struct conf_error *e)
 {
-	int n = sd_listen_fds(1);
+	int n = sd_listen_fds(type == SOCK_SEQPACKET /* asked for last: nobody else sees them */), found = -ENOENT;
 
 	if (n <= 0)
 		return n < 0 ? conf_fail(e, n, "systemd's socket: %s", strerror(-n)) : -ENOENT;
-	if (n > 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
-		return conf_fail(e, -EINVAL, "systemd handed over something that is not one listening AF_UNIX stream socket");
-	return fcntl(SD_LISTEN_FDS_START, F_SETFL, O_NONBLOCK) < 0 ? conf_fail(e, -errno, "systemd's socket: %s", strerror(errno)) : SD_LISTEN_FDS_START;
+	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
+		bool stream = sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) > 0, packets = sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) > 0;
+
+		if ((!stream && !packets) || (found >= 0 && stream == (type == SOCK_STREAM)))
+			return conf_fail(e, -EINVAL, "systemd handed over something that is not one listening AF_UNIX stream socket, and one of packets");
+		if (stream == (type == SOCK_STREAM))
+			found = fd;
+	}
+	if (found >= 0 && (fcntl(found, F_SETFL, O_NONBLOCK) < 0 || fcntl(found, F_SETFD, FD_CLOEXEC) < 0))
+		return conf_fail(e, -errno, "systemd's socket: %s", strerror(errno));
+	return found;
+}
+
+static const char *option_of(int type)
+{
+	return type == SOCK_STREAM ? "control" : "netlink";
 }
 
 /* A socket file that nobody serves is left from one who was killed; one that is served is another netstackd's. */
-static int clear_stale(const struct sockaddr_un *sun, struct conf_error *e)
+static int clear_stale(const struct sockaddr_un *sun, int type, struct conf_error *e)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
 	struct stat st;
 
 	if (fd < 0)
 		return conf_fail(e, -errno, "no socket: %s", strerror(errno));
 	if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 || errno == EAGAIN)
-		err = conf_fail(e, -EADDRINUSE, "another netstackd serves %s: end it, or give this one its own --control", sun->sun_path);
+		err = conf_fail(e, -EADDRINUSE, "another netstackd serves %s: end it, or give this one its own --%s", sun->sun_path, option_of(type));
 	else if (errno == ECONNREFUSED && lstat(sun->sun_path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode))
 			err = conf_fail(e, -EEXIST, "%s exists and is not a socket", sun->sun_path);
@@ -730,26 +745,31 @@ static void make_folder(const char *path)
 
 int control_listen(const char *path, const char *group, bool *ret_inherited, struct conf_error *e)
 {
+	return control_listen_at(path, SOCK_STREAM, group, ret_inherited, e);
+}
+
+int control_listen_at(const char *path, int type, const char *group, bool *ret_inherited, struct conf_error *e)
+{
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	const struct group *gr = NULL;
 	mode_t mask;
 	int fd, err;
 
 	memset(e, 0, sizeof(*e));
-	fd = inherited_socket(e);
+	fd = inherited_socket(type, e);
 	*ret_inherited = fd >= 0;
 	if (fd >= 0 || e->err)
 		return fd;
 	if (strlen(path) >= sizeof(sun.sun_path))
-		return conf_fail(e, -ENAMETOOLONG, "the path of the control socket is longer than %zu bytes", sizeof(sun.sun_path) - 1);
+		return conf_fail(e, -ENAMETOOLONG, "the path of the %s socket is longer than %zu bytes", option_of(type), sizeof(sun.sun_path) - 1);
 	strcpy(sun.sun_path, path);
 	if (group[0] && !(gr = getgrnam(group)))
 		return conf_fail(e, -ENOENT, "control group: there is no group %s", group);
 	make_folder(path);
-	err = clear_stale(&sun, e);
+	err = clear_stale(&sun, type, e);
 	if (err)
 		return err;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return conf_fail(e, -errno, "no socket: %s", strerror(errno));
 	/* Made with its mode, and given away without following a link: in a folder of others the name could mean another file by then. */
@@ -763,9 +783,9 @@ int control_listen(const char *path, const char *group, bool *ret_inherited, str
 	if (err) {
 		close(fd);
 		if (err == -EADDRINUSE) /* and who has it was not to be found out: it belongs to another user */
-			return conf_fail(e, err, "%s is taken, perhaps by another netstackd: end it, or give this one its own --control", path);
+			return conf_fail(e, err, "%s is taken, perhaps by another netstackd: end it, or give this one its own --%s", path, option_of(type));
 		return conf_fail(e, err, "cannot serve %s: %s%s", path, strerror(-err),
-				 err == -EACCES || err == -ENOENT ? " (choose another place with --control)" : "");
+				 err == -EACCES || err == -ENOENT ? type == SOCK_STREAM ? " (choose another place with --control)" : " (choose another place with --netlink)" : "");
 	}
 	return fd;
 }

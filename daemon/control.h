@@ -14,6 +14,9 @@ struct client;
 /* Binds and listens; while still privileged. path may be NULL with an inherited socket (systemd). group: may connect and change things; empty: none. Returns
  * the descriptor, or -errno with e. *ret_inherited: systemd's, the file is not ours to remove. */
 int  control_listen(const char *path, const char *group, bool *ret_inherited, struct conf_error *e);
+/* A listening socket of that type at path, with the control socket's mode; one that systemd has handed over is taken first. */
+int  control_listen_at(const char *path, int type, const char *group, bool *ret_inherited, struct conf_error *e);
+bool control_may(const struct daemon *daemon, int fd); /* whoever is at the other end may change things */
 int  control_start(struct daemon *daemon, int listen_fd, bool inherited, uid_t owner); /* takes listen_fd over; 0 or -errno */
 void control_stop(struct daemon *daemon); /* no more clients; the present ones are cut off */
 void control_retry(struct daemon *daemon); /* a change has finished: those who waited for it go on */

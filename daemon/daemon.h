@@ -18,6 +18,7 @@ struct priv;
 struct daemon {
 	char              *config_path; /* absolute; NULL: none (everything comes from the control socket) */
 	char              *control_path;
+	char              *netlink_path;
 	const char        *user; /* --user; NULL: the default */
 	unsigned           nworkers;
 	struct worker     *workers;
@@ -28,6 +29,7 @@ struct daemon {
 	struct priv       *priv;
 	struct host_watch *host_watch; /* NULL: the host's links are not followed */
 	struct control    *control;
+	struct netlink_server *netlink; /* NULL: there is no rtnetlink socket */
 	struct conf_state  conf; /* what runs */
 	uint64_t           seed[4];
 	int64_t            wall_offset; /* wall clock minus monotonic clock at the start, ns */

@@ -17,6 +17,7 @@
 #include "daemon.h"
 #include "log.h"
 #include "monitor.h"
+#include "netlink_server.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -45,8 +46,10 @@ static void heard(struct netdev_notifier *nb, enum netdev_event event, const str
 
 	if (event == NETDEV_CHANGE && (change & NS_IFF_LOWER_UP))
 		log_carrier(dev);
-	if (event != NETDEV_GOING_DOWN)
-		monitor_link(links->daemon, links->st, event, dev);
+	if (event == NETDEV_GOING_DOWN)
+		return;
+	monitor_link(links->daemon, links->st, event, dev);
+	netlink_link_event(links->daemon, links->st, event, dev, change);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
@@ -169,6 +172,11 @@ void links_say_gone(const struct conf_state *st, const struct conf_link *cl)
 struct conf_state *links_next(struct daemon *d, const struct conf_state *st)
 {
 	return conf_netns_next(&d->conf, st);
+}
+
+struct conf_state *links_state_named(struct daemon *d, const char *name)
+{
+	return !name[0] || strcmp(name, "default") == 0 ? &d->conf : NULL;
 }
 
 void links_stop(struct daemon *d)

@@ -16,6 +16,7 @@ void links_changed(struct daemon *daemon, struct conf_state *st);
 void links_say_gone(const struct conf_state *st, const struct conf_link *cl); /* to the log: its TAP */
 /* Every configuration that runs: the first for NULL, then the one after st; NULL: that was the last. */
 struct conf_state *links_next(struct daemon *daemon, const struct conf_state *st);
+struct conf_state *links_state_named(struct daemon *daemon, const char *name); /* "" or "default": the first; NULL: there is none */
 void links_stop(struct daemon *daemon);
 
 /* What there is to show of a link: NULL in a state that does not run. */

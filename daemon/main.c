@@ -20,6 +20,8 @@
 #include "host_watch.h"
 #include "links.h"
 #include "log.h"
+#include "netlink_proto.h"
+#include "netlink_server.h"
 #include "notify.h"
 #include "priv.h"
 
@@ -40,6 +42,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,7 +58,7 @@
 enum exit_code { EXIT_OK, EXIT_REFUSED, EXIT_USAGE };
 
 struct options {
-	const char *config, *control, *user;
+	const char *config, *control, *netlink, *user;
 	unsigned    workers;
 	bool        check, foreground;
 };
@@ -63,13 +66,14 @@ struct options {
 static void usage(FILE *out)
 {
 	fprintf(out,
-		"Usage: netstackd [-c FILE] [-n] [--control PATH] [--workers N] [--user NAME] [--foreground]\n"
+		"Usage: netstackd [-c FILE] [-n] [--control PATH] [--netlink PATH] [--workers N] [--user NAME] [--foreground]\n"
 		"\n"
 		"A user-space TCP/IP host and router on TAP devices. nsctl(1) talks to it.\n"
 		"\n"
 		"  -c, --config FILE    the configuration (default " NETSTACKD_CONF ", if it is there)\n"
 		"  -n, --check          check the configuration and end: 0 it is good, 1 it is not\n"
 		"      --control PATH   the control socket (default $RUNTIME_DIRECTORY/control or " CONTROL_PATH_DEFAULT ")\n"
+		"      --netlink PATH   the rtnetlink socket (default: rtnetlink, beside the control socket)\n"
 		"  -w, --workers N      worker threads, 1 to %d (default 1)\n"
 		"  -u, --user NAME      run as this user when started as root (default netstackd, or nobody; \"root\" stays root without capabilities)\n"
 		"  -f, --foreground     stay in the foreground\n"
@@ -90,6 +94,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'n' }, { "control", required_argument, NULL, 'C' },
+		{ "netlink", required_argument, NULL, 'N' },
 		{ "workers", required_argument, NULL, 'w' }, { "user", required_argument, NULL, 'u' }, { "foreground", no_argument, NULL, 'f' },
 		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
@@ -108,6 +113,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'C':
 			o->control = optarg;
+			break;
+		case 'N':
+			o->netlink = optarg;
 			break;
 		case 'w':
 			errno = 0;
@@ -496,21 +504,49 @@ static int fatal(const struct conf_error *e)
 	return e->err;
 }
 
+/* The rtnetlink socket, beside the control socket unless it is said where. One that cannot be had is a warning only if nobody has asked for it. */
+static int listen_netlink(struct daemon *d, const struct options *o, const struct conf_state *want, bool *ret_inherited, struct conf_error *e)
+{
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int fd;
+
+	if (o->netlink)
+		d->netlink_path = absolute(o->netlink);
+	else if (nsnl_path(d->control_path, path, sizeof(path)) == 0)
+		d->netlink_path = strdup(path);
+	fd = d->netlink_path ? control_listen_at(d->netlink_path, SOCK_SEQPACKET, want->control_group, ret_inherited, e)
+			     : conf_fail(e, -ENAMETOOLONG, "there is no room for a socket beside %s", d->control_path);
+	if (fd < 0 && !o->netlink)
+		log_msg(LOG_WARNING, "no rtnetlink socket: %s", e->text);
+	return fd;
+}
+
 /* Everything between the configuration and the loop. */
 static int start(struct daemon *d, const struct options *o, struct conf_state *want)
 {
 	uid_t owner = geteuid();
 	struct conf_error e;
-	bool inherited;
-	int fd, err, host_err;
+	const char *sockets[PRIV_SOCKETS];
+	bool inherited, nl_inherited = false;
+	int fd, nl_fd, err, host_err;
 
 	fd = control_listen(d->control_path, want->control_group, &inherited, &e);
 	if (fd < 0)
 		return fatal(&e);
-	err = priv_start(&d->priv, d->config_path, inherited ? NULL : d->control_path, d->ready_fd >= 0);
-	if (err) {
+	nl_fd = listen_netlink(d, o, want, &nl_inherited, &e);
+	if (nl_fd < 0 && o->netlink) {
 		if (!inherited)
 			unlink(d->control_path);
+		close(fd);
+		return fatal(&e);
+	}
+	sockets[0] = inherited ? NULL : d->control_path;
+	sockets[1] = nl_fd < 0 || nl_inherited ? NULL : d->netlink_path;
+	err = priv_start(&d->priv, d->config_path, sockets, d->ready_fd >= 0);
+	if (err) {
+		for (unsigned i = 0; i < PRIV_SOCKETS; i++)
+			if (sockets[i])
+				unlink(sockets[i]);
 		close(fd);
 		log_msg(LOG_ERR, "cannot start the privileged helper: %s", strerror(-err));
 		return err;
@@ -535,6 +571,8 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 		goto failed;
 	}
 	err = control_start(d, fd, inherited, owner);
+	if (!err && nl_fd >= 0)
+		err = netlink_start(d, nl_fd);
 	if (!err)
 		err = workers_start(d);
 	if (err)
@@ -560,6 +598,7 @@ failed:
 static void finish(struct daemon *d)
 {
 	control_stop(d);
+	netlink_stop(d);
 	links_stop(d);
 	host_watch_stop(d);
 	apply_close_all(d);
@@ -568,6 +607,7 @@ static void finish(struct daemon *d)
 	priv_stop(d->priv);
 	free(d->config_path);
 	free(d->control_path);
+	free(d->netlink_path);
 }
 
 static char *control_path(const struct options *o)
@@ -625,6 +665,7 @@ int main(int argc, char **argv)
 		event_base_dispatch(d.base);
 		hold_signals();
 		control_stop(&d); /* first: no answer is sent from here on */
+		netlink_stop(&d);
 		if (workers_stop(&d) < 0) {
 			priv_stop(d.priv);
 			_exit(EXIT_REFUSED); /* a thread is still there: nothing may be freed; the kernel closes the TAPs */

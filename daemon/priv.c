@@ -5,7 +5,7 @@
  * Theory of operation. The daemon parses hostile packets, so it keeps no privilege at all. What needs one is done by a helper: a child forked before
  * anything else happens, which keeps CAP_NET_ADMIN alone and serves four fixed requests over a socket pair: open the queues of a TAP, set the host's end of
  * a TAP that it opened, open the configuration file (the one path that it was told at the start), and, when the daemon is gone for whatever reason,
- * remove the control socket. It never sees a packet, and of what the daemon could be made to ask, it does nothing to other interfaces or files.
+ * remove the sockets. It never sees a packet, and of what the daemon could be made to ask, it does nothing to other interfaces or files.
  *
  * Why not ambient CAP_NET_ADMIN in the daemon: that capability alone could reroute, sniff and firewall the whole host; whoever got hold of a worker
  * would own the network. With the helper he can add TAPs.
@@ -86,8 +86,9 @@ struct priv {
 
 struct helper {
 	int         fd;
-	const char *config_path, *control_path;
-	struct stat control; /* the control socket's file */
+	const char *config_path;
+	const char *sockets[PRIV_SOCKETS];
+	struct stat files[PRIV_SOCKETS]; /* the sockets' */
 	int         own[MAX_OWN]; /* the host's numbers of TAPs that were opened: names change hands */
 	unsigned    nown;
 	bool        background; /* keeps nobody's stderr open */
@@ -391,14 +392,15 @@ static void helper_main(struct helper *h)
 		helper_serve(h, &q);
 	}
 	/* Only ours: another netstackd may have made its own there by now. */
-	if (h->control_path && lstat(h->control_path, &st) == 0 && st.st_dev == h->control.st_dev && st.st_ino == h->control.st_ino)
-		unlink(h->control_path);
+	for (unsigned i = 0; i < PRIV_SOCKETS; i++)
+		if (h->sockets[i] && lstat(h->sockets[i], &st) == 0 && st.st_dev == h->files[i].st_dev && st.st_ino == h->files[i].st_ino)
+			unlink(h->sockets[i]);
 	_exit(0);
 }
 
 /* ---- the daemon's side ------------------------------------------------------------------------------------------------ */
 
-int priv_start(struct priv **ret, const char *config_path, const char *control_path, bool background)
+int priv_start(struct priv **ret, const char *config_path, const char *const sockets[PRIV_SOCKETS], bool background)
 {
 	struct priv *priv = malloc(sizeof(*priv));
 	struct timeval tv = { .tv_sec = REPLY_SECONDS };
@@ -423,9 +425,9 @@ int priv_start(struct priv **ret, const char *config_path, const char *control_p
 		static struct helper helper;
 
 		close(fd[0]);
-		helper = (struct helper){ .fd = fd[1], .config_path = config_path, .control_path = control_path, .background = background };
-		if (control_path && lstat(control_path, &helper.control) < 0)
-			helper.control_path = NULL;
+		helper = (struct helper){ .fd = fd[1], .config_path = config_path, .background = background };
+		for (unsigned i = 0; i < PRIV_SOCKETS; i++)
+			helper.sockets[i] = sockets[i] && lstat(sockets[i], &helper.files[i]) == 0 ? sockets[i] : NULL;
 		helper_main(&helper);
 	}
 	close(fd[1]);

@@ -9,6 +9,8 @@
 
 struct priv;
 
+#define PRIV_SOCKETS 2
+
 /* What the host's end of a TAP should be. mtu 0, addr family 0: leave alone. */
 struct host_end {
 	char            name[NS_IFNAMSIZ];
@@ -20,7 +22,7 @@ struct host_end {
 
 /* Starts the helper. Before there is a second thread and before privileges are dropped. Paths may be NULL.
  * In the background it gives up stderr. 0 or -errno. */
-int  priv_start(struct priv **ret, const char *config_path, const char *control_path, bool background);
+int  priv_start(struct priv **ret, const char *config_path, const char *const sockets[PRIV_SOCKETS] /* to be removed at the end; NULL: none */, bool background);
 /* Lets go: the helper removes the control socket and ends; waits for it. NULL is ignored. */
 void priv_stop(struct priv *priv);
 int  priv_fd(const struct priv *priv); /* readable when the helper has died */

@@ -49,6 +49,7 @@ struct linkwatch {
 	ktime_t                 timer; /* of the run that is arranged; KTIME_MAX: none */
 	bool                    urgent; /* it was arranged for an urgent event */
 	uint32_t                generation;
+	uint64_t                changes; /* of the list of devices */
 	struct netdev_notifier *chain;
 };
 
@@ -81,6 +82,11 @@ const struct netdev_state *linkwatch_dev(const struct linkwatch *lw, int ifindex
 	const struct netdev *dev = dev_find(lw, ifindex);
 
 	return dev ? &dev->s : NULL;
+}
+
+uint64_t linkwatch_generation(const struct linkwatch *lw)
+{
+	return lw->changes;
 }
 
 int linkwatch_foreach(const struct linkwatch *lw, int after, int (*fn)(void *arg, const struct netdev_state *dev), void *arg)
@@ -149,6 +155,7 @@ static void tell(struct linkwatch *lw, struct netdev *dev, enum netdev_event eve
 	uint32_t flags = netdev_flags(&dev->s), change = flags ^ dev->told_flags;
 
 	dev->told_flags = flags;
+	lw->changes += event == NETDEV_REGISTER || event == NETDEV_UNREGISTER || event == NETDEV_CHANGENAME;
 	for (struct netdev_notifier *nb = lw->chain, *next; nb; nb = next) {
 		next = nb->next;
 		nb->call(nb, event, &dev->s, change);

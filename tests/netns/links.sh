@@ -29,6 +29,42 @@ eventually() { local text=$1; shift; check "$text" wait_for 10 "$@"; }
 reach() { host ping -q -c 1 -W 1 "$1"; }
 json() { nsctl -j link show "$1" | python3 -c "import json, sys; l = json.load(sys.stdin)[0]; sys.exit(not ($2))"; }
 
+# ---- the rtnetlink socket
+in_ns h ping -q -c 1 -W 2 10.10.0.2 >/dev/null
+# several checks in one: rtnetlink.py prints TAP lines of its own, which are counted on
+rtnetlink() {
+	local line
+	while read -r line; do
+		case $line in
+		"ok "*) ok "rtnetlink: ${line#*- }" ;;
+		"not ok "*) not_ok "rtnetlink: ${line#*- }" ;;
+		"#"*) echo "$line"; DONE=${line#\# } ;;
+		esac
+	done < <(timeout 100 python3 "$SRC/tests/netns/rtnetlink.py" "$TMP/rtnetlink" "$NSCTL" "$NETSTACKD_CONTROL" 2>"$TMP/rtnetlink.err")
+}
+DONE=
+rtnetlink
+check "rtnetlink: the client came to its end" bash -c "cat '$TMP/rtnetlink.err'; [ -n '$DONE' ]"
+chmod 755 "$TMP"
+stranger() { python3 -B - "$SRC/tests/netns" "$TMP/rtnetlink" "$1" <<'PY'
+import errno, os, sys
+sys.path.insert(0, sys.argv[1])
+from rtnetlink import *
+os.setgroups([]); os.setresgid(2, 2, 2); os.setresuid(2, 2, 2)
+try:
+    c = Client(sys.argv[2])
+except PermissionError:
+    sys.exit(sys.argv[3] != "shut")
+assert sys.argv[3] == "open"
+eth0 = [link for link in c.dump()[0] if link.name == "eth0"][0]
+assert c.ask(SETLINK, 0, ifinfo(eth0.index) + attr(MTU, 1400))[1] == errno.EPERM
+assert c.ask(GETLINK, 0, ifinfo(eth0.index))[1] == 0
+PY
+}
+check "a stranger cannot connect" stranger shut
+chmod 666 "$TMP/rtnetlink"
+check "if the socket is opened for all, strangers may ask, but change nothing" stranger open
+
 # ---- from us to the host
 nsenter --net="/run/netns/$H" ip -o monitor link >"$TMP/ipmon" 2>&1 & PIDS+=($!)
 wait_for 5 bash -c "ip netns exec $H true 2>/dev/null; nsenter --net=/run/netns/$H ip link set lo down; nsenter --net=/run/netns/$H ip link set lo up; grep -q ': lo:' '$TMP/ipmon'" # it listens now

@@ -13,6 +13,7 @@ EXTRA_DIST += %reldir%/lib.sh
 EXTRA_DIST += %reldir%/links.sh
 EXTRA_DIST += %reldir%/lossy.sh
 EXTRA_DIST += %reldir%/router.sh
+EXTRA_DIST += %reldir%/rtnetlink.py
 EXTRA_DIST += %reldir%/smoke.sh
 EXTRA_DIST += %reldir%/tcp_mix.py
 EXTRA_DIST += %reldir%/tcp_mix.sh

@@ -71,6 +71,7 @@ ktime_t linkwatch_deadline(const struct linkwatch *lw); /* when linkwatch_run ha
 /* For devices whose carrier follows from others': another namespace's configuration has changed. */
 void linkwatch_transfer(struct linkwatch *lw, ktime_t now);
 
+uint64_t linkwatch_generation(const struct linkwatch *lw); /* changes when a device comes, goes or gets another name */
 const struct netdev_state *linkwatch_dev(const struct linkwatch *lw, int ifindex); /* NULL: none */
 int  linkwatch_foreach(const struct linkwatch *lw, int after /* ifindex; 0: all */, int (*fn)(void *arg, const struct netdev_state *dev), void *arg);
 
