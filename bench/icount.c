@@ -3,6 +3,8 @@
  * icount: drives the stack with frames in memory, so that callgrind can count what the whole path costs where seconds on a shared machine cannot.
  *	icount forward N	N frames of 64 bytes from one virtual link to another
  *	icount forward-timed N	the same with net.core.runtime_stats on
+ *	icount forward-tcp N	N full segments of one flow from one link to another, merged by GRO and cut again
+ *	icount forward-tso N	the same where the way out takes them whole
  *	icount tcp-in N		N full segments into a TCP socket that an application reads in place
  *	icount tcp-out N	N full segments out of a TCP socket, acknowledged every second one
  * The instructions of one frame are the difference of two runs, divided by the difference of their N. What the driver here does for a frame (a buffer from the
@@ -31,7 +33,8 @@ struct rig {
 	size_t         len;
 	ktime_t        now;
 	/* the peer of the TCP runs */
-	bool           tcp;
+	bool           tcp, tso;
+	uint32_t       dest; /* of tcp_frame */
 	bool           timed;
 	uint32_t       seq, ack, got_seq;
 	uint32_t       tsval, tsecr;
@@ -84,7 +87,7 @@ static void tcp_frame(struct rig *r, uint8_t flags, size_t payload)
 	if (r->len && flags == r->last_flags && payload == r->last_payload) {
 		put_be32(th + 4, r->seq);
 		put_be32(th + 8, r->ack);
-		put_be32(th + 24, ++r->tsval);
+		put_be32(th + 24, r->tsval);
 		put_be32(th + 28, r->tsecr);
 		r->seq += (uint32_t)payload;
 		return;
@@ -94,10 +97,11 @@ static void tcp_frame(struct rig *r, uint8_t flags, size_t payload)
 	memset(ip, 0, 20 + thl);
 	ip[0] = 0x45;
 	put_be16(ip + 2, (uint16_t)(20 + thl + payload));
+	ip[6] = 0x40; /* don't fragment */
 	ip[8] = 64;
 	ip[9] = 6;
 	put_be32(ip + 12, ADDR(10, 1, 0, 9));
-	put_be32(ip + 16, ADDR(10, 1, 0, 1));
+	put_be32(ip + 16, r->dest);
 	put_be16(ip + 10, fold16(sum16(ip, 20, 0)));
 	put_be16(th, 40000);
 	put_be16(th + 2, 80);
@@ -114,7 +118,7 @@ static void tcp_frame(struct rig *r, uint8_t flags, size_t payload)
 		th[20] = th[21] = 1;
 		th[22] = 8;
 		th[23] = 10;
-		put_be32(th + 24, ++r->tsval);
+		put_be32(th + 24, r->tsval);
 		put_be32(th + 28, r->tsecr);
 	}
 	r->seq += (uint32_t)payload + !!(flags & 2);
@@ -181,7 +185,7 @@ static void add_link(struct rig *r, int i, const char *name, uint32_t net)
 	int err;
 
 	snprintf(link.name, sizeof(link.name), "%s", name);
-	link.features = LINK_F_GRO | (r->tcp ? LINK_F_TX_CSUM : 0);
+	link.features = LINK_F_GRO | (r->tcp ? LINK_F_TX_CSUM : 0) | (r->tso ? LINK_F_TSO4 : 0);
 	err = netcfg_link_add(r->cfg, &link, 1, &r->eth[i], NULL);
 	if (err < 0)
 		fail("link", err);
@@ -262,6 +266,14 @@ static void forward(struct rig *r, unsigned long n)
 		fprintf(stderr, "icount: %lu of %lu frames came through\n", r->sent, n);
 }
 
+static void forward_tcp(struct rig *r, unsigned long n)
+{
+	r->sent = 0;
+	receive_all(r, n);
+	if (r->tso ? r->sent >= n / 8 : r->sent != n)
+		fprintf(stderr, "icount: %lu of %lu frames came through\n", r->sent, n);
+}
+
 static struct socket *open_connection(struct rig *r)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = cpu_to_be16(80) };
@@ -272,6 +284,7 @@ static struct socket *open_connection(struct rig *r)
 	    (err = ns_listen(listener, 1)) < 0)
 		fail("listen", err);
 	r->seq = 1000;
+	r->tsval = 1; /* that of the SYN */
 	tcp_frame(r, 0x02, 0);
 	rx(r, r->eth[0], r->frame, r->len);
 	run(r);
@@ -303,6 +316,7 @@ static void tcp_in(struct rig *r, unsigned long n)
 
 		n -= k;
 		r->now += 20 * NSEC_PER_USEC;
+		r->tsval++;
 		receive_all(r, k);
 		while (ns_recv_inplace(conn, SIZE_MAX, take, &r->received) > 0)
 			;
@@ -323,6 +337,7 @@ static void tcp_out(struct rig *r, unsigned long n)
 
 	while (r->got_seq - first < n * MSS) {
 		r->now += 20 * NSEC_PER_USEC;
+		r->tsval++;
 		while (ns_send_fill(conn, 65536, give, NULL) > 0)
 			;
 		run(r);
@@ -354,11 +369,16 @@ int main(int argc, char **argv)
 		fn = tcp_in;
 	else if (n && strcmp(argv[1], "tcp-out") == 0)
 		fn = tcp_out;
+	else if (n && strcmp(argv[1], "forward-tcp") == 0)
+		fn = forward_tcp;
+	else if (n && strcmp(argv[1], "forward-tso") == 0)
+		fn = forward_tcp, rig.tso = true;
 	if (!fn) {
-		fprintf(stderr, "usage: icount forward|forward-timed|tcp-in|tcp-out N\n");
+		fprintf(stderr, "usage: icount forward|forward-timed|forward-tcp|forward-tso|tcp-in|tcp-out N\n");
 		return 2;
 	}
 	rig.tcp = fn != forward;
+	rig.dest = fn == forward_tcp ? ADDR(10, 2, 0, 9) : ADDR(10, 1, 0, 1);
 	rig_new(&rig);
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	fn(&rig, n);

@@ -230,12 +230,26 @@ static bool gro_ipv6(struct sk_buff *skb, struct gro_cb *cb)
 	return true;
 }
 
+/* Of addresses and ports; keyed, though all that somebody who aims at a bucket can get is that less is merged. */
+static inline uint32_t gro_hash(const struct stack *stack, const unsigned char *p, unsigned addrs_len)
+{
+	uint64_t sum = stack->flow_key.k[0], w;
+	uint32_t ports;
+
+	memcpy(&ports, p + addrs_len, sizeof(ports));
+	for (const unsigned char *end = p + addrs_len; p < end; p += sizeof(w)) {
+		memcpy(&w, p, sizeof(w));
+		sum = (sum ^ w) * (stack->flow_key.k[1] | 1);
+	}
+	return (uint32_t)((sum ^ ports) * (stack->flow_key.k[1] | 1) >> 32);
+}
+
 /* Fills GRO_CB(skb). False: it is nothing for us. */
 static bool gro_parse(struct stack *stack, struct sk_buff *skb)
 {
 	struct gro_cb *cb = GRO_CB(skb);
 	uint16_t type = skb->protocol;
-	uint32_t off = 0, sum = 0;
+	uint32_t off = 0;
 
 	if (unlikely(skb->mac_header == SKB_NO_HEADER))
 		return false;
@@ -251,13 +265,7 @@ static bool gro_parse(struct stack *stack, struct sk_buff *skb)
 	cb->trans = (uint16_t)(cb->addrs + cb->addrs_len);
 	if (cb->proto != NS_IPPROTO_TCP && !(cb->proto == NS_IPPROTO_UDP && stack->udp_gro))
 		return false;
-	for (unsigned i = 0; i < cb->addrs_len + 4u; i += 4) { /* the ports, too */
-		uint32_t w;
-
-		memcpy(&w, skb->data + cb->addrs + i, sizeof(w));
-		sum = (sum << 5 | sum >> 27) ^ w;
-	}
-	cb->hash = (uint32_t)((sum ^ stack->flow_key.k[0]) * (stack->flow_key.k[1] | 1) >> 32);
+	cb->hash = gro_hash(stack, skb->data + cb->addrs, cb->addrs_len);
 	cb->last = false;
 	cb->id_rule = GRO_ID_ONE;
 	cb->count = 1;
@@ -268,12 +276,14 @@ static bool gro_parse(struct stack *stack, struct sk_buff *skb)
 static bool gro_same_flow(const struct sk_buff *p, const struct sk_buff *skb)
 {
 	const struct gro_cb *a = GRO_CB(p), *b = GRO_CB(skb);
-	uint32_t l2 = (uint32_t)(p->data - skb_mac_header(p)) + a->net;
+	const unsigned char *ka = p->data + a->addrs, *kb = skb->data + b->addrs, *ma = skb_mac_header(p), *mb = skb_mac_header(skb);
+	ptrdiff_t l2 = p->data - ma;
 
-	if (a->hash != b->hash || a->net != b->net || a->trans != b->trans || a->proto != b->proto || a->v6 != b->v6 || p->pkt_type != skb->pkt_type ||
-	    p->mark != skb->mark || p->data - skb_mac_header(p) != skb->data - skb_mac_header(skb))
+	if (a->hash != b->hash || a->net != b->net || a->trans != b->trans || a->proto != b->proto || p->mark != skb->mark || l2 != skb->data - mb)
 		return false;
-	return memcmp(p->data + a->addrs, skb->data + b->addrs, a->addrs_len + 4u) == 0 && memcmp(skb_mac_header(p), skb_mac_header(skb), l2) == 0;
+	if (likely(!a->v6 && !a->net && l2 == ETH_HLEN)) /* lengths that the compiler knows */
+		return !b->v6 && memcmp(ka, kb, 12) == 0 && memcmp(ma, mb, ETH_HLEN) == 0;
+	return a->v6 == b->v6 && memcmp(ka, kb, a->addrs_len + 4u) == 0 && memcmp(ma, mb, (size_t)l2 + a->net) == 0;
 }
 
 static struct sk_buff *gro_find(struct napi_struct *napi, const struct sk_buff *skb)
