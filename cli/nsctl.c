@@ -6,6 +6,7 @@
  */
 #include "nsctl.h"
 #include "client.h"
+#include "monitor.h"
 #include "control_proto.h"
 #include "format.h"
 #include "grammar.h"
@@ -276,6 +277,13 @@ static int run_remote(const struct nsctl *ctl, const struct cmd *cmd)
 		return NSCTL_REFUSED;
 	}
 	cmd_format(cmd, line, size);
+	if (cmd->id == CMD_MONITOR && !ctl->json && cmd_arg(cmd, "what") && cmd_arg(cmd, "what")->num == MONITOR_LINK) {
+		status = monitor_links(ctl, &show);
+		if (status >= 0) {
+			free(line);
+			return flushed(status);
+		}
+	}
 	if (client_open(&c, ctl->socket, why, sizeof(why))) {
 		fprintf(stderr, "nsctl: %s\n", why);
 		free(line);

@@ -176,7 +176,7 @@ struct conf_state *links_next(struct daemon *d, const struct conf_state *st)
 
 struct conf_state *links_state_named(struct daemon *d, const char *name)
 {
-	return !name[0] || strcmp(name, "default") == 0 ? &d->conf : NULL;
+	return conf_netns_find(&d->conf, name);
 }
 
 void links_stop(struct daemon *d)

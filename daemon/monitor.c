@@ -9,6 +9,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "netlink_server.h"
 #include "show.h"
 
 #include <arpa/inet.h>
@@ -171,4 +172,5 @@ void monitor_changes(struct daemon *d)
 	while ((st = conf_netns_next(&d->conf, st)))
 		tell_changes(d, st);
 	control_netns_gone(d);
+	netlink_netns_gone(d);
 }

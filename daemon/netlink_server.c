@@ -783,15 +783,14 @@ int netlink_start(struct daemon *d, int listen_fd)
 	return -ENOMEM;
 }
 
-void netlink_netns_gone(struct daemon *d, const struct conf_state *st)
+void netlink_netns_gone(struct daemon *d)
 {
-	struct nl_client *c, *next;
+	struct nl_client *c;
 
-	for (c = d->netlink ? LIST_FIRST(&d->netlink->clients) : NULL; c; c = next) {
-		next = LIST_NEXT(c, node);
-		if (c->st == st)
-			shutdown(c->fd, SHUT_RDWR); /* reading says so, and frees it */
-	}
+	if (d->netlink)
+		LIST_FOREACH (c, &d->netlink->clients, node)
+			if (conf_netns_by_id(&d->conf, c->st->id) != c->st)
+				shutdown(c->fd, SHUT_RDWR); /* reading says so, and frees it */
 }
 
 void netlink_stop(struct daemon *d)

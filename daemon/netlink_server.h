@@ -21,7 +21,7 @@ void netlink_stop(struct daemon *daemon);
 void netlink_retry(struct daemon *daemon); /* a change has finished: those who waited for it go on */
 /* A connected socket; taken over. may_change: not only questions. 0 or -errno. */
 int  netlink_client_add(struct daemon *daemon, int fd, bool may_change);
-void netlink_netns_gone(struct daemon *daemon, const struct conf_state *st); /* its clients are cut off */
+void netlink_netns_gone(struct daemon *daemon); /* one was deleted: its clients are cut off */
 
 /* ---- for the objects' files ---- */
 

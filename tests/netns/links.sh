@@ -65,6 +65,22 @@ check "a stranger cannot connect" stranger shut
 chmod 666 "$TMP/rtnetlink"
 check "if the socket is opened for all, strangers may ask, but change nothing" stranger open
 
+refuse "a second netstackd does not take the socket away" timeout 20 "$NETSTACKD" --foreground -c "$TMP/netstackd.conf" --control "$TMP/other" --netlink "$TMP/rtnetlink"
+monitored() { timeout 1 "$NSCTL" -s "$NETSTACKD_CONTROL" -n nowhere monitor link 2>&1 | grep -q 'no network namespace nowhere'; }
+check "nsctl monitor link in a namespace that there is not says so" monitored
+ns_events() { # in a namespace of netstackd's own, and gone with it
+	local status
+	nsctl netns add red
+	timeout 20 "$NSCTL" -s "$NETSTACKD_CONTROL" -n red monitor link >"$TMP/red" 2>&1 &
+	sleep 0.3
+	nsctl -n red link set lo mtu 1400; nsctl link set lo mtu 1401; nsctl link set lo mtu 65536
+	wait_for 10 grep -q 'lo: .*mtu 1400' "$TMP/red" && nsctl netns del red
+	wait $!; status=$?
+	cat "$TMP/red"
+	[ $status -eq 3 ] && ! grep -q 1401 "$TMP/red"
+}
+check "nsctl monitor link in another namespace hears that one, and ends with it" ns_events
+
 # ---- from us to the host
 nsenter --net="/run/netns/$H" ip -o monitor link >"$TMP/ipmon" 2>&1 & PIDS+=($!)
 wait_for 5 bash -c "ip netns exec $H true 2>/dev/null; nsenter --net=/run/netns/$H ip link set lo down; nsenter --net=/run/netns/$H ip link set lo up; grep -q ': lo:' '$TMP/ipmon'" # it listens now
@@ -160,6 +176,6 @@ eventually "one that was deleted meanwhile is gone" ours 'NOTPRESENT' eth1
 host ip link set tap0 up
 eventually "and all goes on" ours 'LOWER_UP.*state UP'
 eventually "frames pass" reach 10.10.0.2
-check "nothing was logged as an error but what was done to it" bash -c "! grep -iE 'sanitizer|cannot' '$TMP/daemon.log'"
+check "no assertion and no sanitizer has spoken" bash -c "! grep -iE 'sanitizer|assert' '$TMP/daemon.log'"
 check_stop
 plan_end
