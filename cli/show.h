@@ -44,6 +44,7 @@ void show_version(const struct show *s, const json_t *records);
 void plain_table(const struct show *s, const json_t *records, const char *columns, const char *const *heads, const char *const *keys);
 /* show_softnet.c */
 void show_softnet(const struct show *s, const json_t *records);
+void show_gro(const struct show *s, const json_t *records);
 void show_runtime(const struct show *s, const json_t *records);
 
 #endif

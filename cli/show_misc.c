@@ -188,6 +188,9 @@ void show_records(const struct show *s, const json_t *records, const json_t *lin
 	case CMD_SHOW_RUNTIME:
 		show_runtime(s, records);
 		break;
+	case CMD_SHOW_GRO:
+		show_gro(s, records);
+		break;
 	case CMD_SHOW_COUNTERS:
 		show_counters(s, records);
 		break;

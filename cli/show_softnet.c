@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * show_softnet.c: the receive path of each worker as /proc/net/softnet_stat has it, and in words: what was cut or dropped is explained under the table, with
- * the limit that did it. And where the time goes, by stages.
+ * the limit that did it. And where the time goes, by stages; and what GRO merged.
  */
 #include "format.h"
 #include "show.h"
@@ -126,6 +126,34 @@ void show_runtime(const struct show *s, const json_t *records)
 		table_row(&t, (const char *const[]){ rec_str(rec, "cpu"), rec_str(rec, "stage"), units(calls, s->human, b[0]), units(frames, s->human, b[1]),
 						     ratio(frames, frames ? calls : 0, b[2]), ratio(ns, frames, b[3]), ratio(ns, calls, b[4]),
 						     ratio(100 * ns, time_of_cpu(records, rec_num(rec, "cpu")), b[5]) });
+	}
+	table_print(&t, s->out);
+}
+
+/* A row of the table is a packet that was held: why it went on stands in the columns on the right. */
+void show_gro(const struct show *s, const json_t *records)
+{
+	static const char *const counts[] = { "normal", "held", "merged", "flush_last", "flush_other", "flush_poll", "flush_age", "flush_bucket" };
+	const char *row[11];
+	struct table t;
+	json_t *rec;
+	size_t i;
+
+	if (!json_array_size(records)) {
+		fputs("no device merges what it receives (link set DEV offload gro on)\n", s->out);
+		return;
+	}
+	table_init(&t, "<<>>>>>>>>>");
+	table_row(&t, (const char *const[]){ "DEV", "GRO", "NORMAL", "HELD", "MERGED", "LAST", "OTHER", "POLL", "AGE", "BUCKET", "SEGMENTS" });
+	json_array_foreach(records, i, rec) {
+		char n[8][24], segs[24];
+
+		row[0] = rec_str(rec, "dev");
+		row[1] = rec_bool(rec, "gro") ? "on" : "off";
+		for (size_t k = 0; k < 8; k++)
+			row[2 + k] = units(rec_num(rec, counts[k]), s->human, n[k]);
+		row[10] = ratio(rec_num(rec, "held") + rec_num(rec, "merged"), rec_num(rec, "held"), segs);
+		table_row(&t, row);
 	}
 	table_print(&t, s->out);
 }

@@ -47,6 +47,7 @@ enum cmd_id {
 	CMD_SHOW_DROPS, /* [all] (those that never happened too) */
 	CMD_SHOW_SOFTNET, /* [proc] [explain] */
 	CMD_SHOW_RUNTIME, /* - */
+	CMD_SHOW_GRO, /* - */
 	CMD_SHOW_COUNTERS, /* [name] (the start of it) [all] (those that are 0 too) */
 	CMD_SHOW_VERSION, /* - */
 

@@ -251,6 +251,7 @@ void collect_totals(struct gather *g, struct gather_slot *slot, struct worker *w
 		l->ifindex = i;
 		if (q)
 			tapq_get_stats(q, &l->tap);
+		(void)stack_gro_stats(ns->stack, i, &l->gro);
 		t->nlinks++;
 	}
 }
@@ -405,6 +406,50 @@ static void set_limit(json_t *r, const struct netcfg *cfg, const char *key)
 		set_num(r, key, strtoull(value, NULL, 10));
 }
 
+static int add_gro(void *arg, const struct link_conf *link)
+{
+	struct link_list *l = arg;
+	struct gro_stats s = { 0 };
+	json_t *r;
+
+	for (unsigned i = 0; i < l->g->n; i++) {
+		const struct totals *t = slot_totals(l->g, i);
+
+		for (unsigned k = 0; k < t->nlinks; k++) {
+			const struct gro_stats *one = &t->links[k].gro;
+
+			if (t->links[k].ifindex != link->ifindex)
+				continue;
+			s.normal += one->normal, s.held += one->held, s.merged += one->merged;
+			s.flush_last += one->flush_last, s.flush_other += one->flush_other, s.flush_poll += one->flush_poll;
+			s.flush_age += one->flush_age, s.flush_bucket += one->flush_bucket;
+		}
+	}
+	if (!(link->features & LINK_F_GRO) && !s.held) /* nothing was ever merged there, nor will be */
+		return 0;
+	r = json_object();
+	set_text(r, "dev", link->name);
+	json_object_set_new(r, "gro", json_boolean(link->features & LINK_F_GRO));
+	set_num(r, "normal", s.normal);
+	set_num(r, "held", s.held);
+	set_num(r, "merged", s.merged);
+	set_num(r, "flush_last", s.flush_last);
+	set_num(r, "flush_other", s.flush_other);
+	set_num(r, "flush_poll", s.flush_poll);
+	set_num(r, "flush_age", s.flush_age);
+	set_num(r, "flush_bucket", s.flush_bucket);
+	json_array_append_new(l->list, r);
+	return 0;
+}
+
+static json_t *gro_records(const struct gather *g, const struct show *show)
+{
+	struct link_list l = { .g = g, .show = show, .list = json_array() };
+
+	netcfg_link_foreach(g->conf->cfg, add_gro, &l);
+	return l.list;
+}
+
 static json_t *softnet_records(const struct gather *g)
 {
 	static const char *const limits[] = { "netdev_budget", "netdev_budget_usecs", "netdev_max_backlog" };
@@ -508,6 +553,8 @@ static void totals_done(struct gather *g)
 			list = softnet_records(g);
 		else if (show->id == CMD_SHOW_RUNTIME)
 			list = runtime_records(g);
+		else if (show->id == CMD_SHOW_GRO)
+			list = gro_records(g, show);
 		else
 			list = counters_records(g, show);
 		claim_answer(show->claim, answer_list(list));
@@ -899,6 +946,7 @@ int show_request(struct daemon *d, struct conf_state *st, const struct cmd *cmd,
 	case CMD_SHOW_DROPS:
 	case CMD_SHOW_SOFTNET:
 	case CMD_SHOW_RUNTIME:
+	case CMD_SHOW_GRO:
 	case CMD_SHOW_COUNTERS:
 		return ask_workers(d, st, cmd, claim, e, collect_totals, totals_done);
 	case CMD_NEIGH_SHOW:

@@ -44,7 +44,7 @@ struct totals {
 	struct services_stats services;
 	struct skb_pool_stats pool;
 	unsigned              nlinks;
-	struct link_total { int ifindex; struct link_stats stats; struct tap_stats tap; } links[]; /* the worker's taps and lo */
+	struct link_total { int ifindex; struct link_stats stats; struct tap_stats tap; struct gro_stats gro; } links[]; /* the worker's taps and lo */
 };
 void collect_totals(struct gather *gather, struct gather_slot *slot, struct worker *worker); /* slot->data: struct totals */
 
