@@ -25,5 +25,7 @@ libnsctl_a_SOURCES += %reldir%/show_misc.c
 libnsctl_a_SOURCES += %reldir%/show_route.c
 libnsctl_a_SOURCES += %reldir%/show_socket.c
 libnsctl_a_SOURCES += %reldir%/show_softnet.c
+libnsctl_a_SOURCES += %reldir%/show_xdp.c
+libnsctl_a_SOURCES += %reldir%/xdp.c
 
 dist_bashcompletion_DATA += %reldir%/completion/nsctl

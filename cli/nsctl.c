@@ -264,19 +264,41 @@ static int run_stream(struct client *c, const struct nsctl *ctl, const struct sh
 
 /* ---- a command -------------------------------------------------------------------------------------------------------- */
 
-static int run_remote(const struct nsctl *ctl, const struct cmd *cmd)
+/* The line to send, to be freed; NULL: no memory. */
+static char *canonical(const struct cmd *cmd)
+{
+	size_t size = (size_t)cmd_format(cmd, NULL, 0) + 1;
+	char *line = malloc(size);
+
+	if (line)
+		cmd_format(cmd, line, size);
+	else
+		fputs("nsctl: out of memory\n", stderr);
+	return line;
+}
+
+/* The same, with a file that the command names. */
+static char *line_of(struct cmd *cmd)
+{
+	const struct cmd_arg *file = cmd_arg(cmd, "xdp");
+	char *line = NULL;
+	int err = nsctl_add_object(cmd, &line);
+
+	if (!err)
+		return line ? line : canonical(cmd);
+	fprintf(stderr, "nsctl: %s: %s\n", file ? file->str : "xdp", strerror(-err));
+	return NULL;
+}
+
+static int run_remote(const struct nsctl *ctl, struct cmd *cmd)
 {
 	struct show show = { .out = stdout, .cmd = cmd, .human = ctl->human };
-	size_t size = (size_t)cmd_format(cmd, NULL, 0) + 1;
-	char *line = malloc(size), why[512];
+	char *line = line_of(cmd), why[512];
 	struct client c;
 	int status;
 
-	if (!line) {
-		fputs("nsctl: out of memory\n", stderr);
+	if (!line)
 		return NSCTL_REFUSED;
-	}
-	cmd_format(cmd, line, size);
 	if (cmd->id == CMD_MONITOR && !ctl->json && cmd_arg(cmd, "what") && cmd_arg(cmd, "what")->num == MONITOR_LINK) {
 		status = monitor_links(ctl, &show);
 		if (status >= 0) {

@@ -11,6 +11,8 @@
 /* Exit statuses, as nsctl(1) says. */
 enum { NSCTL_DONE = 0, NSCTL_REFUSED = 1, NSCTL_WORDS = 2, NSCTL_NO_DAEMON = 3 };
 
+struct cmd;
+
 struct nsctl {
 	const char *socket; /* path of the control socket */
 	bool        json, human;
@@ -22,6 +24,9 @@ char *nsctl_join(int n, char *const *words);
 int   nsctl_run(const struct nsctl *ctl, const char *line);
 /* Prints candidates for the last word of a command line that begins with the program's name, one a line; "@file" stands for file names. */
 void  nsctl_complete(const struct nsctl *ctl, const char *line);
+/* Of "link set DEV xdp FILE": the line to send, with an absolute path and the file. *ret_line is left alone for any other command. 0 or -errno about the file. cmd is
+ * good for cmd_free only afterwards. */
+int   nsctl_add_object(struct cmd *cmd, char **ret_line);
 /* Writes len bytes to path so that it holds either all of it or what it held before. 0, or -errno. */
 int   nsctl_write_file(const char *path, const char *data, size_t len);
 

@@ -32,6 +32,9 @@ void show_neighs(const struct show *s, const json_t *records);
 void show_neigh_line(const struct show *s, const json_t *neigh);
 /* show_socket.c */
 void show_sockets(const struct show *s, const json_t *records);
+/* show_xdp.c */
+void show_xdp(const struct show *s, const json_t *records);
+void show_xdp_map(const struct show *s, const json_t *records);
 /* show_misc.c */
 void show_drops(const struct show *s, const json_t *records);
 void show_counters(const struct show *s, const json_t *records);

@@ -194,6 +194,12 @@ void show_records(const struct show *s, const json_t *records, const json_t *lin
 	case CMD_SHOW_COUNTERS:
 		show_counters(s, records);
 		break;
+	case CMD_SHOW_XDP:
+		show_xdp(s, records);
+		break;
+	case CMD_XDP_MAP:
+		show_xdp_map(s, records);
+		break;
 	case CMD_SHOW_VERSION:
 		show_version(s, records);
 		break;

@@ -26,6 +26,11 @@
  *   softnet  cpu processed dropped time_squeeze received_rps flow_limit backlog(= input_qlen + process_qlen) input_qlen process_qlen squeeze_budget squeeze_time rounds
  *            deferred steered steer_full kicks kicks_saved, and the limits netdev_budget netdev_budget_usecs netdev_max_backlog
  *   runtime  cpu stage calls frames(segments) ns help, estimated from sampled of all runs of the worker's stack; no record: net.core.runtime_stats is 0
+ *   xdp      dev program path section mode("interpreter") instructions maps[names] actions{pass drop tx redirect aborted tx_errors redirect_errors}
+ *            faults{count last(a sentence: the last thing that a program did wrong)}
+ *   xdp map  show: dev name type key_size value_size max_entries entries
+ *            dump: key(hexadecimal) key_number value value_number, or, of a per-CPU map, cpus[{value value_number}]; numbers where sizes are 1, 2, 4 or 8 bytes;
+ *            truncated(bool): a value is longer than what is shown of it
  *   counter  name("IpInReceives") value
  *   sysctl   name value changed(bool) default help
  *   service  proto port what address connections accepted requests
@@ -39,7 +44,7 @@
 
 #define CONTROL_PATH_DEFAULT "/run/netstackd/control"
 #define CONTROL_PATH_ENV     "NETSTACKD_CONTROL"
-#define CONTROL_REQUEST_MAX  65536 /* bytes of a request with its newline */
+#define CONTROL_REQUEST_MAX  (1088 * 1024) /* bytes of a request with its newline */
 #define CONTROL_RECORD_MAX   65536 /* bytes of a line of an answer */
 
 #endif

@@ -12,7 +12,7 @@
 #include <netstack/types.h>
 #include <stdio.h>
 
-#define GRAMMAR_LINE_MAX 65536 /* bytes of a line, continuations joined; longer ones are refused */
+#define GRAMMAR_LINE_MAX (1088 * 1024) /* bytes of a line, continuations joined; longer ones are refused */
 
 /* How a value looks. */
 enum arg_type { ARG_FLAG, ARG_NAME, ARG_WORD, ARG_U16, ARG_U32, ARG_ADDR, ARG_PREFIX /* ADDRESS[/LEN], host bits kept */, ARG_LLADDR, ARG_ENUM, ARG_REST,

@@ -14,6 +14,7 @@ enum cmd_id {
 
 	CMD_LINK_ADD, /* name type [host-name] [host-addr] [mtu] [address] [queues] [txqueuelen] [offload]; type's num is enum link_type of netcfg.h */
 	CMD_LINK_SET, /* dev [up] [down] [mtu] [address] [txqueuelen] [carrier] [promisc] [allmulti] [arp] [host-name] [host-addr] */
+	/* and [xdp] (a path, or "off") [section] [object] (the file in base64) */
 	CMD_LINK_DEL, /* dev */
 	CMD_LINK_SHOW, /* [dev] [up] */
 
@@ -48,6 +49,8 @@ enum cmd_id {
 	CMD_SHOW_SOFTNET, /* [proc] [explain] */
 	CMD_SHOW_RUNTIME, /* - */
 	CMD_SHOW_GRO, /* - */
+	CMD_SHOW_XDP, /* [dev] */
+	CMD_XDP_MAP, /* what [name] [dev] [key] [value]; what's num is XDP_MAP_* */
 	CMD_SHOW_COUNTERS, /* [name] (the start of it) [all] (those that are 0 too) */
 	CMD_SHOW_VERSION, /* - */
 
@@ -65,6 +68,7 @@ enum cmd_id {
 
 enum { BROADCAST_AUTO = 1, BROADCAST_NONE = 2 };
 enum { MONITOR_LINK = 1, MONITOR_ADDR = 2, MONITOR_ROUTE = 4, MONITOR_NEIGH = 8, MONITOR_ALL = 15 };
+enum { XDP_MAP_SHOW, XDP_MAP_DUMP, XDP_MAP_UPDATE, XDP_MAP_DELETE };
 #define TABLE_ALL UINT32_MAX
 
 #endif

@@ -106,6 +106,9 @@ static const struct arg_def link_set_args[] = {
 	{ .key = "arp", .type = ARG_ENUM, .words = on_off, .help = "resolve and answer with ARP" },
 	{ .key = "host-name", .type = ARG_NAME, .help = "name of the host's end of a TAP" },
 	{ .key = "host-addr", .type = ARG_PREFIX, .help = "address of the host's end of a TAP" },
+	{ .key = "xdp", .meta = "FILE", .type = ARG_WORD, .help = "eBPF object file with a program that sees each frame first; off: none" },
+	{ .key = "section", .meta = "NAME", .type = ARG_WORD, .help = "the program's section or function (default: xdp)" },
+	{ .key = "object", .meta = "BASE64", .type = ARG_WORD, .help = "the object file itself; nsctl adds it" },
 	END
 };
 
@@ -275,6 +278,28 @@ static const struct arg_def show_softnet_args[] = {
 	END
 };
 
+static const struct arg_def show_xdp_args[] = {
+	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS, .help = "only this link" },
+	END
+};
+
+static const struct arg_word xdp_map_verbs[] = {
+	{ "show", XDP_MAP_SHOW, "the maps themselves" },
+	{ "dump", XDP_MAP_DUMP, "the elements of a map" },
+	{ "update", XDP_MAP_UPDATE, "give a key a value" },
+	{ "delete", XDP_MAP_DELETE, "forget a key" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_def xdp_map_args[] = {
+	{ .key = "what", .meta = "ACTION", .type = ARG_ENUM, .words = xdp_map_verbs, .flags = ARG_F_POS | ARG_F_REQ, .help = "what to do with maps" },
+	{ .key = "name", .type = ARG_WORD, .flags = ARG_F_POS, .help = "the map" },
+	{ .key = "dev", .type = ARG_NAME, .help = "the link whose program has it" },
+	{ .key = "key", .type = ARG_WORD, .help = "a number, an IPv4 address, or hex=BYTES" },
+	{ .key = "value", .type = ARG_WORD, .help = "the same, or the name of a link for a devmap" },
+	END
+};
+
 static const struct arg_def show_counters_args[] = {
 	{ .key = "name", .type = ARG_WORD, .flags = ARG_F_POS, .help = "only counters whose name begins so" },
 	{ .key = "all", .alias = "-a", .type = ARG_FLAG, .help = "counters that are 0 too" },
@@ -316,6 +341,7 @@ const struct path_word grammar_groups[] = {
 	{ "netns", NULL, 3, "network namespaces: each has links, routes, sockets and tunables of its own" },
 	{ "sysctl", NULL, 2, "tunables, by the names that Linux gives them" },
 	{ "service", NULL, 2, "servers built into netstackd" },
+	{ "xdp", NULL, 1, "programs that see frames before the stack does" },
 	{ "show", NULL, 1, "what goes on: sockets, drops, counters and more" },
 	{ "monitor", NULL, 1, "changes as they happen" },
 	{ "save", NULL, 2, "the running configuration, as lines of a configuration file" },
@@ -342,6 +368,8 @@ const struct path_word grammar_verbs[] = {
 	{ "runtime", NULL, 3, NULL },
 	{ "gro", NULL, 1, NULL },
 	{ "counters", NULL, 1, NULL },
+	{ "xdp", NULL, 1, NULL },
+	{ "map", NULL, 1, NULL },
 	{ "sysctl", NULL, 2, NULL },
 	{ "services", NULL, 2, NULL },
 	{ "version", NULL, 1, NULL },
@@ -398,10 +426,14 @@ const struct cmd_def grammar_table[] = {
 	{ CMD_SHOW_SOFTNET, R, "show", "softnet", show_softnet_args, "Show what each worker received and handed on, and which limits cut", "show softnet explain" },
 	{ CMD_SHOW_RUNTIME, R, "show", "runtime", no_args, "Show how long each stage takes, on a sample, while net.core.runtime_stats is 1", "show runtime" },
 	{ CMD_SHOW_GRO, R, "show", "gro", no_args, "Show what of each device's frames was merged (generic receive offload), and what ended it", "show gro" },
+	{ CMD_SHOW_XDP, R, "show", "xdp", show_xdp_args, "Show XDP programs and what became of their frames", "show xdp eth0" },
 	{ CMD_SHOW_COUNTERS, R, "show", "counters", show_counters_args, "Show the counters that nstat(8) knows", "show counters Tcp" },
 	{ CMD_SYSCTL_SHOW, R, "show", "sysctl", sysctl_show_args, "The same as sysctl without a value", NULL },
 	{ CMD_SERVICE_SHOW, R, "show", "services", no_args, "The same as service show", NULL },
 	{ CMD_SHOW_VERSION, R, "show", "version", no_args, "Show the daemon's version, age and workers", "show version" },
+
+	{ CMD_SHOW_XDP, R | CMD_F_DEFAULT, "xdp", "show", show_xdp_args, "The same as show xdp", NULL },
+	{ CMD_XDP_MAP, R, "xdp", "map", xdp_map_args, "Show, dump or change the maps of XDP programs", "xdp map update port key 0 value 9999 dev eth0" },
 
 	{ CMD_MONITOR, R, "monitor", NULL, monitor_args, "Print changes until interrupted", "monitor link" },
 	{ CMD_SAVE, R, "save", NULL, save_args, "Print the running configuration", "save /etc/netstackd/netstackd.conf" },

@@ -57,6 +57,7 @@ struct publish { /* owned by the gather; workers only read it */
 	unsigned            nns;
 	apply_done          done;
 	void               *arg;
+	struct xdp_change  *xdp; /* NULL: no program comes or goes */
 };
 
 enum worker_failure { FAILED_APPLY = 1, FAILED_DEVICE, FAILED_SERVICE };
@@ -157,6 +158,7 @@ static void publish_collect(struct gather *g, struct gather_slot *slot, struct w
 	for (unsigned i = 0; i < p->nns; i++)
 		if (p->ns[i].remove)
 			worker_ns_del(w, p->ns[i].id);
+	xdp_apply(p->xdp, w);
 }
 
 /* ---- publishing ------------------------------------------------------------------------------------------------------------ */
@@ -277,6 +279,7 @@ static void publish_done(struct gather *g)
 		for (unsigned k = 0; k < p->ns[i].ndetach; k++)
 			tap_free(p->ns[i].detach[k]);
 	}
+	xdp_done(d, p->xdp, true);
 	d->publishing--;
 	if (withdraw)
 		withdraw_services(d, g, p);
@@ -656,6 +659,8 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 		if (!err)
 			err = prepare(d, &undo, p, &opened);
 		if (!err)
+			err = xdp_prepare(d, &p->xdp);
+		if (!err)
 			err = commit(p);
 		if (err)
 			conf_fail(e, err, "no memory to change the configuration");
@@ -668,6 +673,7 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 		for (unsigned i = 0; i < opened.n; i++)
 			tap_free(opened.tap[i]);
 		free(opened.tap);
+		xdp_done(d, p->xdp, false);
 		publish_free(p);
 		gather_free(gather);
 		return err;
@@ -738,6 +744,11 @@ int apply_state(struct daemon *d, const struct conf_state *want, apply_done done
 	return transact(d, change_by_state, want, done, arg, e);
 }
 
+static int open_object(void *priv, const char *path)
+{
+	return priv_object_open(priv, path);
+}
+
 static int reload(struct daemon *d, apply_done done, void *arg, struct conf_error *e)
 {
 	struct conf_state want;
@@ -758,6 +769,8 @@ static int reload(struct daemon *d, apply_done done, void *arg, struct conf_erro
 		return conf_fail(e, err, "no memory for the configuration");
 	}
 	want.check_group = true;
+	want.object_open = open_object;
+	want.object_arg = d->priv;
 	err = config_parse(&want, text, len, e);
 	free(text);
 	if (!err)
@@ -827,4 +840,5 @@ void apply_close_all(struct daemon *d)
 			tap_free(st->links[i].tap);
 			st->links[i].tap = NULL;
 		}
+	xdp_close_all(d);
 }

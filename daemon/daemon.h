@@ -31,6 +31,7 @@ struct daemon {
 	struct control    *control;
 	struct netlink_server *netlink; /* NULL: there is no rtnetlink socket */
 	struct conf_state  conf; /* what runs */
+	struct xdp_ports   xdp; /* programs that run: xdp.c */
 	uint64_t           seed[4];
 	int64_t            wall_offset; /* wall clock minus monotonic clock at the start, ns */
 	ktime_t            started;

@@ -369,6 +369,8 @@ static int follow_rest(struct conf_state *st, const struct conf_state *want, str
 		err = follow_list(st, want, gather_neighs, del_neigh, add_neigh, e);
 	if (!err)
 		err = follow_sysctls(&f);
+	if (!err)
+		err = xdp_follow(st, want, e);
 	return err ? err : follow_services(st, want, e);
 }
 

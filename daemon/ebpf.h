@@ -69,7 +69,7 @@ unsigned ebpf_prog_nmaps(const struct ebpf_prog *prog);
 struct ebpf_map *ebpf_prog_map(const struct ebpf_prog *prog, unsigned i);
 
 /* Reads an object file (ELF, machine BPF) in memory. section: of the program, or its function's name; NULL or "": the only program, or the only
- * one of section "xdp". name gets the function's name. 0; -errno with why filled. -EOPNOTSUPP: built without libbpf. */
+ * one of section "xdp". name gets the function's name. 0; -errno with why filled. */
 int  ebpf_load_object(struct ebpf_prog **ret, const void *object, size_t len, const char *section, unsigned ncpu, uint64_t seed, char name[EBPF_NAME],
 		      char *why, size_t size);
 

@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ebpf_elf.c: a program out of an object file, as clang -target bpf writes it.
+ * ebpf_elf.c: a program out of an object file, as clang -target bpf -g -c writes it: ELF, 64 bits, of this machine's byte order.
  *
- * libbpf reads what the file says of its maps (in BTF, so the file must have been compiled with -g) and the first contents of its global variables; it only opens
- * the object and never asks the kernel for anything. libelf gives sections, symbols and relocations, and what libbpf would do while it loads is done here:
- *   - a reference to a map, or to a global variable (which lies in a map, too), becomes the map's number;
+ * What the kernel's loader library does is done here: maps are made from what BTF says of them (ebpf_btf.c), global variables become maps (.bss, .data, .rodata: one
+ * value each, the section), and relocations are resolved:
+ *   - a reference to a map, or to a global variable, becomes the map's number, and the offset in it;
  *   - a call of a function in .text: .text is put behind the program, and the call points there.
- *
  * Several programs may be in a file: one is chosen by the name of its section or of its function.
+ *
+ * Why not libbpf: that of Debian 12 (1.1) reads what clang writes, but dies of files that are damaged, as the fuzz program found within seconds; and an
+ * object file comes over the control socket. Here every offset and length is checked against the file, and nothing is believed twice.
  *
  * Not done: CO-RE relocations (struct xdp_md needs none), external variables (kconfig, ksyms), maps defined without BTF.
  */
-#include "config.h"
-#include "ebpf_priv.h"
+#include "ebpf_elf.h"
 
+#include <elf.h>
 #include <errno.h>
-
-#ifdef HAVE_XDP
-
-#include <bpf/libbpf.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define MAX_FUNCTION_BYTES (EBPF_MAX_INSNS * sizeof(struct bpf_insn))
-#ifndef EM_BPF
-#define EM_BPF 247
-#endif
+#define MAX_SECTIONS 4096
 
 struct load {
-	Elf        *elf;
-	Elf_Data   *symtab;
-	size_t      nsyms, strtab, text;
-	struct bpf_object *object;
+	const unsigned char *file; /* aligned to 8 */
+	size_t      len;
+	const Elf64_Shdr *sections;
+	size_t      nsections, text;
+	const char *names; /* of sections */
+	size_t      names_len;
+	const Elf64_Sym *symbols;
+	size_t      nsyms;
+	const char *strings; /* of symbols */
+	size_t      strings_len;
+	unsigned    ncpu;
+	uint64_t    seed;
 	struct ebpf_map *maps[EBPF_MAX_MAPS];
-	char        map_name[EBPF_MAX_MAPS][EBPF_NAME]; /* of the symbol, or of the section of global variables */
 	unsigned    nmaps;
 	struct bpf_insn *insns;
 	size_t      n;
@@ -54,129 +54,160 @@ static int refuse(const struct load *l, int err, const char *fmt, ...)
 	return err;
 }
 
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+/* ---- sections and symbols ---- */
+
+static int damaged(const struct load *l)
 {
-	(void)level;
-	(void)fmt;
-	(void)ap;
-	return 0;
+	return refuse(l, -ENOEXEC, "the object file is damaged");
+}
+
+/* n bytes at off, aligned for what is read there; NULL: not in the file. */
+static const void *bytes_at(const struct load *l, uint64_t off, uint64_t n, size_t align)
+{
+	return off <= l->len && n <= l->len - off && off % align == 0 ? l->file + off : NULL;
+}
+
+static const unsigned char *section_bytes(const struct load *l, size_t i, size_t align, size_t *ret_len)
+{
+	const Elf64_Shdr *sh = &l->sections[i];
+
+	if (sh->sh_type == SHT_NOBITS)
+		return NULL;
+	*ret_len = sh->sh_size;
+	return bytes_at(l, sh->sh_offset, sh->sh_size, align);
+}
+
+/* Text at off of a string table whose last byte is 0. */
+static const char *text_at(const char *table, size_t len, uint64_t off)
+{
+	return off < len ? table + off : "";
+}
+
+static const char *section_name(const struct load *l, size_t i)
+{
+	return i < l->nsections ? text_at(l->names, l->names_len, l->sections[i].sh_name) : "";
+}
+
+static const char *symbol_name(const struct load *l, const Elf64_Sym *sym)
+{
+	return text_at(l->strings, l->strings_len, sym->st_name);
+}
+
+static const char *string_table(const struct load *l, size_t i, size_t *ret_len)
+{
+	const unsigned char *p = i < l->nsections ? section_bytes(l, i, 1, ret_len) : NULL;
+
+	return p && *ret_len && !p[*ret_len - 1] ? (const char *)p : NULL;
+}
+
+static int open_symbols(struct load *l, size_t i)
+{
+	size_t len = 0;
+
+	l->symbols = (const void *)section_bytes(l, i, 8, &len);
+	l->nsyms = len / sizeof(*l->symbols);
+	l->strings = string_table(l, l->sections[i].sh_link, &l->strings_len);
+	return l->symbols && l->strings ? 0 : damaged(l);
+}
+
+static int open_elf(struct load *l)
+{
+	const Elf64_Ehdr *eh = bytes_at(l, 0, sizeof(*eh), 8);
+
+	if (!eh || memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0)
+		return refuse(l, -ENOEXEC, "this is not an object file (ELF)");
+	if (eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_ident[EI_DATA] != (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB) || eh->e_type != ET_REL ||
+	    eh->e_machine != EM_BPF)
+		return refuse(l, -ENOEXEC, "this is an object file, but not one for eBPF on this machine (clang -target bpf -c)");
+	l->nsections = eh->e_shnum;
+	l->sections = bytes_at(l, eh->e_shoff, l->nsections * sizeof(*l->sections), 8);
+	if (!l->sections || !l->nsections || l->nsections > MAX_SECTIONS || eh->e_shentsize != sizeof(*l->sections))
+		return damaged(l);
+	l->names = string_table(l, eh->e_shstrndx, &l->names_len);
+	if (!l->names)
+		return damaged(l);
+	for (size_t i = 1; i < l->nsections; i++) {
+		if (l->sections[i].sh_type == SHT_SYMTAB && !l->symbols) {
+			int err = open_symbols(l, i);
+
+			if (err)
+				return err;
+		} else if (strcmp(section_name(l, i), ".text") == 0) {
+			l->text = i;
+		}
+	}
+	return l->symbols ? 0 : refuse(l, -ENOEXEC, "the object file has no symbols");
+}
+
+static const Elf64_Sym *symbol(const struct load *l, size_t i)
+{
+	return i < l->nsyms ? &l->symbols[i] : NULL;
 }
 
 /* ---- maps ---- */
 
-static int load_map(struct load *l, const struct bpf_map *m, unsigned ncpu, uint64_t seed)
+static int add_map(struct load *l, const struct ebpf_map_spec *spec, const void *init)
 {
-	struct ebpf_map_spec spec = {
-		.type = (uint32_t)bpf_map__type(m), .key_size = bpf_map__key_size(m), .value_size = bpf_map__value_size(m),
-		.max_entries = bpf_map__max_entries(m), .flags = bpf_map__map_flags(m),
-	};
-	const char *name = bpf_map__name(m), *section = name;
-	const void *init = NULL;
-	size_t init_size = 0;
 	int err;
 
-	if (!name || l->nmaps == EBPF_MAX_MAPS)
+	if (l->nmaps == EBPF_MAX_MAPS)
 		return refuse(l, -EINVAL, "a program has at most %d maps", EBPF_MAX_MAPS);
-	if (bpf_map__is_internal(m)) { /* global variables: the name is the start of the object's and the section's */
-		section = strchr(name, '.');
-		init = bpf_map__initial_value((struct bpf_map *)(uintptr_t)m, &init_size);
-		if (!section || (init && init_size != spec.value_size))
-			return refuse(l, -EOPNOTSUPP, "global variables of the kind \"%s\" are not supported", name);
-		name = section;
-	}
-	snprintf(spec.name, sizeof(spec.name), "%s", name);
-	snprintf(l->map_name[l->nmaps], EBPF_NAME, "%s", section);
-	err = ebpf_map_new(&l->maps[l->nmaps], &spec, ncpu, seed, init, l->why, l->size);
+	err = ebpf_map_new(&l->maps[l->nmaps], spec, l->ncpu, l->seed, init, l->why, l->size);
 	if (!err)
 		l->nmaps++;
 	return err;
 }
 
-static int load_maps(struct load *l, unsigned ncpu, uint64_t seed)
+static int add_btf_map(void *arg, const struct ebpf_map_spec *spec)
 {
-	const struct bpf_map *m = NULL;
+	return add_map(arg, spec, NULL);
+}
 
-	while ((m = bpf_object__next_map(l->object, m))) {
-		int err = load_map(l, m, ncpu, seed);
+/* A section of global variables. */
+static bool is_data(const char *name)
+{
+	return strcmp(name, ".bss") == 0 || strcmp(name, ".data") == 0 || strncmp(name, ".data.", 6) == 0 || strcmp(name, ".rodata") == 0 || strncmp(name, ".rodata.", 8) == 0;
+}
 
-		if (err)
-			return err;
+static int load_maps(struct load *l)
+{
+	int err = 0;
+
+	for (size_t i = 1; i < l->nsections && !err; i++) {
+		const char *name = section_name(l, i);
+		const Elf64_Shdr *sh = &l->sections[i];
+		struct ebpf_map_spec spec = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .max_entries = 1 };
+		size_t len = 0;
+		const void *p = section_bytes(l, i, 4, &len);
+
+		if (strcmp(name, ".BTF") == 0) {
+			err = p ? ebpf_btf_maps(p, len, add_btf_map, l, l->why, l->size) : damaged(l);
+		} else if (is_data(name) && sh->sh_size) {
+			if ((!p && sh->sh_type != SHT_NOBITS) || sh->sh_size > EBPF_VALUE_MAX)
+				return refuse(l, -EINVAL, "section %s is damaged or too long", name);
+			spec.value_size = (uint32_t)sh->sh_size;
+			spec.flags = strncmp(name, ".rodata", 7) == 0 ? BPF_F_RDONLY_PROG : 0;
+			snprintf(spec.name, sizeof(spec.name), "%s", name);
+			err = add_map(l, &spec, p);
+		}
 	}
-	return 0;
+	return err;
 }
 
 static int find_map(const struct load *l, const char *name)
 {
 	for (unsigned i = 0; i < l->nmaps; i++)
-		if (strcmp(l->map_name[i], name) == 0)
+		if (strcmp(ebpf_map_spec(l->maps[i])->name, name) == 0)
 			return (int)i;
 	return -1;
 }
 
-/* ---- sections and symbols ---- */
-
-static const char *section_name(const struct load *l, size_t index)
-{
-	Elf_Scn *scn = elf_getscn(l->elf, index);
-	GElf_Shdr sh;
-	size_t strings;
-	const char *name = NULL;
-
-	if (scn && gelf_getshdr(scn, &sh) && elf_getshdrstrndx(l->elf, &strings) == 0)
-		name = elf_strptr(l->elf, strings, sh.sh_name);
-	return name ? name : "";
-}
-
-static const char *symbol_name(const struct load *l, const GElf_Sym *sym)
-{
-	const char *name = elf_strptr(l->elf, l->strtab, sym->st_name);
-
-	return name ? name : "";
-}
-
-static int open_elf(struct load *l, const void *object, size_t len)
-{
-	Elf_Scn *scn = NULL;
-	GElf_Ehdr eh;
-	GElf_Shdr sh;
-
-	elf_version(EV_CURRENT);
-	l->elf = elf_memory((char *)(uintptr_t)object, len);
-	if (!l->elf || elf_kind(l->elf) != ELF_K_ELF || !gelf_getehdr(l->elf, &eh))
-		return refuse(l, -ENOEXEC, "this is not an object file (ELF)");
-	if (eh.e_machine != EM_BPF || eh.e_type != ET_REL || gelf_getclass(l->elf) != ELFCLASS64)
-		return refuse(l, -ENOEXEC, "this is an object file, but not one for eBPF (clang -target bpf -c)");
-	if (eh.e_ident[EI_DATA] != (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB))
-		return refuse(l, -ENOEXEC, "this object file is for machines of the other byte order");
-	while ((scn = elf_nextscn(l->elf, scn))) {
-		if (!gelf_getshdr(scn, &sh))
-			return refuse(l, -ENOEXEC, "the object file is damaged");
-		if (sh.sh_type == SHT_SYMTAB) {
-			l->symtab = elf_getdata(scn, NULL);
-			l->strtab = sh.sh_link;
-		} else if (strcmp(section_name(l, elf_ndxscn(scn)), ".text") == 0) {
-			l->text = elf_ndxscn(scn);
-		}
-	}
-	if (!l->symtab)
-		return refuse(l, -ENOEXEC, "the object file has no symbols");
-	l->nsyms = l->symtab->d_size / sizeof(Elf64_Sym);
-	return 0;
-}
-
-static bool symbol(const struct load *l, size_t i, GElf_Sym *ret)
-{
-	return i < l->nsyms && i <= INT32_MAX && gelf_getsym(l->symtab, (int)i, ret);
-}
-
 /* ---- code ---- */
 
-static bool is_function(const struct load *l, const GElf_Sym *sym)
+static bool is_function(const struct load *l, const Elf64_Sym *sym)
 {
-	Elf_Scn *scn = sym->st_shndx && sym->st_shndx < SHN_LORESERVE ? elf_getscn(l->elf, sym->st_shndx) : NULL;
-	GElf_Shdr sh;
-
-	return GELF_ST_TYPE(sym->st_info) == STT_FUNC && scn && sym->st_shndx != l->text && gelf_getshdr(scn, &sh) && (sh.sh_flags & SHF_EXECINSTR);
+	return ELF64_ST_TYPE(sym->st_info) == STT_FUNC && sym->st_shndx && sym->st_shndx < l->nsections && sym->st_shndx != l->text &&
+	       (l->sections[sym->st_shndx].sh_flags & SHF_EXECINSTR);
 }
 
 /* xdp, xdp/name, xdp.frags and the like. */
@@ -193,20 +224,20 @@ static unsigned answers(const char *want, const char *section, const char *name)
 	return strcmp(section, "xdp") == 0 ? 2 : is_xdp(section);
 }
 
-static int choose(const struct load *l, const char *want, GElf_Sym *ret)
+static int choose(const struct load *l, const char *want, const Elf64_Sym **ret)
 {
 	unsigned best = 0, found = 0, programs = 0;
 	char names[160] = "";
-	GElf_Sym sym;
 
 	for (size_t i = 0; i < l->nsyms; i++) {
+		const Elf64_Sym *sym = &l->symbols[i];
 		const char *name, *section;
 		unsigned n;
 
-		if (!symbol(l, i, &sym) || !is_function(l, &sym))
+		if (!is_function(l, sym))
 			continue;
-		name = symbol_name(l, &sym);
-		section = section_name(l, sym.st_shndx);
+		name = symbol_name(l, sym);
+		section = section_name(l, sym->st_shndx);
 		programs++;
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s (section %s)", names[0] ? ", " : "", name, section);
 		n = answers(want, section, name);
@@ -227,23 +258,24 @@ static int choose(const struct load *l, const char *want, GElf_Sym *ret)
 
 static int append(struct load *l, size_t section, uint64_t from, uint64_t len)
 {
-	Elf_Scn *scn = elf_getscn(l->elf, section);
-	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+	size_t have = 0;
+	const unsigned char *bytes = section_bytes(l, section, 8, &have);
 	struct bpf_insn *p;
 
-	if (!data || !data->d_buf || from > data->d_size || data->d_size - from < len || from % sizeof(*p) || len % sizeof(*p) || !len ||
-	    len > MAX_FUNCTION_BYTES - l->n * sizeof(*p))
-		return refuse(l, -ENOEXEC, "the object file is damaged or the program is too long");
+	if (!bytes || from > have || have - from < len || from % sizeof(*p) || len % sizeof(*p) || !len)
+		return damaged(l);
+	if (len / sizeof(*p) > EBPF_MAX_INSNS - l->n)
+		return refuse(l, -E2BIG, "a program has at most %d instructions", EBPF_MAX_INSNS);
 	p = realloc(l->insns, l->n * sizeof(*p) + len);
 	if (!p)
 		return -ENOMEM;
-	memcpy(p + l->n, (const char *)data->d_buf + from, len);
+	memcpy(p + l->n, bytes + from, len);
 	l->insns = p;
 	l->n += len / sizeof(*p);
 	return 0;
 }
 
-static int relocate_load(struct load *l, struct bpf_insn *in, const GElf_Sym *sym)
+static int relocate_load(struct load *l, struct bpf_insn *in, const Elf64_Sym *sym)
 {
 	const char *section = section_name(l, sym->st_shndx);
 	int map = find_map(l, symbol_name(l, sym));
@@ -265,107 +297,110 @@ static int relocate_load(struct load *l, struct bpf_insn *in, const GElf_Sym *sy
 	return 0;
 }
 
-/* The relocations of [from, from + count) instructions of a section, which are at base in the program. */
-static int relocate_from(struct load *l, Elf_Data *rels, size_t section, size_t from, size_t base, size_t count, size_t text_base)
+/* Where a piece of code came from and where it is now, in instructions. */
+struct piece {
+	size_t section, from, count, base;
+};
+
+static int relocate_call(struct load *l, struct bpf_insn *in, const Elf64_Sym *sym, const struct piece *piece, size_t text_base)
 {
-	for (size_t i = 0; i < rels->d_size / sizeof(Elf64_Rel) && i <= INT32_MAX; i++) {
-		struct bpf_insn *in;
-		GElf_Rel rel;
-		GElf_Sym sym;
-		size_t at;
-		int err;
+	int64_t at = in - l->insns, to = (int64_t)(sym->st_value / sizeof(*in));
 
-		if (!gelf_getrel(rels, (int)i, &rel))
-			return refuse(l, -ENOEXEC, "the object file is damaged");
-		at = rel.r_offset / sizeof(*in);
-		if (at < from || at >= from + count)
-			continue;
-		in = &l->insns[base + at - from];
-		if (!symbol(l, GELF_R_SYM(rel.r_info), &sym))
-			return refuse(l, -ENOEXEC, "the object file is damaged");
-		if (in->code == (BPF_LD | BPF_IMM | BPF_DW) && at + 1 < from + count) {
-			err = relocate_load(l, in, &sym);
-			if (err)
-				return err;
-		} else if (in->code == (BPF_JMP | BPF_CALL) && in->src_reg == BPF_PSEUDO_CALL) {
-			int64_t to = (int64_t)(sym.st_value / sizeof(*in)) + (GELF_ST_TYPE(sym.st_info) == STT_SECTION ? (int64_t)in->imm + 1 : 0);
-
-			if (sym.st_shndx == l->text && text_base)
-				to += (int64_t)text_base;
-			else if (sym.st_shndx == section)
-				to += (int64_t)base - (int64_t)from;
-			else
-				return refuse(l, -EOPNOTSUPP, "a call of %s, which is not in this object file", symbol_name(l, &sym));
-			in->imm = (int32_t)(to - (int64_t)(in - l->insns) - 1);
-		} else {
-			return refuse(l, -EOPNOTSUPP, "a reference to %s that is not supported", symbol_name(l, &sym));
-		}
-	}
+	if (ELF64_ST_TYPE(sym->st_info) == STT_SECTION)
+		to += (int64_t)in->imm + 1;
+	if (sym->st_shndx == l->text && text_base)
+		to += (int64_t)text_base;
+	else if (sym->st_shndx == piece->section)
+		to += (int64_t)piece->base - (int64_t)piece->from;
+	else
+		return refuse(l, -EOPNOTSUPP, "a call of %s, which is not in this object file", symbol_name(l, sym));
+	if (to < 0 || to >= (int64_t)l->n)
+		return damaged(l);
+	in->imm = (int32_t)(to - at - 1);
 	return 0;
 }
 
-static int relocate(struct load *l, size_t section, size_t from, size_t base, size_t count, size_t text_base)
+static int relocate_one(struct load *l, const Elf64_Rel *rel, const struct piece *piece, size_t text_base)
 {
-	Elf_Scn *scn = NULL;
-	GElf_Shdr sh;
+	uint64_t at = rel->r_offset / sizeof(struct bpf_insn);
+	const Elf64_Sym *sym = symbol(l, ELF64_R_SYM(rel->r_info));
+	struct bpf_insn *in;
 
-	while ((scn = elf_nextscn(l->elf, scn))) {
-		Elf_Data *rels;
-		int err;
+	if (at < piece->from || at >= piece->from + piece->count)
+		return 0;
+	if (!sym || rel->r_offset % sizeof(*in))
+		return damaged(l);
+	in = &l->insns[piece->base + at - piece->from];
+	if (in->code == (BPF_LD | BPF_IMM | BPF_DW) && at + 1 < piece->from + piece->count)
+		return relocate_load(l, in, sym);
+	if (in->code == (BPF_JMP | BPF_CALL) && in->src_reg == BPF_PSEUDO_CALL)
+		return relocate_call(l, in, sym, piece, text_base);
+	return refuse(l, -EOPNOTSUPP, "a reference to %s that is not supported", symbol_name(l, sym));
+}
 
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_REL || sh.sh_info != section)
+static int relocate(struct load *l, const struct piece *piece, size_t text_base)
+{
+	for (size_t i = 1; i < l->nsections; i++) {
+		const Elf64_Rel *rels;
+		size_t len = 0;
+
+		if (l->sections[i].sh_type != SHT_REL || l->sections[i].sh_info != piece->section)
 			continue;
-		rels = elf_getdata(scn, NULL);
-		err = rels ? relocate_from(l, rels, section, from, base, count, text_base) : 0;
-		if (err)
-			return err;
+		rels = (const void *)section_bytes(l, i, 8, &len);
+		if (!rels)
+			return damaged(l);
+		for (size_t k = 0; k < len / sizeof(*rels); k++) {
+			int err = relocate_one(l, &rels[k], piece, text_base);
+
+			if (err)
+				return err;
+		}
 	}
 	return 0;
 }
 
 static int load_code(struct load *l, const char *section, char name[EBPF_NAME])
 {
-	size_t text_base = 0, n;
-	GElf_Shdr sh;
-	GElf_Sym sym = { .st_size = 0 };
+	const Elf64_Sym *sym = NULL;
+	struct piece main_piece = { .base = 0 }, text = { .section = l->text };
 	int err = choose(l, section, &sym);
 
 	if (!err)
-		err = append(l, sym.st_shndx, sym.st_value, sym.st_size);
+		err = append(l, sym->st_shndx, sym->st_value, sym->st_size);
 	if (err)
 		return err;
-	snprintf(name, EBPF_NAME, "%s", symbol_name(l, &sym));
-	n = l->n;
-	if (l->text && gelf_getshdr(elf_getscn(l->elf, l->text), &sh) && sh.sh_size) {
-		text_base = l->n;
-		err = append(l, l->text, 0, sh.sh_size);
+	snprintf(name, EBPF_NAME, "%s", symbol_name(l, sym));
+	main_piece.section = sym->st_shndx;
+	main_piece.from = sym->st_value / sizeof(struct bpf_insn);
+	main_piece.count = l->n;
+	if (l->text && l->sections[l->text].sh_size) {
+		text.base = l->n;
+		err = append(l, l->text, 0, l->sections[l->text].sh_size);
+		text.count = l->n - text.base;
 	}
 	if (!err)
-		err = relocate(l, sym.st_shndx, sym.st_value / sizeof(struct bpf_insn), 0, n, text_base);
-	if (!err && text_base)
-		err = relocate(l, l->text, 0, text_base, l->n - text_base, text_base);
-	return err;
+		err = relocate(l, &main_piece, text.base);
+	return !err && text.count ? relocate(l, &text, text.base) : err;
 }
 
 int ebpf_load_object(struct ebpf_prog **ret, const void *object, size_t len, const char *section, unsigned ncpu, uint64_t seed, char name[EBPF_NAME],
 		     char *why, size_t size)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "xdp");
-	struct load l = { .why = why, .size = size };
+	struct load l = { .len = len, .ncpu = ncpu, .seed = seed, .why = why, .size = size };
+	void *copy;
 	int err;
 
 	why[0] = '\0';
 	if (len > EBPF_OBJECT_MAX)
 		return refuse(&l, -EFBIG, "an object file has at most %d KiB", EBPF_OBJECT_MAX / 1024);
-	err = open_elf(&l, object, len);
-	if (!err) {
-		libbpf_set_print(quiet);
-		l.object = bpf_object__open_mem(object, len, &opts);
-		if (!l.object)
-			err = refuse(&l, errno == ENOMEM ? -ENOMEM : -ENOEXEC, "libbpf cannot read the object file (%s)", strerror(errno));
-	}
+	copy = malloc(len + 1); /* aligned, which the caller's bytes may not be */
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, object, len);
+	l.file = copy;
+	err = open_elf(&l);
 	if (!err)
-		err = load_maps(&l, ncpu, seed);
+		err = load_maps(&l);
 	if (!err)
 		err = load_code(&l, section, name);
 	if (!err) {
@@ -375,19 +410,6 @@ int ebpf_load_object(struct ebpf_prog **ret, const void *object, size_t len, con
 	for (unsigned i = 0; i < l.nmaps; i++)
 		ebpf_map_free(l.maps[i]);
 	free(l.insns);
-	bpf_object__close(l.object);
-	elf_end(l.elf);
+	free(copy);
 	return err;
 }
-
-#else
-
-int ebpf_load_object(struct ebpf_prog **ret, const void *object, size_t len, const char *section, unsigned ncpu, uint64_t seed, char name[EBPF_NAME],
-		     char *why, size_t size)
-{
-	(void)ret, (void)object, (void)len, (void)section, (void)ncpu, (void)seed, (void)name;
-	snprintf(why, size, "this netstackd was built without eBPF: configure found no libbpf (on Debian: libbpf-dev and libelf-dev)");
-	return -EOPNOTSUPP;
-}
-
-#endif

@@ -1,7 +1,7 @@
 # netstackd: owns descriptors, clock, threads and privileges; decides nothing about a packet. All but main.c is libdaemon.a, which unit tests link too.
 DAEMON_CFLAGS = $(LIBEVENT_CFLAGS) $(LIBNL_CFLAGS) $(LIBCAP_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(LIBSECCOMP_CFLAGS) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS) \
-	$(LIBURING_CFLAGS) $(LIBBPF_CFLAGS)
-DAEMON_LIBS = $(LIBEVENT_LIBS) $(LIBNL_LIBS) $(LIBCAP_LIBS) $(LIBSYSTEMD_LIBS) $(LIBSECCOMP_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(LIBURING_LIBS) $(LIBBPF_LIBS)
+	$(LIBURING_CFLAGS)
+DAEMON_LIBS = $(LIBEVENT_LIBS) $(LIBNL_LIBS) $(LIBCAP_LIBS) $(LIBSYSTEMD_LIBS) $(LIBSECCOMP_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(LIBURING_LIBS)
 # For a program or test that uses parts of the daemon: prog_LDADD = $(DAEMON_LDADD)
 DAEMON_LDADD = libdaemon.a libservice.a libgrammar.a libnetstack.la $(DAEMON_LIBS)
 
@@ -26,7 +26,9 @@ libdaemon_a_SOURCES += %reldir%/daemon.h
 libdaemon_a_SOURCES += %reldir%/diff.c
 libdaemon_a_SOURCES += %reldir%/ebpf.c
 libdaemon_a_SOURCES += %reldir%/ebpf.h
+libdaemon_a_SOURCES += %reldir%/ebpf_btf.c
 libdaemon_a_SOURCES += %reldir%/ebpf_elf.c
+libdaemon_a_SOURCES += %reldir%/ebpf_elf.h
 libdaemon_a_SOURCES += %reldir%/ebpf_helper.c
 libdaemon_a_SOURCES += %reldir%/ebpf_map.c
 libdaemon_a_SOURCES += %reldir%/ebpf_priv.h
@@ -58,6 +60,7 @@ libdaemon_a_SOURCES += %reldir%/show.c
 libdaemon_a_SOURCES += %reldir%/show.h
 libdaemon_a_SOURCES += %reldir%/show_route.c
 libdaemon_a_SOURCES += %reldir%/show_socket.c
+libdaemon_a_SOURCES += %reldir%/show_xdp.c
 libdaemon_a_SOURCES += %reldir%/state.c
 libdaemon_a_SOURCES += %reldir%/state.h
 libdaemon_a_SOURCES += %reldir%/status.c
@@ -71,6 +74,8 @@ libdaemon_a_SOURCES += %reldir%/vnet.c
 libdaemon_a_SOURCES += %reldir%/vnet.h
 libdaemon_a_SOURCES += %reldir%/worker.c
 libdaemon_a_SOURCES += %reldir%/worker.h
+libdaemon_a_SOURCES += %reldir%/xdp.c
+libdaemon_a_SOURCES += %reldir%/xdp.h
 
 # The built-in services and their pages: on the stack's sockets only, so they are a library of their own that tests link without the daemon.
 noinst_LIBRARIES += libservice.a

@@ -564,6 +564,7 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 		err = host_watch_start(d);
 	if (!err)
 		err = conf_state_init(&d->conf, o->workers);
+	d->conf.object_open = xdp_open_nothing;
 	if (!err)
 		err = workers_new(d, o->workers);
 	if (err) {

@@ -226,7 +226,7 @@ static int begin_one(struct conf_state *st, struct conf_undo *undo)
 	undo->services = copy_array(st->services, st->nservices, sizeof(*st->services));
 	undo->nlinks = st->nlinks;
 	undo->nservices = st->nservices;
-	return undo->links && undo->services ? 0 : -ENOMEM;
+	return undo->links && undo->services ? xdp_list_copy(&undo->xdp, &st->xdp) : -ENOMEM;
 }
 
 int conf_begin(struct conf_state *first, struct conf_undo *undo)
@@ -253,6 +253,8 @@ static void rollback_one(struct conf_undo *undo)
 	netcfg_rollback(st->cfg);
 	free(st->links);
 	free(st->services);
+	xdp_list_free(&st->xdp);
+	st->xdp = undo->xdp;
 	st->links = undo->links;
 	st->nlinks = undo->nlinks;
 	st->services = undo->services;
@@ -281,6 +283,7 @@ static void end_one(struct conf_undo *undo)
 	netcfg_end(undo->st->cfg);
 	free(undo->links);
 	free(undo->services);
+	xdp_list_free(&undo->xdp);
 	conf_state_put(undo->st);
 }
 

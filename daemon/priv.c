@@ -3,9 +3,9 @@
  * priv.c: staged isolation.
  *
  * Theory of operation. The daemon parses hostile packets, so it keeps no privilege at all. What needs one is done by a helper: a child forked before
- * anything else happens, which keeps CAP_NET_ADMIN alone and serves four fixed requests over a socket pair: open the queues of a TAP, set the host's end of
- * a TAP that it opened, open the configuration file (the one path that it was told at the start), and, when the daemon is gone for whatever reason,
- * remove the sockets. It never sees a packet, and of what the daemon could be made to ask, it does nothing to other interfaces or files.
+ * anything else happens, which keeps CAP_NET_ADMIN alone and serves a few fixed requests over a socket pair: open the queues of a TAP, set the host's end of
+ * a TAP that it opened, open the configuration file (the one path that it was told at the start), open eBPF object files (and no other files), and, when the daemon is
+ * gone for whatever reason, remove the sockets. It never sees a packet, and of what the daemon could be made to ask, it does nothing to other interfaces or files.
  *
  * Why not ambient CAP_NET_ADMIN in the daemon: that capability alone could reroute, sniff and firewall the whole host; whoever got hold of a worker
  * would own the network. With the helper he can add TAPs.
@@ -23,6 +23,7 @@
 #include "log.h"
 #include "vnet.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -59,7 +60,7 @@
 #define HAVE_FILTER 1
 #endif
 
-enum priv_op { PRIV_TAP_OPEN = 1, PRIV_HOST_SET, PRIV_CONFIG_OPEN };
+enum priv_op { PRIV_TAP_OPEN = 1, PRIV_HOST_SET, PRIV_CONFIG_OPEN, PRIV_OBJECT_OPEN };
 
 struct priv_request {
 	uint32_t        op;
@@ -68,6 +69,7 @@ struct priv_request {
 	uint8_t         offload;
 	char            link[NS_IFNAMSIZ];
 	struct host_end end; /* name: also the TAP's to open */
+	char            path[XDP_PATH_MAX]; /* of an object file */
 };
 
 struct priv_reply {
@@ -233,6 +235,32 @@ static int helper_host_set(struct helper *h, const struct priv_request *q, struc
 	return 0;
 }
 
+/* Whatever the daemon asks for, it gets eBPF object files only: the first bytes tell. */
+static void helper_object_open(const struct priv_request *q, struct priv_reply *r, int *fds, unsigned *nfds)
+{
+	Elf64_Ehdr eh;
+	struct stat st;
+	int fd;
+
+	if (strnlen(q->path, sizeof(q->path)) == sizeof(q->path)) {
+		r->err = -ENAMETOOLONG;
+		return;
+	}
+	fd = open(q->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0) {
+		r->err = -errno;
+		return;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || read(fd, &eh, sizeof(eh)) != (ssize_t)sizeof(eh) || memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    eh.e_machine != EM_BPF || lseek(fd, 0, SEEK_SET) != 0) {
+		close(fd);
+		r->err = -ENOEXEC;
+		return;
+	}
+	fds[0] = fd;
+	*nfds = 1;
+}
+
 static void send_reply(int fd, const struct priv_reply *r, const int *fds, unsigned nfds)
 {
 	union { char buf[CMSG_SPACE(MAX_QUEUES * sizeof(int))]; struct cmsghdr align; } control;
@@ -274,6 +302,9 @@ static void helper_serve(struct helper *h, const struct priv_request *q)
 			r.err = h->config_path ? -errno : -ENOENT;
 		else
 			nfds = 1;
+		break;
+	case PRIV_OBJECT_OPEN:
+		helper_object_open(q, &r, fds, &nfds);
 		break;
 	default:
 		r.err = -EINVAL;
@@ -559,6 +590,20 @@ int priv_config_open(struct priv *priv)
 	struct priv_reply r;
 	unsigned n;
 
+	err = call(priv, &q, &r, fds, &n);
+	return err ? err : n == 1 ? fds[0] : -EMFILE;
+}
+
+int priv_object_open(struct priv *priv, const char *path)
+{
+	struct priv_request q = { .op = PRIV_OBJECT_OPEN };
+	int fds[MAX_QUEUES], err;
+	struct priv_reply r;
+	unsigned n;
+
+	if (strlen(path) >= sizeof(q.path))
+		return -ENAMETOOLONG;
+	strcpy(q.path, path);
 	err = call(priv, &q, &r, fds, &n);
 	return err ? err : n == 1 ? fds[0] : -EMFILE;
 }

@@ -31,6 +31,7 @@ int  priv_fd(const struct priv *priv); /* readable when the helper has died */
 int  priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ] /* empty: the kernel chooses; filled */, unsigned nqueues, bool offload,
 		   int *fds, int *ret_ifindex /* the host's number of it */, struct conf_error *e);
 int  priv_host_set(struct priv *priv, const struct host_end *end, struct conf_error *e);
+int  priv_object_open(struct priv *priv, const char *path); /* a descriptor to read an eBPF object file; -ENOEXEC: it is none */
 int  priv_config_open(struct priv *priv); /* a descriptor to read the configuration file, or -errno */
 
 /* Gives up root: supplementary groups, user (user NULL: "netstackd", or "nobody" when there is none; "root" stays), every capability, and the right to

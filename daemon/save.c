@@ -203,6 +203,21 @@ static int save_link(void *arg, const struct link_conf *link)
 	return 0;
 }
 
+static void save_xdp(struct saver *s)
+{
+	char name[NAME_TEXT], path[2 * XDP_PATH_MAX + 3], section[2 * EBPF_NAME + 3];
+
+	for (unsigned i = 0; i < s->conf->xdp.n; i++) {
+		const struct conf_xdp *x = &s->conf->xdp.v[i];
+		struct line l = { .len = 0 };
+
+		put(&l, "link set %s xdp %s", grammar_quote(x->dev, name, sizeof(name)), grammar_quote(x->path, path, sizeof(path)));
+		if (x->section[0])
+			put(&l, " section %s", grammar_quote(x->section, section, sizeof(section)));
+		end_line(s->conf, s->lines, &l);
+	}
+}
+
 struct find_addr {
 	const struct addr_conf *want;
 	bool                    found, same;
@@ -517,6 +532,7 @@ struct answer *save_lines(struct conf_state *st)
 	for (unsigned i = 0; i < a->nparts; i++)
 		netcfg_link_foreach(s[i].conf->cfg, save_link, &s[i]);
 	for (unsigned i = 0; i < a->nparts; i++) {
+		save_xdp(&s[i]);
 		s[i].of_links = true;
 		save_sysctls(&s[i]);
 	}

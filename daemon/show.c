@@ -949,6 +949,10 @@ int show_request(struct daemon *d, struct conf_state *st, const struct cmd *cmd,
 	case CMD_SHOW_GRO:
 	case CMD_SHOW_COUNTERS:
 		return ask_workers(d, st, cmd, claim, e, collect_totals, totals_done);
+	case CMD_SHOW_XDP:
+		return show_xdp(d, st, cmd, claim, e);
+	case CMD_XDP_MAP:
+		return xdp_map_request(st, cmd, claim, e);
 	case CMD_NEIGH_SHOW:
 		return ask_workers(d, st, cmd, claim, e, collect_neighs, neighs_done);
 	case CMD_SHOW_SOCKETS:

@@ -139,6 +139,7 @@ void conf_state_exit(struct conf_state *st)
 		netcfg_free(st->cfg);
 	free(st->links);
 	free(st->services);
+	xdp_list_free(&st->xdp);
 	free(st->changes);
 	memset(st, 0, sizeof(*st));
 }
@@ -274,6 +275,7 @@ int conf_link_remove(struct conf_state *st, const char *name, struct conf_error 
 	if (err)
 		return refused(e, err, &why);
 	forget_links(st);
+	xdp_prune(st);
 	return 0;
 }
 
@@ -551,6 +553,12 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	arg = cmd_arg(cmd, "carrier");
 	if (arg)
 		extra->carrier_off = arg->num == 0; /* links.c tells linkwatch */
+	if (cmd_arg(cmd, "xdp"))
+		return xdp_command(st, &link, cmd, e);
+	if (cmd_arg(cmd, "section") || cmd_arg(cmd, "object")) {
+		conf_fail(e, -EINVAL, "this goes with \"xdp FILE\"");
+		return blame(e, cmd, cmd_arg(cmd, "section") ? "section" : "object");
+	}
 	return 0;
 }
 

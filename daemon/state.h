@@ -10,6 +10,7 @@
 
 #include "../conf/grammar.h"
 #include "service.h"
+#include "xdp.h"
 #include <netstack/netcfg.h>
 
 struct tap;
@@ -65,6 +66,7 @@ struct conf_state {
 	unsigned             nlinks;
 	struct service_conf *services;
 	unsigned             nservices;
+	struct xdp_list      xdp;
 	uint32_t             id; /* the number that links and workers know it by, 16 bits; 0: the first */
 	char                 name[NETNS_NAME_MAX]; /* empty: the first, which has none */
 	unsigned             refs; /* of who looks at it over a while; not of the first */
@@ -76,6 +78,8 @@ struct conf_state {
 	unsigned             nnetns;
 	uint8_t              netns_made; /* how many there were so far, modulo 256: a part of their numbers */
 	char                 control_group[64]; /* empty: none */
+	int (*object_open)(void *arg, const char *path); /* an object file that a line names: a descriptor or -errno. NULL: by open(2) */
+	void                *object_arg;
 	bool                 check_group; /* a control group that this host does not know is refused */
 	unsigned             queues; /* of a TAP that does not say how many: the number of workers */
 	struct conf_change  *changes; /* since the last conf_changes_reset; NULL while not tracked */
@@ -117,6 +121,7 @@ struct conf_undo {
 	struct conf_link    *links;
 	struct service_conf *services;
 	unsigned             nlinks, nservices;
+	struct xdp_list      xdp;
 	/* the first's: */
 	char                 control_group[64];
 	struct conf_undo    *netns; /* of the others, as there were then */

@@ -2,6 +2,7 @@
 # A new one: a line in FUZZ_TESTS, its _SOURCES, _LDADD and _LDFLAGS as below, a directory corpus-X with at least one file, a line in check-fuzz.sh's list.
 FUZZ_TESTS =
 FUZZ_TESTS += %reldir%/fuzz_bpf
+FUZZ_TESTS += %reldir%/fuzz_ebpf
 FUZZ_TESTS += %reldir%/fuzz_frame
 FUZZ_TESTS += %reldir%/fuzz_grammar
 FUZZ_TESTS += %reldir%/fuzz_gro
@@ -19,6 +20,8 @@ check_PROGRAMS += $(FUZZ_TESTS)
 
 %canon_reldir%_fuzz_bpf_LDADD = $(FUZZ_MAIN) libnetstack.la $(LIBPCAP_LIBS)
 %canon_reldir%_fuzz_bpf_LDFLAGS = $(FUZZ_LINK)
+%canon_reldir%_fuzz_ebpf_LDADD = $(FUZZ_MAIN) $(DAEMON_LDADD)
+%canon_reldir%_fuzz_ebpf_LDFLAGS = $(FUZZ_LINK)
 %canon_reldir%_fuzz_frame_LDADD = $(FUZZ_MAIN) libtest.a libnetstack.la
 %canon_reldir%_fuzz_frame_LDFLAGS = $(FUZZ_LINK)
 %canon_reldir%_fuzz_sock_LDADD = $(FUZZ_MAIN) libtest.a libnetstack.la
@@ -35,6 +38,7 @@ TESTS += %reldir%/check-fuzz.sh
 endif
 EXTRA_DIST += %reldir%/check-fuzz.sh
 EXTRA_DIST += %reldir%/corpus-bpf
+EXTRA_DIST += %reldir%/corpus-ebpf
 EXTRA_DIST += %reldir%/corpus-frame
 EXTRA_DIST += %reldir%/corpus-grammar
 EXTRA_DIST += %reldir%/corpus-gro

@@ -17,3 +17,4 @@ EXTRA_DIST += %reldir%/rtnetlink.py
 EXTRA_DIST += %reldir%/smoke.sh
 EXTRA_DIST += %reldir%/tcp_mix.py
 EXTRA_DIST += %reldir%/tcp_mix.sh
+EXTRA_DIST += %reldir%/xdp.sh

@@ -330,7 +330,7 @@ Test(grammar, completion)
 		{ "route ", "add replace del flush get show help " },
 		{ "route d", "del " },
 		{ "link set eth0 m", "mtu " },
-		{ "link set eth0 up ", "mtu address txqueuelen carrier promisc allmulti arp host-name host-addr " },
+		{ "link set eth0 up ", "mtu address txqueuelen carrier promisc allmulti arp host-name host-addr xdp section object " },
 		{ "link set eth0 carrier ", "on off " },
 		{ "link set ", "<dev> " },
 		{ "service add ", "tcp udp " },

@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# xdp.sh: eBPF programs, compiled by clang from examples/xdp and from here, on links of the daemon.
+#
+#   namespace r: the daemon, host ends tapa 10.3.0.1/24 (eth0 10.3.0.2) and tapb, which is moved to
+#   namespace b: tapb 10.3.0.9/24 (eth1 has 10.4.0.2: only a program joins the two)
+. "$(dirname "$0")/lib.sh"
+need ping python3 jq
+{ command -v clang && [ -e /usr/include/bpf/bpf_helpers.h ]; } >/dev/null || { echo "1..0 # SKIP clang or libbpf-dev is missing"; exit 0; }
+compile() { # SOURCE OBJECT [FLAG...]
+	clang -O2 -g -Wall -Werror -target bpf -I"/usr/include/$(uname -m)-linux-gnu" "${@:3}" -c "$1" -o "$2"
+}
+for p in drop_udp udp_echo patch; do check "clang compiles examples/xdp/$p.c" compile "$SRC/examples/xdp/$p.c" "$TMP/$p.o"; done
+cat >"$TMP/bad.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+/* No bounds are checked: the kernel would refuse it; here it runs until it does wrong. */
+SEC("xdp") int beyond(struct xdp_md *ctx) { return ((volatile unsigned char *)(long)ctx->data)[60000] ? XDP_PASS : XDP_DROP; }
+SEC("xdp/forever") int forever(struct xdp_md *ctx) { volatile int i = 0; while (i >= 0) i = i + 1 & 7; return XDP_PASS; }
+SEC("xdp/encap") int encap(struct xdp_md *ctx) { /* grows and shrinks back: the same frame */
+	unsigned char *p, *end;
+	if (bpf_xdp_adjust_head(ctx, -200) || bpf_xdp_adjust_tail(ctx, 40)) return XDP_ABORTED;
+	p = (void *)(long)ctx->data; end = (void *)(long)ctx->data_end;
+	if (p + 1 > end) return XDP_ABORTED;
+	p[0] = 0xff;
+	if (bpf_xdp_adjust_head(ctx, 200) || bpf_xdp_adjust_tail(ctx, -40)) return XDP_ABORTED;
+	return XDP_PASS;
+}
+C
+check "clang compiles programs that do wrong" compile "$TMP/bad.c" "$TMP/bad.o" -Wno-parentheses
+cat >"$TMP/udp.py" <<'PY'
+import socket, sys
+to, n = (sys.argv[1], int(sys.argv[2])), int(sys.argv[3])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(3)
+got = 0
+for i in range(n):
+    s.sendto(b"datagram %d" % i, to)
+    if sys.argv[4] == "echo":
+        got += s.recv(100) == b"datagram %d" % i
+sys.exit(0 if sys.argv[4] != "echo" or got == n else 1)
+PY
+printf 'link add eth0 type tap\nlink set eth0 xdp %s\n' "$TMP/udp_echo.o" >"$TMP/probe.conf"
+check "netstackd -n tries a program, too" "$NETSTACKD" -n -c "$TMP/probe.conf"
+ns r; ns b
+cp "$TMP/udp_echo.o" "$TMP/conf.o"
+chmod 755 "$TMP"
+daemon r <<-CONF
+	link add eth0 type tap host-name tapa host-addr 10.3.0.1/24
+	link add eth1 type tap host-name tapb
+	link set eth0 up
+	link set eth1 up
+	addr add 10.3.0.2/24 dev eth0
+	addr add 10.4.0.2/24 dev eth1
+	service add udp 9999 echo
+	link set eth0 xdp $TMP/conf.o section udp_echo
+CONF
+in_ns r ip link set tapb netns "$(nsname b)"
+in_ns b ip addr add 10.3.0.9/24 dev tapb; in_ns b ip link set tapb up
+action() { nsctl -j show xdp "$1" | jq -e ".[0].actions.$2 $3" >/dev/null; } # DEV ACTION TEST
+drops() { nsctl -j show drops | jq -e "[.[] | select(.reason == \"$1\")][0].count $2" >/dev/null; }
+udp() { in_ns r python3 "$TMP/udp.py" "$@"; }
+pings() { in_ns r ping -q -c 3 -i 0.05 -W 3 "$1" >/dev/null; }
+
+# From the configuration file: TX
+check "a program of the configuration file answers datagrams (TX)" udp 10.3.0.2 7 20 echo
+check "and is counted" action eth0 tx '>= 20'
+check "its global variable is read as a map" bash -c "$NSCTL -j xdp map dump .bss dev eth0 | jq -e '.[0].value_number == 20'"
+check "the stack has the rest: ping" pings 10.3.0.2
+check "save writes the line" bash -c "$NSCTL save | grep -qxF 'link set eth0 xdp $TMP/conf.o section udp_echo'"
+check "a reload" nsctl reload
+check "leaves the same program alone" action eth0 tx '>= 20'
+cp "$TMP/drop_udp.o" "$TMP/conf.o"
+refuse "a reload with a file that has no such program is refused" nsctl reload
+check "and leaves what runs" udp 10.3.0.2 7 2 echo
+cp "$TMP/udp_echo.o" "$TMP/conf.o"
+
+# By hand: DROP and maps
+check "another program in its place" bash -c "cd $TMP && $NSCTL link set eth0 xdp drop_udp.o"
+check "save has the absolute path" bash -c "$NSCTL save | grep -qxF 'link set eth0 xdp $TMP/drop_udp.o'"
+check "before its map is set the echo service answers" udp 10.3.0.2 9999 5 echo
+check "a map is written" nsctl xdp map update port key 0 value 9999 dev eth0
+check "datagrams are sent" udp 10.3.0.2 9999 30 send
+check "and dropped" wait_for 5 action eth0 drop '== 30'
+check "the drop has a name" drops xdp_drop '== 30'
+check "a per-CPU map counts them" bash -c "$NSCTL -j xdp map dump counts | jq -e '[.[1] | .cpus[]?, . | .value // empty | select(startswith(\"1e00000000000000\"))] | length == 1'"
+check "a hash map knows the sender" bash -c "$NSCTL -j xdp map dump senders | jq -e '.[0].key == \"0a030001\" and .[0].value_number == 30'"
+check "an element is deleted" nsctl xdp map delete senders key 10.3.0.1
+check "and is gone" bash -c "$NSCTL -j xdp map dump senders | jq -e 'length == 0'"
+check "other frames pass" pings 10.3.0.2
+check "tables for people" bash -c "$NSCTL show xdp | grep -q 'drop_udp from .*interpreter' && $NSCTL xdp map show | grep -qE '^eth0 +senders +hash' && $NSCTL xdp map dump port | grep -qx 'key 0 value 9999'"
+
+# REDIRECT: a wire between the two TAPs
+check "a wire, one way" bash -c "$NSCTL link set eth0 xdp $TMP/patch.o && $NSCTL xdp map update wire key 0 value eth1 dev eth0"
+check "and the other" bash -c "$NSCTL link set eth1 xdp $TMP/patch.o && $NSCTL xdp map update wire key 0 value eth0 dev eth1"
+check "the far host answers as if it were on the cable" pings 10.3.0.9
+bg_ns b python3 -c "
+import socket
+s = socket.create_server(('10.3.0.9', 8000))
+c, _ = s.accept()
+n = 0
+while True:
+    d = c.recv(65536)
+    if not d: break
+    n += len(d)
+c.sendall(b'%d' % n)"
+check "TCP over the wire" bash -c "$(declare -f wait_for); wait_for 10 nsenter --net=/run/netns/$(nsname b) bash -c 'ss -Hltn | grep -q :8000'
+	nsenter --net=/run/netns/$(nsname r) python3 -c \"
+import socket
+s = socket.create_connection(('10.3.0.9', 8000), 10)
+s.settimeout(20)
+s.sendall(bytes(3000000)); s.shutdown(socket.SHUT_WR)
+raise SystemExit(s.recv(100) != b'3000000')\""
+check "redirects are counted" action eth0 redirect '> 5'
+check "to a link that is down:" nsctl link set eth1 down
+in_ns r ping -q -c 1 -W 1 10.3.0.9 >/dev/null
+check "the drop has a name" drops xdp_redirect '>= 1'
+check "and is counted" action eth0 redirect_errors '>= 1'
+nsctl link set eth1 up
+check "the link goes, its program with it" bash -c "$NSCTL link del eth1 && ! $NSCTL show xdp eth1 2>/dev/null && $NSCTL -j show xdp | jq -e 'length == 1'"
+
+# Programs that do wrong
+check "a program without bounds checks" nsctl link set eth0 xdp "$TMP/bad.o"
+in_ns r ping -q -c 2 -i 0.05 -W 1 10.3.0.2 >/dev/null
+check "is stopped at each frame (ABORTED)" action eth0 aborted '>= 2'
+check "the drop has a name" drops xdp_aborted '>= 2'
+check "show xdp says what it did" bash -c "$NSCTL show xdp eth0 | grep -qE 'faults: .* reads 1 bytes at the frame\+60000'"
+check "a program that never ends" nsctl link set eth0 xdp "$TMP/bad.o" section forever
+in_ns r ping -q -c 2 -i 0.05 -W 1 10.3.0.2 >/dev/null
+check "is stopped, too" bash -c "$NSCTL show xdp eth0 | grep -q 'more than 65536 instructions'"
+check "a program that grows frames at both ends" nsctl link set eth0 xdp "$TMP/bad.o" section encap
+check "and shrinks them again" pings 10.3.0.2
+check "nothing was aborted" action eth0 aborted '== 0'
+check "off" nsctl link set eth0 xdp off
+check "nothing is left" bash -c "$NSCTL -j show xdp | jq -e 'length == 0' && ! $NSCTL save | grep -q xdp"
+check "the stack has all again" pings 10.3.0.2
+
+# What is refused
+for words in "eth0 xdp /nonexistent" "eth0 xdp /etc/passwd" "eth0 xdp $BUILD/nsctl" "eth0 xdp $TMP" "eth0 xdp $TMP/bad.o section nosuch" "lo xdp $TMP/patch.o" \
+	"eth0 xdp off section x" "eth0 section x" "eth0 xdp x object !!!" "eth9 xdp $TMP/patch.o"; do
+	refuse "refused: link set $words" nsctl link set $words
+done
+head -c 3000 "$TMP/drop_udp.o" >"$TMP/short.o"
+refuse "half a file" nsctl link set eth0 xdp "$TMP/short.o"
+refuse "a map of no program" nsctl xdp map dump counts
+check_stop
+plan_end
