@@ -177,6 +177,37 @@ static int next_object(struct client *c, int forever, json_t **ret)
 	}
 }
 
+int client_fill(struct client *c)
+{
+	return fill(c, 1);
+}
+
+/* What went wrong, in words. */
+static void explain_answer(const struct client *c, int r, char *why, size_t size)
+{
+	if (r == -EPROTO)
+		snprintf(why, size, "what answers on %s is not netstackd, or another version of it", c->path);
+	else if (r == -ECONNRESET || r == -EPIPE)
+		snprintf(why, size, "netstackd hung up before it had answered");
+	else
+		explain(-r, c->path, why, size);
+}
+
+int client_ask(struct client *c, const char *line, json_t **ret, char *why, size_t size)
+{
+	int r = send_all(c, line, strlen(line)), sent;
+
+	if (!r)
+		r = send_all(c, "\n", 1);
+	sent = r;
+	r = next_object(c, 0, ret);
+	if (!r)
+		return 0;
+	r = sent && r == -ECONNRESET ? sent : r;
+	explain_answer(c, r, why, size);
+	return r;
+}
+
 int client_request(struct client *c, const char *line, int forever, int (*fn)(void *arg, json_t *record), void *arg, json_t **ret_final, char *why, size_t size)
 {
 	json_t *obj;
@@ -202,11 +233,6 @@ int client_request(struct client *c, const char *line, int forever, int (*fn)(vo
 		if (r)
 			return r;
 	}
-	if (r == -EPROTO)
-		snprintf(why, size, "what answers on %s is not netstackd, or another version of it", c->path);
-	else if (r == -ECONNRESET || r == -EPIPE)
-		snprintf(why, size, "netstackd hung up before it had answered");
-	else
-		explain(-r, c->path, why, size);
+	explain_answer(c, r, why, size);
 	return r;
 }

@@ -23,5 +23,8 @@ void client_close(struct client *c);
  * last line's object (a new reference). forever: wait without limit between records. 0, or -errno with why filled: the connection is of no more use.
  */
 int  client_request(struct client *c, const char *line, int forever, int (*fn)(void *arg, json_t *record), void *arg, json_t **ret_final, char *why, size_t size);
+/* The same for an answer whose first line says how it goes on: *ret gets that (a new reference); what follows is in buf, and comes with client_fill. */
+int  client_ask(struct client *c, const char *line, json_t **ret, char *why, size_t size);
+int  client_fill(struct client *c); /* waits for more into buf: 0, -ECONNRESET at the end, -errno */
 
 #endif

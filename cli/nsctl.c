@@ -5,6 +5,7 @@
  * What a record looks like to people is in show_*.c. With -j records go out as they came, as one array; "monitor" is a stream and prints an object a line.
  */
 #include "nsctl.h"
+#include "capture.h"
 #include "client.h"
 #include "monitor.h"
 #include "control_proto.h"
@@ -75,8 +76,7 @@ static int wrong_words(const char *line, const struct grammar_err *err)
 	return NSCTL_WORDS;
 }
 
-/* What the daemon's last line says. */
-static int verdict(const char *line, const json_t *final)
+int nsctl_verdict(const char *line, const json_t *final)
 {
 	const char *text = rec_str(final, "error"), *word = rec_str(final, "word"), *suggestion = rec_str(final, "suggestion"), *expected = rec_str(final, "expected");
 	unsigned column = (unsigned)rec_num(final, "column");
@@ -161,7 +161,7 @@ static int collect(struct client *c, const struct nsctl *ctl, const char *line, 
 		return r == -ENOMEM ? NSCTL_REFUSED : NSCTL_NO_DAEMON;
 	}
 	*ret = a.records;
-	r = verdict(line, final);
+	r = nsctl_verdict(line, final);
 	json_decref(final);
 	return r;
 }
@@ -257,7 +257,7 @@ static int run_stream(struct client *c, const struct nsctl *ctl, const struct sh
 			fprintf(stderr, "nsctl: %s\n", why);
 		return why[0] ? NSCTL_NO_DAEMON : NSCTL_REFUSED;
 	}
-	r = verdict(line, final);
+	r = nsctl_verdict(line, final);
 	json_decref(final);
 	return r;
 }
@@ -342,6 +342,8 @@ int nsctl_run(const struct nsctl *ctl, const char *line)
 	} else if (cmd.id == CMD_CONTROL_GROUP) {
 		fputs("nsctl: \"control\" may stand in the configuration file only: change it there, then \"nsctl reload\"\n", stderr);
 		status = NSCTL_WORDS;
+	} else if (cmd.id == CMD_CAPTURE) {
+		status = capture_run(ctl, &cmd);
 	} else {
 		status = run_remote(ctl, &cmd);
 	}

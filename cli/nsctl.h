@@ -5,6 +5,7 @@
 #ifndef CLI_NSCTL_H
 #define CLI_NSCTL_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,6 +23,8 @@ struct nsctl {
 char *nsctl_join(int n, char *const *words);
 /* Does what line says; messages go to standard error. An exit status. */
 int   nsctl_run(const struct nsctl *ctl, const char *line);
+/* Says on standard error why the daemon's last line refuses line, if it does. An exit status. */
+int   nsctl_verdict(const char *line, const json_t *final);
 /* Prints candidates for the last word of a command line that begins with the program's name, one a line; "@file" stands for file names. */
 void  nsctl_complete(const struct nsctl *ctl, const char *line);
 /* Of "link set DEV xdp FILE": the line to send, with an absolute path and the file. *ret_line is left alone for any other command. 0 or -errno about the file. cmd is

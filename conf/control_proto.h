@@ -5,6 +5,10 @@
  * AF_UNIX, SOCK_STREAM, text in lines. The client sends one line of the grammar; the daemon answers with zero or more records and one final line. Requests may
  * follow one another on a connection, one at a time. "monitor" sends records until the client hangs up.
  *
+ * "capture" is different: where it is not refused the daemon answers one record {"capture":true,"workers":N,"snaplen":N} and from the next byte on the connection is a pcapng
+ * stream, in the daemon's byte order, until it is closed. The client ends it by sending no more (shutdown of its sending side): what was captured by then still comes, and
+ * an interface statistics block for each link. A filter comes as "program", in the form of tcpdump -ddd with commas between the lines, and with its text as "filter".
+ *
  * A record is one JSON object in a line; keys that have nothing to say are left out. The final line is
  *   {"done":true}
  *   {"done":false,"errno":"ENOENT","error":"sentence","column":N,"word":"...","expected":"...","suggestion":"..."}  (what is known of the last four)

@@ -360,6 +360,22 @@ static int take_cluster(struct parse *p, const struct word *w)
 	return 1;
 }
 
+/* All words from w on are one value, with a blank between any two. They lie one behind the other, each ended by a zero. */
+static int take_rest(struct parse *p, const struct arg_def *a, const struct word *w, unsigned limit)
+{
+	char *end = w->str + strlen(w->str);
+
+	for (; p->pos < limit; p->pos++) {
+		const char *next = p->words[p->pos].str;
+		size_t n = strlen(next);
+
+		*end++ = ' ';
+		memmove(end, next, n + 1);
+		end += n;
+	}
+	return take(p, a, w);
+}
+
 static int parse_arg(struct parse *p, unsigned limit)
 {
 	const struct word *w = &p->words[p->pos++];
@@ -387,6 +403,8 @@ static int parse_arg(struct parse *p, unsigned limit)
 		return take_keyword(p, a, w, limit);
 	if (many)
 		return parse_fail(p, w->column, w->str, "several words begin with");
+	if (pos && pos->type == ARG_REST)
+		return take_rest(p, pos, w, limit);
 	if (pos && !excluded(p, pos)) {
 		bool other = false; /* then a word that is no value may be a misspelt keyword */
 

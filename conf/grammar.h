@@ -15,7 +15,7 @@
 #define GRAMMAR_LINE_MAX (1088 * 1024) /* bytes of a line, continuations joined; longer ones are refused */
 
 /* How a value looks. */
-enum arg_type { ARG_FLAG, ARG_NAME, ARG_WORD, ARG_U16, ARG_U32, ARG_ADDR, ARG_PREFIX /* ADDRESS[/LEN], host bits kept */, ARG_LLADDR, ARG_ENUM, ARG_REST,
+enum arg_type { ARG_FLAG, ARG_NAME, ARG_WORD, ARG_U16, ARG_U32, ARG_ADDR, ARG_PREFIX /* ADDRESS[/LEN], host bits kept */, ARG_LLADDR, ARG_ENUM, ARG_REST /* all words to the end, as one */,
 	ARG_NETNS /* of a network namespace */,
 	ARG_ASSIGN /* NAME=VALUE in the table; a cmd has it as the two args "name" and "value" */ };
 

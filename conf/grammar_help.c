@@ -70,11 +70,19 @@ static void one_synopsis(FILE *out, const struct cmd_def *d, enum grammar_form f
 {
 	bool mdoc = form == GRAMMAR_MDOC;
 	int col = fprintf(out, "%s%s%s%s", mdoc ? "Ic " : "", d->group, d->verb ? " " : "", d->verb ? d->verb : "");
+	const struct arg_def *rest = d->args[0].key && d->args[0].type == ARG_REST ? d->args : NULL; /* is typed last */
 
-	for (const struct arg_def *a = d->args; a->key; a++) {
-		const struct arg_def *end = group_end(a);
-		bool opt = !(a->flags & ARG_F_REQ);
+	for (const struct arg_def *a = rest ? rest + 1 : d->args; rest || a->key; a++) {
+		const struct arg_def *end;
+		bool opt;
 		char piece[256] = "";
+
+		if (!a->key) {
+			a = rest;
+			rest = NULL;
+		}
+		end = group_end(a);
+		opt = !(a->flags & ARG_F_REQ);
 
 		for (;; a++) {
 			one_arg(piece, sizeof(piece), a, form);
@@ -85,6 +93,8 @@ static void one_synopsis(FILE *out, const struct cmd_def *d, enum grammar_form f
 		if (wrap && col + (int)strlen(piece) + 3 > WRAP)
 			col = fprintf(out, "\n%*s", wrap, "") - 1;
 		col += fprintf(out, "%s%s%s", mdoc ? (opt ? " Oo" : "") : (opt ? " [" : " "), piece, mdoc ? (opt ? " Oc" : "") : (opt ? "]" : ""));
+		if (a->type == ARG_REST)
+			break;
 	}
 	fputc('\n', out);
 }

@@ -58,6 +58,7 @@ enum cmd_id {
 	CMD_NETNS_DEL, /* netns */
 	CMD_NETNS_SHOW, /* - */
 
+	CMD_CAPTURE, /* [filter] [dev] [file] [count] [snaplen] [drops] [buffer] [no-promisc] [program]; after {"capture":true,...} the connection is a pcapng stream; file is nsctl's */
 	CMD_SAVE, /* [file]; the daemon answers records {"line":"..."}, the file is written by the one who asks */
 	CMD_MONITOR, /* [what]: num is a mask of MONITOR_*, all without it */
 	CMD_RELOAD, /* - */

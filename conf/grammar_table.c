@@ -328,6 +328,19 @@ static const struct arg_def monitor_args[] = {
 	END
 };
 
+static const struct arg_def capture_args[] = {
+	{ .key = "filter", .alias = "filter", .meta = "FILTER", .type = ARG_REST, .flags = ARG_F_POS, .help = "only packets that this expression of pcap-filter(7) chooses" },
+	{ .key = "dev", .alias = "-i", .type = ARG_NAME, .help = "packets of this link (default: any, which is all of them)" },
+	{ .key = "file", .alias = "-w", .meta = "FILE", .type = ARG_WORD, .help = "write pcapng there, - for standard output (default: a line of text for each packet)" },
+	{ .key = "count", .alias = "-c", .type = ARG_U32, .min = 1, .max = UINT32_MAX, .help = "end after so many packets" },
+	{ .key = "snaplen", .alias = "-s", .type = ARG_U32, .min = 1, .max = 262144, .help = "bytes kept of each packet (default: all)" },
+	{ .key = "drops", .alias = "--drops", .type = ARG_FLAG, .help = "only packets that were dropped, each with its reason" },
+	{ .key = "buffer", .alias = "-B", .type = ARG_U32, .min = 128, .max = 1048576, .help = "KiB a worker for packets that wait to be written (default: 4096)" },
+	{ .key = "no-promisc", .alias = "-p", .type = ARG_FLAG, .help = "no frames for other stations, unless the link is promiscuous anyway" },
+	{ .key = "program", .meta = "PROGRAM", .type = ARG_WORD, .help = "the filter as numbers, as tcpdump -ddd prints it, with commas between the lines; nsctl makes it from FILTER" },
+	END
+};
+
 static const struct arg_def control_args[] = {
 	{ .key = "group", .meta = "GROUP", .type = ARG_WORD, .flags = ARG_F_REQ, .help = "the group whose members may use the control socket" },
 	END
@@ -344,6 +357,7 @@ const struct path_word grammar_groups[] = {
 	{ "xdp", NULL, 1, "programs that see frames before the stack does" },
 	{ "show", NULL, 1, "what goes on: sockets, drops, counters and more" },
 	{ "monitor", NULL, 1, "changes as they happen" },
+	{ "capture", NULL, 2, "packets as they pass, and those that die" },
 	{ "save", NULL, 2, "the running configuration, as lines of a configuration file" },
 	{ "reload", NULL, 2, "read the configuration file again and apply the difference" },
 	{ "control", NULL, 1, "the control socket (in the configuration file)" },
@@ -436,6 +450,7 @@ const struct cmd_def grammar_table[] = {
 	{ CMD_XDP_MAP, R, "xdp", "map", xdp_map_args, "Show, dump or change the maps of XDP programs", "xdp map update port key 0 value 9999 dev eth0" },
 
 	{ CMD_MONITOR, R, "monitor", NULL, monitor_args, "Print changes until interrupted", "monitor link" },
+	{ CMD_CAPTURE, R, "capture", NULL, capture_args, "Show packets as they pass, or keep them in a file, until interrupted", "capture -i eth0 -w eth0.pcapng tcp port 80" },
 	{ CMD_SAVE, R, "save", NULL, save_args, "Print the running configuration", "save /etc/netstackd/netstackd.conf" },
 	{ CMD_RELOAD, CMD_F_WHOLE, "reload", NULL, no_args, "Read the configuration file again; refuse all of it at an error, otherwise apply the difference", "reload" },
 	{ CMD_CONTROL_GROUP, C | CMD_F_FILE_ONLY | CMD_F_WHOLE, "control", NULL, control_args, "Let the members of a group use the control socket", "control group netstackd" },

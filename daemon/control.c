@@ -14,6 +14,7 @@
 #include "control.h"
 
 #include "apply.h"
+#include "capture.h"
 #include "control_proto.h"
 #include "daemon.h"
 #include "config_file.h"
@@ -55,6 +56,7 @@ struct client {
 	struct claim       *claims; /* being made */
 	char               *waiting; /* a change that waits for another to finish: its line */
 	size_t              waiting_len;
+	struct stream      *stream; /* the connection has become one */
 	unsigned            monitors; /* MONITOR_* */
 	struct conf_state  *conf; /* whose; held. NULL: monitors nothing */
 	unsigned            lost; /* events since the last record that went out */
@@ -162,6 +164,8 @@ static void client_free(struct client *client)
 		claim->client = NULL;
 	if (client->answer)
 		client->answer->free(client->answer);
+	if (client->stream)
+		client->stream->gone(client->stream);
 	free(client->waiting);
 	bufferevent_free(client->bev);
 	free(client);
@@ -178,7 +182,7 @@ static void client_close(struct client *client)
 
 static bool client_busy(const struct client *client)
 {
-	return client->answer || client->claims || client->waiting || client->monitors;
+	return client->answer || client->claims || client->waiting || client->monitors || client->stream;
 }
 
 /* Every request gets its last line: a client that waited for one in vain would wait for ever. Without memory for one, the connection ends. */
@@ -280,6 +284,28 @@ void claim_result(struct claim *claim, const struct conf_error *e)
 	client_go_on(client);
 }
 
+struct evbuffer *stream_begin(struct claim *claim, struct stream *stream)
+{
+	struct client *client = claim_release(claim);
+
+	if (!client)
+		return NULL;
+	client->stream = stream;
+	stream->client = client;
+	bufferevent_set_timeouts(client->bev, NULL, NULL); /* it may read as slowly as it likes: what waits is bounded */
+	if (client->eof)
+		stream->hangup(stream);
+	return bufferevent_get_output(client->bev);
+}
+
+void stream_end(struct stream *stream)
+{
+	struct client *client = stream->client;
+
+	client->stream = NULL;
+	client_close(client);
+}
+
 /* ---- requests ---------------------------------------------------------------------------------------------------------------- */
 
 static void change_done(struct daemon *d, void *arg, const struct conf_error *e)
@@ -325,6 +351,8 @@ static int execute(struct client *client, const struct cmd *cmd, struct conf_err
 		err = conf_fail(e, -EINVAL, "the control group is set in the configuration file only");
 	else if (cmd->id == CMD_NEIGH_DEL || cmd->id == CMD_NEIGH_FLUSH)
 		err = show_neigh_remove(d, st, cmd, claim, e);
+	else if (cmd->id == CMD_CAPTURE)
+		err = capture_request(d, st, cmd, claim, e);
 	else if (cmd_is_readonly(cmd))
 		err = show_request(d, st, cmd, claim, e);
 	else
@@ -449,7 +477,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 	struct client *client = arg;
 	struct evbuffer *in = bufferevent_get_input(bev);
 
-	if (client->monitors)
+	if (client->monitors || client->stream)
 		evbuffer_drain(in, evbuffer_get_length(in)); /* it has nothing to say */
 	else if (!client_busy(client) && evbuffer_get_length(bufferevent_get_output(bev)) < OUT_HIGH)
 		client_next(client);
@@ -463,6 +491,8 @@ static void on_drained(struct bufferevent *bev, void *arg)
 
 	if (evbuffer_get_length(bufferevent_get_output(bev)) == 0 && client->closing)
 		client_free(client);
+	else if (client->stream)
+		client->stream->drained(client->stream);
 	else
 		client_go_on(client);
 }
@@ -479,6 +509,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		client->eof = true;
 		if (client->monitors)
 			client_free(client);
+		else if (client->stream)
+			client->stream->hangup(client->stream);
 		else if (!client_busy(client))
 			client_next(client);
 	} else if (what & BEV_EVENT_TIMEOUT) {

@@ -39,6 +39,17 @@ struct claim *claim_new(struct client *client); /* NULL: no memory */
 void claim_answer(struct claim *claim, struct answer *answer); /* takes answer over */
 void claim_result(struct claim *claim, const struct conf_error *e /* NULL: done */);
 
+/* A connection that has become a stream of bytes: requests are over, what is written to its output buffer is sent, what the client sends is thrown away. Owner: who
+ * began it. Embedded at the start of its own structure. */
+struct stream {
+	struct client *client; /* control.c's */
+	void (*drained)(struct stream *stream); /* most of what was written is sent */
+	void (*hangup)(struct stream *stream); /* the client sends no more: it asks for the end */
+	void (*gone)(struct stream *stream); /* the connection has ended: stream and buffer are forgotten */
+};
+struct evbuffer *stream_begin(struct claim *claim, struct stream *stream); /* gives the claim back. NULL: the client has gone */
+void stream_end(struct stream *stream); /* what was written is still sent; nothing is called any more */
+
 /* A list of records, sent one by one; takes records (a JSON array) over. NULL: no memory. */
 struct answer *answer_list(json_t *records);
 void record_add(struct evbuffer *out, json_t *record); /* one line; takes record over; NULL is ignored */

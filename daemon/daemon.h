@@ -38,6 +38,7 @@ struct daemon {
 	size_t             mem_limit; /* bytes of packet memory a worker; 0: none */
 	bool               foreground;
 	_Atomic unsigned   monitors; /* clients that want events: workers send none while it is 0 */
+	unsigned           captures; /* that run */
 	unsigned           publishing; /* gathers under way that change the configuration */
 	bool               ready, ending;
 	bool               reload_wanted; /* a SIGHUP came while another change was on its way */

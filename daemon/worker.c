@@ -17,6 +17,7 @@
  */
 #include "worker.h"
 
+#include "capture.h"
 #include "daemon.h"
 #include "log.h"
 #include "monitor.h"
@@ -212,6 +213,8 @@ static void worker_loop(struct worker *w)
 		if (due < deadline)
 			deadline = due;
 		work_left = uring_flush(w->uring) || deadline <= w->now;
+		if (w->captures)
+			capture_flush(w);
 		kick_others(w);
 		if (!work_left && deadline != KTIME_MAX)
 			set_timer(w, deadline);
@@ -441,6 +444,7 @@ void worker_ns_del(struct worker *w, uint32_t id)
 			tapq_close(ns->taps[i]);
 	free(ns->taps);
 	services_free(ns->services);
+	capture_ns_gone(w, id);
 	stack_free(ns->stack);
 	w->ns[id % NETNS_MAX] = NULL;
 	w->nns--;

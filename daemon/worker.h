@@ -52,6 +52,7 @@ struct worker {
 	ktime_t            due[NETNS_MAX]; /* of list: when it is to be run; 0: at once */
 	unsigned           nns;
 	bool               upwards; /* the last round over list went so */
+	struct capture_worker *captures; /* capture.c; NULL: none */
 	unsigned           pages; /* that http services wait for */
 	_Atomic unsigned   events_waiting; /* sent to the control thread and not yet seen there */
 	_Atomic unsigned   events_lost;
