@@ -399,6 +399,11 @@ void ip_cmsg_recv(struct sock *sk, const struct sk_buff *skb, struct msghdr *msg
 
 		put_cmsg(msg, IPPROTO_IP, IP_RECVORIGDSTADDR, &in, sizeof(in));
 	}
+	if (cb->gro_size) {
+		int size = cb->gro_size;
+
+		put_cmsg(msg, IPPROTO_UDP, UDP_GRO, &size, sizeof(size));
+	}
 }
 
 /* ---- the error queue ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -545,6 +550,77 @@ int datagram_route(struct sock *sk, const struct ipcm *ipc, const struct ipaddr 
 		sk->last_saddr = fl.saddr;
 	}
 	return 0;
+}
+
+int datagram_way(struct sock *sk, const struct msghdr *msg, struct ipcm *ipc, struct ipaddr *daddr, uint16_t dport, bool connected, struct skb_route *rt, struct ipaddr *saddr)
+{
+	int err = msg->msg_controllen ? ip_cmsg_send(sk, msg, ipc) : 0;
+
+	if (!err)
+		err = datagram_route(sk, ipc, daddr, dport, connected, rt, saddr);
+	if (err)
+		return err;
+	if ((rt->flags & RT_F_BROADCAST) && !sk->broadcast)
+		return -EACCES;
+	if (ipaddr_is_any(daddr)) /* to 0.0.0.0: this host */
+		*daddr = *saddr;
+	return 0;
+}
+
+int datagram_build(struct sock *sk, const struct msghdr *msg, uint32_t len, uint32_t headroom, struct sk_buff **ret)
+{
+	struct sk_buff *skb;
+	int err;
+
+	if (sk->wmem && (sk->wmem >= sk->sndbuf || !sk_mem_fits(sk, len)))
+		return -EAGAIN;
+	skb = alloc_skb(sk->stack->pool, headroom + len, headroom);
+	if (!skb)
+		return -ENOBUFS;
+	err = msg_copy_from(msg, 0, skb_put(skb, len), len);
+	if (err) {
+		kfree_skb(skb, SKB_DROP_NOMEM);
+		return err;
+	}
+	*ret = skb;
+	return 0;
+}
+
+ssize_t datagram_recv(struct sock *sk, struct msghdr *msg, int flags, struct sk_buff **taken)
+{
+	struct sk_buff *skb;
+	size_t room, n;
+	ssize_t ret;
+
+	*taken = NULL;
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (sk->err)
+		return sk_take_error(sk);
+	skb = skb_peek(&sk->rcvq);
+	if (!skb)
+		return sk->shutdown & SHUTDOWN_RCV ? 0 : -EAGAIN;
+	room = msghdr_len(msg);
+	n = skb->len < room ? skb->len : room;
+	if (n < skb->len)
+		msg->msg_flags |= MSG_TRUNC;
+	ret = skb_copy_to_msg(skb, 0, msg, 0, n);
+	if (ret)
+		return ret;
+	if (msg->msg_name) {
+		const struct ip_hdr *iph = (const struct ip_hdr *)(const void *)skb_network_header(skb);
+		struct ipaddr from = ipaddr_v4(iph->saddr);
+
+		ip_to_sockaddr(&from, DGRAM_CB(skb)->sport, msg->msg_name, &msg->msg_namelen);
+	}
+	if (msg->msg_control)
+		ip_cmsg_recv(sk, skb, msg);
+	ret = (ssize_t)(flags & MSG_TRUNC ? skb->len : n);
+	if (!(flags & MSG_PEEK)) {
+		skb_unlink(&sk->rcvq, skb);
+		*taken = skb;
+	}
+	return ret;
 }
 
 /* connect(2) of a datagram socket: fixes the peer and, where bind did not, our address. sk->sport is the caller's affair. */

@@ -234,37 +234,10 @@ void raw_err(struct stack *stack, struct sk_buff *icmp, uint8_t type, uint8_t co
 
 static ssize_t raw_recvmsg(struct sock *sk, struct msghdr *msg, int flags)
 {
-	struct sk_buff *skb;
-	size_t room, n;
-	ssize_t ret;
+	struct sk_buff *taken;
+	ssize_t ret = datagram_recv(sk, msg, flags, &taken);
 
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (sk->err)
-		return sk_take_error(sk);
-	skb = skb_peek(&sk->rcvq);
-	if (!skb)
-		return sk->shutdown & SHUTDOWN_RCV ? 0 : -EAGAIN;
-	room = msghdr_len(msg);
-	n = skb->len < room ? skb->len : room;
-	if (n < skb->len)
-		msg->msg_flags |= MSG_TRUNC;
-	ret = skb_copy_to_msg(skb, 0, msg, 0, n);
-	if (ret)
-		return ret;
-	if (msg->msg_name) {
-		const struct ip_hdr *iph = (const struct ip_hdr *)(const void *)skb_network_header(skb);
-		struct ipaddr from = ipaddr_v4(iph->saddr);
-
-		ip_to_sockaddr(&from, 0, msg->msg_name, &msg->msg_namelen);
-	}
-	if (msg->msg_control)
-		ip_cmsg_recv(sk, skb, msg);
-	ret = (ssize_t)(flags & MSG_TRUNC ? skb->len : n);
-	if (!(flags & MSG_PEEK)) {
-		skb_unlink(&sk->rcvq, skb);
-		consume_skb(skb);
-	}
+	consume_skb(taken);
 	return ret;
 }
 
@@ -348,28 +321,12 @@ static ssize_t raw_sendmsg(struct sock *sk, const struct msghdr *msg, int flags)
 	if (err)
 		return err;
 	ipcm_init(&ipc, sk);
-	if (msg->msg_controllen) {
-		err = ip_cmsg_send(sk, msg, &ipc);
-		if (err)
-			return err;
-	}
-	err = datagram_route(sk, &ipc, &daddr, 0, connected, &rt, &saddr);
+	err = datagram_way(sk, msg, &ipc, &daddr, 0, connected, &rt, &saddr);
 	if (err)
 		return err;
-	if ((rt.flags & RT_F_BROADCAST) && !sk->broadcast)
-		return -EACCES;
-	if (ipaddr_is_any(&daddr))
-		daddr = saddr;
-	if (sk->wmem && (sk->wmem >= sk->sndbuf || !sk_mem_fits(sk, (uint32_t)len)))
-		return -EAGAIN;
-	skb = alloc_skb(sk->stack->pool, SKB_HEADROOM + (uint32_t)len, SKB_HEADROOM);
-	if (!skb)
-		return -ENOBUFS;
-	err = msg_copy_from(msg, 0, skb_put(skb, (uint32_t)len), len);
-	if (err) {
-		kfree_skb(skb, SKB_DROP_NOMEM);
+	err = datagram_build(sk, msg, (uint32_t)len, SKB_HEADROOM, &skb);
+	if (err)
 		return err;
-	}
 	err = raw_send_skb(sk, skb, &ipc, &rt, &saddr, &daddr);
 	if (err == -ENOBUFS && !sk->recverr)
 		err = 0;

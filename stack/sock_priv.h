@@ -46,9 +46,11 @@ struct dgram_cb {
 	be32     spec_dst; /* our address on that device: the source of an answer */
 	uint32_t dropped; /* sk->drops when it was queued */
 	uint16_t sport, dport; /* host order; 0 without ports */
+	uint16_t gro_size; /* UDP_GRO: bytes of each of the datagrams in it; 0: it is one */
 };
 #define DGRAM_CB(skb) ((struct dgram_cb *)(void *)(skb)->cb)
 
+#define UDP_GRO 104
 /* ip_sockglue.c: ancillary data and the error queue of datagram sockets */
 struct ipcm { /* what a sendmsg says for this one packet */
 	struct ipaddr  saddr; /* family 0: not given */
@@ -70,6 +72,12 @@ void ip_local_error(struct sock *sk, int err, const struct ipaddr *daddr, uint16
 ssize_t ip_recv_error(struct sock *sk, struct msghdr *msg); /* MSG_ERRQUEUE; -EAGAIN when there is none */
 /* Common parts of datagram sockets. */
 int      datagram_route(struct sock *sk, const struct ipcm *ipc, const struct ipaddr *daddr, uint16_t dport, bool connected, struct skb_route *rt, struct ipaddr *saddr);
+/* datagram_route with what the message's ancillary data says; -EACCES: a broadcast that SO_BROADCAST does not allow. *daddr becomes an address of our own for 0.0.0.0. */
+int      datagram_way(struct sock *sk, const struct msghdr *msg, struct ipcm *ipc, struct ipaddr *daddr, uint16_t dport, bool connected, struct skb_route *rt, struct ipaddr *saddr);
+/* The message's first len bytes in a buffer, linear, behind that much headroom. -EAGAIN (the send buffer is full), -ENOBUFS, -EFAULT. */
+int      datagram_build(struct sock *sk, const struct msghdr *msg, uint32_t len, uint32_t headroom, struct sk_buff **ret);
+/* The next datagram to the application: bytes, sender, ancillary data. *taken: it, off the queue, the caller's to free; NULL: nothing was, or it was only looked at. */
+ssize_t  datagram_recv(struct sock *sk, struct msghdr *msg, int flags, struct sk_buff **taken);
 int      datagram_connect(struct sock *sk, const struct ipaddr *addr, uint16_t port);
 uint32_t datagram_poll(struct sock *sk);
 int      datagram_ioctl(struct sock *sk, unsigned long cmd, int *val);

@@ -28,7 +28,6 @@
 
 #define UDP_CORK     1
 #define UDP_SEGMENT  103
-#define UDP_GRO      104
 #define UDP_HLEN     ((uint32_t)sizeof(struct udp_hdr))
 #define UDP_MAX_DATA (IPV4_MAX_PACKET - IPV4_HLEN - UDP_HLEN) /* 65,507 */
 #define UDP_MAX_SEGS 128
@@ -150,29 +149,19 @@ static int udp_send_one(struct sock *sk, const struct msghdr *msg, uint32_t len,
 	uint32_t total = udp_whole(fl, len), sum = 0;
 	bool summed = !udp_offload(sk, fl, total);
 	struct sk_buff *skb;
-	void *data;
 	int err;
 
 	err = total ? udp_too_big(sk, fl, total) : udp_check_segments(sk, len, fl);
 	if (err)
 		return err;
-	if (sk->wmem && (sk->wmem >= sk->sndbuf || !sk_mem_fits(sk, len))) {
-		STACK_MIB_INC(sk->stack, Udp_SndbufErrors);
-		return -EAGAIN;
-	}
-	skb = alloc_skb(sk->stack->pool, SKB_HEADROOM + UDP_HLEN + len, SKB_HEADROOM + UDP_HLEN);
-	if (!skb) {
-		STACK_MIB_INC(sk->stack, Udp_SndbufErrors);
-		return -ENOBUFS;
-	}
-	data = skb_put(skb, len);
-	err = msg_copy_from(msg, 0, data, len);
-	if (err) {
-		kfree_skb(skb, SKB_DROP_NOMEM);
+	err = datagram_build(sk, msg, len, SKB_HEADROOM + UDP_HLEN, &skb);
+	if (unlikely(err)) {
+		if (err != -EFAULT)
+			STACK_MIB_INC(sk->stack, Udp_SndbufErrors);
 		return err;
 	}
 	if (summed && !sk->no_check)
-		sum = csum_partial(data, len, 0);
+		sum = csum_partial(skb->data, len, 0);
 	return udp_send_skb(sk, skb, fl, sum, summed);
 }
 
@@ -279,22 +268,15 @@ static int udp_make_flow(struct sock *sk, const struct msghdr *msg, struct udp_f
 	err = udp_dest(sk, msg, &daddr, &fl->dport, &connected);
 	if (err)
 		return err;
-	ipcm_init(&ipc, sk);
-	ipc.gso_size = udp_sk(sk)->gso_size;
-	if (msg->msg_controllen) {
-		err = ip_cmsg_send(sk, msg, &ipc);
-		if (err)
-			return err;
-	}
 	err = udp_autobind(sk);
 	if (err)
 		return err;
-	err = datagram_route(sk, &ipc, &daddr, fl->dport, connected, &fl->rt, &fl->saddr);
+	ipcm_init(&ipc, sk);
+	ipc.gso_size = udp_sk(sk)->gso_size;
+	err = datagram_way(sk, msg, &ipc, &daddr, fl->dport, connected, &fl->rt, &fl->saddr);
 	if (err)
 		return err;
-	if ((fl->rt.flags & RT_F_BROADCAST) && !sk->broadcast)
-		return -EACCES;
-	fl->daddr = ipaddr_is_any(&daddr) ? fl->saddr : daddr; /* to 0.0.0.0: this host */
+	fl->daddr = daddr;
 	fl->gso_size = ipc.gso_size;
 	fl->tos = ipc.tos >= 0 ? (uint8_t)ipc.tos : sk->tos;
 	fl->ttl = ipc.ttl > 0 ? (uint8_t)ipc.ttl : (fl->rt.flags & RT_F_MULTICAST) ? sk->mcast_ttl : sk->ttl;
@@ -344,42 +326,12 @@ static ssize_t udp_sendmsg(struct sock *sk, const struct msghdr *msg, int flags)
 
 static ssize_t udp_recvmsg(struct sock *sk, struct msghdr *msg, int flags)
 {
-	struct sk_buff *skb;
-	size_t room, n;
-	ssize_t ret;
+	struct sk_buff *taken;
+	ssize_t ret = datagram_recv(sk, msg, flags, &taken);
 
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (unlikely(sk->err))
-		return sk_take_error(sk);
-	skb = skb_peek(&sk->rcvq);
-	if (!skb)
-		return sk->shutdown & SHUTDOWN_RCV ? 0 : -EAGAIN;
-	room = msghdr_len(msg);
-	n = skb->len < room ? skb->len : room;
-	if (n < skb->len)
-		msg->msg_flags |= MSG_TRUNC;
-	ret = skb_copy_to_msg(skb, 0, msg, 0, n);
-	if (ret)
-		return ret;
-	if (msg->msg_name) {
-		const struct ip_hdr *iph = (const struct ip_hdr *)(const void *)skb_network_header(skb);
-		struct ipaddr from = ipaddr_v4(iph->saddr);
-
-		ip_to_sockaddr(&from, DGRAM_CB(skb)->sport, msg->msg_name, &msg->msg_namelen);
-	}
-	if (msg->msg_control)
-		ip_cmsg_recv(sk, skb, msg);
-	if (msg->msg_control && skb_is_gso(skb)) {
-		int size = skb->gso_size;
-
-		put_cmsg(msg, IPPROTO_UDP, UDP_GRO, &size, sizeof(size));
-	}
-	ret = (ssize_t)(flags & MSG_TRUNC ? skb->len : n);
-	if (!(flags & MSG_PEEK)) {
+	if (taken) {
 		STACK_MIB_INC(sk->stack, Udp_InDatagrams);
-		skb_unlink(&sk->rcvq, skb);
-		consume_skb(skb);
+		consume_skb(taken);
 	}
 	return ret;
 }
@@ -409,7 +361,7 @@ static void udp_queue_rcv(struct sock *sk, struct sk_buff *skb)
 	struct ipaddr saddr = ipaddr_v4(iph->saddr);
 	struct dgram_cb cb = {
 		.iif = skb->dev ? skb->dev->ifindex : 0, .spec_dst = spec_dst(stack, skb, &saddr, iph->daddr), .dropped = sk->drops, .sport = be16_to_cpu(uh->source),
-		.dport = be16_to_cpu(uh->dest),
+		.dport = be16_to_cpu(uh->dest), .gro_size = skb->gso_size,
 	};
 	int err;
 

@@ -745,6 +745,49 @@ Test(sock, ancillary_data)
 	host_free(h);
 }
 
+/* Datagrams of one size in one call, and back: the size goes as ancillary data both ways, to who asked. */
+Test(sock, segments_and_their_size)
+{
+	struct host *h = new_host(1);
+	struct socket *a = udp(h, 0, 5000), *b = udp(h, 0, 5100);
+	char data[100];
+	union { char b[64]; struct cmsghdr align; } ctl_buf, out = { { 0 } };
+	struct iovec iov = { data, sizeof(data) };
+	struct sockaddr_in to = sin_of(0x7f000009u, 5000);
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl_buf, .msg_controllen = sizeof(ctl_buf) }, again = msg;
+	struct msghdr send = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &out, .msg_controllen = CMSG_SPACE(2), .msg_name = &to, .msg_namelen = sizeof(to) };
+	struct cmsghdr *c = (struct cmsghdr *)&out;
+	uint16_t size = 30;
+	int want = 30;
+
+	set_int(a, IPPROTO_UDP, 104 /* UDP_GRO */, 1);
+	*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(2), .cmsg_level = IPPROTO_UDP, .cmsg_type = 103 /* UDP_SEGMENT */ };
+	memcpy(CMSG_DATA(c), &size, sizeof(size));
+	cr_assert_eq(ns_sendmsg(b, &send, 0), 100);
+	cr_assert_eq(ns_sendmsg(b, &send, 0), 100);
+	run(h);
+	for (int peek = 1; peek >= 0; peek--) {
+		msg = again;
+		cr_assert_eq(ns_recvmsg(a, &msg, peek ? MSG_PEEK : 0), 100);
+		cr_assert_not_null(find_cmsg(&msg, IPPROTO_UDP, 104));
+		cr_expect_eq(memcmp(CMSG_DATA(find_cmsg(&msg, IPPROTO_UDP, 104)), &want, sizeof(want)), 0);
+	}
+	/* one datagram has no size to tell */
+	c->cmsg_len = CMSG_LEN(2);
+	size = 100;
+	memcpy(CMSG_DATA(c), &size, sizeof(size));
+	cr_assert_eq(ns_sendmsg(b, &send, 0), 100);
+	run(h);
+	msg = again;
+	cr_assert_eq(ns_recvmsg(a, &msg, 0), 100);
+	msg = again;
+	cr_assert_eq(ns_recvmsg(a, &msg, 0), 100);
+	cr_expect_null(find_cmsg(&msg, IPPROTO_UDP, 104));
+	ns_close(a);
+	ns_close(b);
+	host_free(h);
+}
+
 /* RFC 1122 4.1.3.2: the application says which options are sent, and sees those that came. */
 Test(sock, ip_options_both_ways)
 {
