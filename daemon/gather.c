@@ -70,6 +70,13 @@ void gather_post(struct gather *g)
 {
 	unsigned n = g->n; /* g may be gone after the last */
 
+	if (!n) { /* no workers: a test of what is around them */
+		if (g->done)
+			g->done(g);
+		gather_free(g);
+		return;
+	}
+
 	for (unsigned i = 0; i < n; i++)
 		mailbox_post(&g->slot[i].worker->mail, &g->slot[i].job);
 }

@@ -8,6 +8,7 @@ FUZZ_TESTS += %reldir%/fuzz_grammar
 FUZZ_TESTS += %reldir%/fuzz_gro
 FUZZ_TESTS += %reldir%/fuzz_sock
 FUZZ_TESTS += %reldir%/fuzz_http
+FUZZ_TESTS += %reldir%/fuzz_netlink
 FUZZ_LINK = $(AM_LDFLAGS) $(NS_FUZZ_LDFLAGS)
 if FUZZING
 FUZZ_MAIN =
@@ -32,6 +33,9 @@ check_PROGRAMS += $(FUZZ_TESTS)
 %canon_reldir%_fuzz_grammar_LDFLAGS = $(FUZZ_LINK)
 %canon_reldir%_fuzz_http_LDADD = $(FUZZ_MAIN) libservice.a libnetstack.la
 %canon_reldir%_fuzz_http_LDFLAGS = $(FUZZ_LINK)
+%canon_reldir%_fuzz_netlink_CPPFLAGS = $(netstackd_CPPFLAGS)
+%canon_reldir%_fuzz_netlink_LDADD = $(FUZZ_MAIN) $(DAEMON_LDADD)
+%canon_reldir%_fuzz_netlink_LDFLAGS = $(FUZZ_LINK) -pthread
 
 if !FUZZING
 TESTS += %reldir%/check-fuzz.sh
@@ -44,3 +48,4 @@ EXTRA_DIST += %reldir%/corpus-grammar
 EXTRA_DIST += %reldir%/corpus-gro
 EXTRA_DIST += %reldir%/corpus-sock
 EXTRA_DIST += %reldir%/corpus-http
+EXTRA_DIST += %reldir%/corpus-netlink
