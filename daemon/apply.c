@@ -622,10 +622,12 @@ static void tell_host(struct daemon *d)
 {
 	struct conf_state *st = NULL;
 
-	while ((st = conf_netns_next(&d->conf, st)))
+	while ((st = conf_netns_next(&d->conf, st))) {
 		for (unsigned i = 0; i < st->nlinks; i++)
 			if (st->links[i].tap)
 				tell_carrier(st->links[i].tap, &st->links[i], netcfg_link_by_index(st->cfg, st->links[i].ifindex));
+		links_tell_host(d, st);
+	}
 }
 
 static int transact(struct daemon *d, change_fn change, const void *what, apply_done done, void *arg, struct conf_error *e)

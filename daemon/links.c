@@ -18,10 +18,12 @@
 #include "log.h"
 #include "monitor.h"
 #include "netlink_server.h"
+#include "priv.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct links { /* conf_state.lw_owner */
 	struct netdev_notifier nb;
@@ -98,6 +100,30 @@ static void sync_carriers(struct conf_state *st, ktime_t now)
 	}
 }
 
+/* The carrier is told by the queue (apply.c) and makes UP or DOWN of the host's end by itself. What is in between is set by hand. */
+void links_tell_host(struct daemon *d, struct conf_state *st)
+{
+	for (unsigned i = 0; i < st->nlinks; i++) {
+		struct conf_link *cl = &st->links[i];
+		const struct netdev_state *dev = links_state(st, cl->ifindex);
+		struct host_end end = { .operstate = OPER_UP };
+		struct conf_error e;
+
+		if (!dev || !cl->tap || cl->host.gone || !cl->host.ifindex || !dev->carrier || !(dev->conf.flags & NS_IFF_UP))
+			continue;
+		if (dev->operstate == OPER_DORMANT || dev->operstate == OPER_TESTING)
+			end.operstate = dev->operstate;
+		end.link_mode = dev->link_mode == LINK_MODE_DORMANT ? LINK_MODE_DORMANT : LINK_MODE_DEFAULT;
+		if (end.operstate == (cl->host.operstate ? cl->host.operstate : OPER_UP) && end.link_mode == cl->host.link_mode)
+			continue;
+		memcpy(end.name, cl->host.name, sizeof(end.name));
+		if (priv_host_set(d->priv, &end, &e) < 0)
+			log_link(LOG_NOTICE, cl->name, "%s: its state is not told to the host: %s", cl->name, e.text);
+		cl->host.operstate = end.operstate;
+		cl->host.link_mode = end.link_mode;
+	}
+}
+
 static int links_new(struct daemon *d, struct conf_state *st)
 {
 	struct links *links = calloc(1, sizeof(*links));
@@ -148,6 +174,7 @@ void links_changed(struct daemon *d, struct conf_state *st)
 	sync_carriers(st, now);
 	linkwatch_run(st->lw, now);
 	apply_publish(d, st);
+	links_tell_host(d, st);
 	arm(d);
 }
 

@@ -13,6 +13,7 @@ struct daemon;
 int  links_follow(struct daemon *daemon);
 /* A device or the host has said something (conf_link.host, tap): does what follows, and publishes it. */
 void links_changed(struct daemon *daemon, struct conf_state *st);
+void links_tell_host(struct daemon *daemon, struct conf_state *st); /* what dormancy and testing make of its ends */
 void links_say_gone(const struct conf_state *st, const struct conf_link *cl); /* to the log: its TAP */
 /* Every configuration that runs: the first for NULL, then the one after st; NULL: that was the last. */
 struct conf_state *links_next(struct daemon *daemon, const struct conf_state *st);

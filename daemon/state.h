@@ -33,6 +33,7 @@ struct conf_link { /* beside its struct link_conf in netcfg */
 		int      ifindex; /* of the host's kernel; 0: not known */
 		char     name[NS_IFNAMSIZ];
 		uint32_t mtu, mtu_told; /* as last seen; what was made of it */
+		uint8_t  link_mode, operstate; /* as the host was last told; 0: UP */
 		bool     gone; /* the host has deleted it */
 		bool     down; /* "ip link set tap0 down": the cable is out */
 		bool     present, changed; /* while events are read */

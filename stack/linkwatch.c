@@ -195,11 +195,17 @@ static bool is_stacked(const struct netdev *dev)
 	return dev->s.conf.link != 0;
 }
 
+/* False: it has its carrier from its driver; true: the configuration works it out (netcfg_upper.c). */
+static bool carrier_follows(const struct netdev *dev)
+{
+	return cfg_carrier_follows(dev->s.conf.type);
+}
+
 static bool urgent_event(const struct netdev *dev)
 {
 	if (!netif_running(dev))
 		return false;
-	return is_stacked(dev) || (dev->s.carrier && !dev->s.qdisc_active) || (!dev->s.present && dev->s.qdisc_active);
+	return carrier_follows(dev) || (dev->s.carrier && !dev->s.qdisc_active) || (!dev->s.present && dev->s.qdisc_active);
 }
 
 static void schedule_run(struct linkwatch *lw, bool urgent, ktime_t now)
@@ -227,12 +233,6 @@ static void fire_event(struct linkwatch *lw, struct netdev *dev, ktime_t now)
 		return;
 	}
 	schedule_run(lw, urgent, now);
-}
-
-/* False: it has its carrier from its driver; true: the configuration works it out (netcfg_upper.c). */
-static bool carrier_follows(const struct netdev *dev)
-{
-	return cfg_carrier_follows(dev->s.conf.type);
 }
 
 /* A device without carrier: because of the one that it stands on? */
@@ -352,21 +352,33 @@ static void set_bit(struct linkwatch *lw, struct netdev *dev, bool *bit, bool on
 	fire_event(lw, dev, now);
 }
 
+/* Dormancy and testing go up from a device to the VLANs on it. True: something went. */
+static bool transfer_bits(struct linkwatch *lw, struct netdev *dev, ktime_t now)
+{
+	const struct netdev_state *lower = dev->s.conf.type == LINK_VLAN ? linkwatch_dev(lw, dev->s.conf.link) : NULL;
+
+	if (!lower || (dev->s.dormant == lower->dormant && dev->s.testing == lower->testing))
+		return false;
+	set_bit(lw, dev, &dev->s.dormant, lower->dormant, now);
+	set_bit(lw, dev, &dev->s.testing, lower->testing, now);
+	return true;
+}
+
 void linkwatch_transfer(struct linkwatch *lw, ktime_t now)
 {
-	/* Upwards by number: what a device stands on was there before it. */
+	bool again = true;
+
 	for (unsigned i = 0; i < lw->ndevs; i++) {
 		struct netdev *dev = lw->devs[i];
-		const struct netdev_state *lower = dev->s.conf.type == LINK_VLAN ? linkwatch_dev(lw, dev->s.conf.link) : NULL;
-		const struct link_conf *conf;
+		const struct link_conf *conf = carrier_follows(dev) ? netcfg_link_by_index(lw->cfg, dev->s.conf.ifindex) : NULL;
 
-		if (lower) {
-			set_bit(lw, dev, &dev->s.dormant, lower->dormant, now);
-			set_bit(lw, dev, &dev->s.testing, lower->testing, now);
-		}
-		conf = carrier_follows(dev) ? netcfg_link_by_index(lw->cfg, dev->s.conf.ifindex) : NULL;
 		if (conf)
 			set_carrier(lw, dev, conf->carrier != 0, now);
+	}
+	for (unsigned storey = 0; again && storey <= lw->ndevs; storey++) {
+		again = false;
+		for (unsigned i = 0; i < lw->ndevs; i++)
+			again |= transfer_bits(lw, lw->devs[i], now);
 	}
 }
 

@@ -40,7 +40,7 @@ rtnetlink() {
 		"not ok "*) not_ok "rtnetlink: ${line#*- }" ;;
 		"#"*) echo "$line"; DONE=${line#\# } ;;
 		esac
-	done < <(timeout 100 python3 "$SRC/tests/netns/rtnetlink.py" "$TMP/rtnetlink" "$NSCTL" "$NETSTACKD_CONTROL" 2>"$TMP/rtnetlink.err")
+	done < <(timeout 100 python3 "$SRC/tests/netns/rtnetlink.py" "$TMP/rtnetlink" "$NSCTL" "$NETSTACKD_CONTROL" "/run/netns/$H" 2>"$TMP/rtnetlink.err")
 }
 DONE=
 rtnetlink

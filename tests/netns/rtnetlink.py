@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A small client of netstackd's rtnetlink socket (conf/netlink_proto.h), and what links.sh asks of it:
 
-rtnetlink.py SOCKET NSCTL CONTROL      TAP lines, numbered from 1
+rtnetlink.py SOCKET NSCTL CONTROL SPACE      TAP lines, numbered from 1; SPACE: the file of the host's network namespace
 """
-import errno, os, select, socket, struct, subprocess, sys
+import errno, os, select, socket, struct, subprocess, sys, time
 
 REQUEST, MULTI, ACK, DUMP, CREATE, EXCL = 1, 2, 4, 0x300, 0x400, 0x200
 CAPPED, ACK_TLVS, DUMP_INTR = 0x100, 0x200, 0x10
@@ -103,7 +103,7 @@ class Client:
         return self.ask(SOCKOPT, 0, struct.pack("=iii", level, name, value) + text)[1]
 
 
-def main(path, nsctl, control):
+def main(path, nsctl, control, space):
     count, failed = 0, 0
 
     def check(ok, text):
@@ -114,6 +114,13 @@ def main(path, nsctl, control):
 
     def ns(*words):
         subprocess.run([nsctl, "-s", control, *words], check=True)
+
+    def host(name, want):
+        for i in range(200):
+            if want in subprocess.run(["nsenter", f"--net={space}", "ip", "link", "show", name], capture_output=True, text=True).stdout:
+                return True
+            time.sleep(0.05)
+        return False
 
     c = Client(path)
     links, flags = c.dump()
@@ -179,9 +186,10 @@ def main(path, nsctl, control):
     _, err2, _ = c.ask(SETLINK, 0, ifinfo(eth0.index) + attr(CARRIER, b"\1"))
     seen2 = Link(m.packet()[0][4])
     check((err, err2) == (0, 0) and seen.num(LINKMODE) == 1 and seen2.num(OPERSTATE) == 5, "link mode dormant: the carrier alone does not bring it up")
+    check(host("tap0", "state DORMANT mode DORMANT"), "and the host sees that")
     _, err, _ = c.ask(SETLINK, 0, ifinfo(eth0.index) + attr(OPERSTATE, b"\6"))
     seen = Link(m.packet()[0][4])
-    check(err == 0 and seen.num(OPERSTATE) == 6 and seen.flags & RUNNING, "until somebody says so")
+    check(err == 0 and seen.num(OPERSTATE) == 6 and seen.flags & RUNNING and host("tap0", "state UP"), "until somebody says so, to the host too")
     c.ask(SETLINK, 0, ifinfo(eth0.index) + attr(LINKMODE, b"\0"))
     m.packet()
     ns("link", "add", "eth9", "type", "tap", "host-name", "tap9")

@@ -2,7 +2,7 @@
 /*
  * test_linkwatch.c: linkwatch as tables of time, what happens, and what subscribers are told.
  *
- * in: commands, separated by ';': add NAME TYPE | veth NAME NAME | del NAME | up NAME | down NAME | on NAME | off NAME | dormant+ NAME | dormant- NAME |
+ * in: commands, separated by ';': add NAME TYPE | veth NAME NAME | vlan NAME NAME | del NAME | up NAME | down NAME | on NAME | off NAME | dormant+ NAME | dormant- NAME |
  *     both NAME (a TAP, added and up in one go) | testing+ NAME | testing- NAME | detach NAME | attach NAME | mtu NAME N | mac NAME | promisc NAME |
  *     master NAME NAME | name NAME NAME |
  *     mode NAME N | state NAME N | - (time passes)
@@ -100,10 +100,18 @@ static void set_up(struct bench *b, int ifindex, bool up)
 	cr_assert_eq(netcfg_link_set(b->cfg, &conf, NULL), 0);
 }
 
+static void set_master(struct bench *b, int ifindex, int master)
+{
+	struct link_conf conf = *netcfg_link_by_index(b->cfg, ifindex);
+
+	conf.master = master;
+	cr_assert_eq(netcfg_link_set(b->cfg, &conf, NULL), 0);
+}
+
 static void do_word(struct bench *b, char *text, ktime_t now)
 {
 	char *w[6] = { NULL }, *save = NULL;
-	struct link_conf conf = { .flags = 0 }, *l;
+	struct link_conf conf = { .flags = 0 };
 	const struct link_conf *link;
 	int ifindex = 0, n = 0, r = 0;
 
@@ -112,11 +120,13 @@ static void do_word(struct bench *b, char *text, ktime_t now)
 	if (strcmp(w[0], "-") == 0)
 		return;
 	if (strcmp(w[0], "add") == 0) {
-		conf.type = LINK_TAP;
+		conf.type = type_of(w[2]);
 		strcpy(conf.name, w[1]);
 		cr_assert_eq(netcfg_link_add(b->cfg, &conf, 1, &ifindex, NULL), 0);
-		l = link_named(b, w[1]);
-		l->type = type_of(w[2]);
+	} else if (strcmp(w[0], "vlan") == 0) {
+		conf = (struct link_conf){ .type = LINK_VLAN, .vlan_proto = 0x8100, .vlan_id = 5, .link = netcfg_link_by_name(b->cfg, w[2])->ifindex };
+		strcpy(conf.name, w[1]);
+		cr_assert_eq(netcfg_link_add(b->cfg, &conf, 1, &ifindex, NULL), 0);
 	} else if (strcmp(w[0], "both") == 0) { /* added and up in one go */
 		strcpy(conf.name, w[1]);
 		conf.type = LINK_TAP;
@@ -140,7 +150,7 @@ static void do_word(struct bench *b, char *text, ktime_t now)
 	else if (strcmp(w[0], "mac") == 0)
 		link_named(b, w[1])->addr.b[5]++;
 	else if (strcmp(w[0], "master") == 0)
-		link_named(b, w[1])->master = netcfg_link_by_name(b->cfg, w[2])->ifindex;
+		set_master(b, ifindex, netcfg_link_by_name(b->cfg, w[2])->ifindex);
 	else if (strcmp(w[0], "name") == 0)
 		strcpy(link_named(b, w[1])->name, w[2]);
 	if (strcmp(w[0], "veth") == 0) {
@@ -308,6 +318,28 @@ PLAY(veth_ends_are_each_others_cable,
      { 2000, "down a", "a:GOING_DOWN:UP! a:DOWN:DOWN b:CHANGE:LOWERLAYERDOWN" },
      { 2100, "up a", "a:UP:LOWERLAYERDOWN a:CHANGE:UP! b:CHANGE:UP!" }, /* urgent: they stand on each other */
      { 3500, "del a", "b:GOING_DOWN:UP! b:DOWN:DOWN b:UNREGISTER:DOWN a:GOING_DOWN:UP! a:DOWN:DOWN a:UNREGISTER:DOWN" })
+
+PLAY(vlan_follows_what_it_stands_on,
+     { 0, "both eth0", "eth0:REGISTER:DOWN eth0:UP:DOWN" },
+     { 10, "vlan v5 eth0;up v5", "v5:REGISTER:DOWN v5:UP:LOWERLAYERDOWN" },
+     { 20, "on eth0", "eth0:CHANGE:UP! v5:CHANGE:UP!" },
+     { 2000, "off eth0", "eth0:CHANGE:DOWN v5:CHANGE:LOWERLAYERDOWN" },
+     { 4000, "on eth0", "eth0:CHANGE:UP! v5:CHANGE:UP!" },
+     { 6000, "dormant+ eth0", "eth0:CHANGE:DORMANT! v5:CHANGE:DORMANT!" },
+     { 8000, "dormant- eth0", "eth0:CHANGE:UP! v5:CHANGE:UP!" })
+
+/* QinQ: the news goes up through all of them in one go. */
+PLAY(vlan_on_vlan,
+     { 0, "both eth0;vlan s eth0;vlan c s;up s;up c",
+       "eth0:REGISTER:DOWN eth0:UP:DOWN s:REGISTER:DOWN c:REGISTER:DOWN s:UP:LOWERLAYERDOWN c:UP:LOWERLAYERDOWN" },
+     { 10, "on eth0", "eth0:CHANGE:UP! s:CHANGE:UP! c:CHANGE:UP!" },
+     { 3000, "testing+ eth0", "eth0:CHANGE:TESTING! s:CHANGE:TESTING! c:CHANGE:TESTING!" })
+
+PLAY(bridge_has_the_carrier_of_its_ports,
+     { 0, "add br bridge;up br", "br:REGISTER:DOWN br:UP:DOWN" },
+     { 10, "both eth0;master eth0 br", "eth0:REGISTER:DOWN eth0:UP:DOWN br:CHANGEADDR:DOWN eth0:CHANGEINFO:DOWN" },
+     { 20, "on eth0", "eth0:CHANGE:UP! br:CHANGE:UP!" },
+     { 4000, "off eth0", "eth0:CHANGE:DOWN br:CHANGE:DOWN" })
 
 PLAY(what_is_deleted_is_not_told_of_later,
      { 0, "both eth0;on eth0", "eth0:REGISTER:DOWN eth0:UP:DOWN eth0:CHANGE:UP!" },
