@@ -19,7 +19,6 @@
 #include "links.h"
 #include "log.h"
 #include "monitor.h"
-#include "netlink_server.h"
 #include "notify.h"
 #include "priv.h"
 

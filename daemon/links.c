@@ -36,9 +36,9 @@ const struct netdev_state *links_state(const struct conf_state *st, int ifindex)
 	return st->lw ? linkwatch_dev(st->lw, ifindex) : NULL;
 }
 
-static void log_carrier(const struct netdev_state *dev)
+static void log_carrier(const struct conf_state *st, const struct netdev_state *dev)
 {
-	log_link(LOG_INFO, dev->conf.name, dev->carrier ? "%s: carrier, state %s" : "%s: no carrier, state %s", dev->conf.name,
+	log_link(LOG_INFO, dev->conf.name, dev->carrier ? "%s%s%s: carrier, state %s" : "%s%s%s: no carrier, state %s", st->name, st->name[0] ? " " : "", dev->conf.name,
 		 netdev_operstate_name(netdev_operstate(dev)));
 }
 
@@ -47,7 +47,7 @@ static void heard(struct netdev_notifier *nb, enum netdev_event event, const str
 	struct links *links = (struct links *)nb;
 
 	if (event == NETDEV_CHANGE && (change & NS_IFF_LOWER_UP))
-		log_carrier(dev);
+		log_carrier(links->st, dev);
 	if (event == NETDEV_GOING_DOWN)
 		return;
 	monitor_link(links->daemon, links->st, event, dev);
@@ -193,7 +193,8 @@ void links_say_gone(const struct conf_state *st, const struct conf_link *cl)
 {
 	const struct link_conf *link = netcfg_link_by_index(st->cfg, cl->ifindex);
 
-	log_link(LOG_ERR, cl->name, "%s: its TAP %s is gone: no carrier; \"link set %s up\" makes it anew", cl->name, link ? link->host_name : "", cl->name);
+	log_link(LOG_ERR, cl->name, "%s%s%s: its TAP %s is gone: no carrier; \"link set %s up\" makes it anew", st->name, st->name[0] ? " " : "", cl->name,
+		 link ? link->host_name : "", cl->name);
 }
 
 struct conf_state *links_next(struct daemon *d, const struct conf_state *st)

@@ -301,15 +301,25 @@ static void on_hup(evutil_socket_t fd, short what, void *arg)
 
 static void on_ready(struct daemon *d, void *arg, const struct conf_error *e)
 {
+	const struct conf_state *st = NULL;
+	unsigned nlinks = 0, nservices = 0;
+	char netns[40] = "";
+
 	(void)arg;
 	if (e)
 		log_msg(LOG_ERR, "%s", e->text);
 	if (d->ending)
 		return;
+	while ((st = conf_netns_next(&d->conf, st))) {
+		nlinks += st->nlinks;
+		nservices += st->nservices;
+	}
+	if (d->conf.nnetns)
+		snprintf(netns, sizeof(netns), " in %u network namespaces", d->conf.nnetns + 1);
 	d->ready = true;
-	log_msg(LOG_INFO, "ready in %lld ms: %u link%s, %u service%s, %u worker%s, control socket %s", (long long)((clock_now() - d->started) / NSEC_PER_MSEC),
-		d->conf.nlinks, d->conf.nlinks == 1 ? "" : "s", d->conf.nservices, d->conf.nservices == 1 ? "" : "s", d->nworkers,
-		d->nworkers == 1 ? "" : "s", d->control_path ? d->control_path : "from systemd");
+	log_msg(LOG_INFO, "ready in %lld ms: %u link%s, %u service%s%s, %u worker%s, control socket %s", (long long)((clock_now() - d->started) / NSEC_PER_MSEC),
+		nlinks, nlinks == 1 ? "" : "s", nservices, nservices == 1 ? "" : "s", netns, d->nworkers, d->nworkers == 1 ? "" : "s",
+		d->control_path ? d->control_path : "from systemd");
 	notify_ready(d);
 	tell_parent(d);
 	if (d->reload_wanted)
