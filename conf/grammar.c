@@ -271,20 +271,32 @@ static bool excluded(const struct parse *p, const struct arg_def *a)
 	return false;
 }
 
+const char *arg_keyword(const struct arg_def *a)
+{
+	return a->under ? a->key + strlen(a->under) + 1 : a->key;
+}
+
 bool arg_is_keyword(const struct arg_def *a, const char *word)
 {
 	if (a->flags & ARG_F_POS)
 		return a->alias && in_list(a->alias, word);
-	return strcmp(a->key, word) == 0 || in_list(a->alias, word);
+	return strcmp(arg_keyword(a), word) == 0 || in_list(a->alias, word);
+}
+
+static bool in_section(const struct parse *p, const struct arg_def *a)
+{
+	return a->under && p->section && strcmp(a->under, p->section) == 0;
 }
 
 /* The argument that the word names, in full. */
 static const struct arg_def *keyword_exact(const struct parse *p, const char *word)
 {
+	const struct arg_def *found = NULL;
+
 	for (const struct arg_def *a = p->def->args; a->key; a++)
-		if (arg_is_keyword(a, word))
-			return a;
-	return NULL;
+		if (arg_is_keyword(a, word) && (!a->under || in_section(p, a)) && (!found || a->under))
+			found = a;
+	return found;
 }
 
 /* The argument whose keyword alone begins with the word among those not yet given. */
@@ -296,9 +308,9 @@ static const struct arg_def *keyword_begun(const struct parse *p, const char *wo
 	*ret_many = false;
 	for (unsigned i = 0; n && p->def->args[i].key; i++) {
 		const struct arg_def *a = &p->def->args[i];
-		const char *kw = a->flags & ARG_F_POS ? a->alias : a->key;
+		const char *kw = a->flags & ARG_F_POS ? a->alias : arg_keyword(a);
 
-		if (!kw || (p->used >> i & 1) || excluded(p, a) || strncmp(kw, word, n) != 0)
+		if (!kw || (p->used >> i & 1) || (a->under && !in_section(p, a)) || excluded(p, a) || strncmp(kw, word, n) != 0)
 			continue;
 		*ret_many = found != NULL;
 		found = a;
@@ -320,11 +332,36 @@ static int take(struct parse *p, const struct arg_def *a, const struct word *w)
 	return 0;
 }
 
+static const struct arg_word *exact_word(const struct arg_word *list, const struct word *w)
+{
+	while (list && list->word && (w->quoted || strcmp(list->word, w->str) != 0))
+		list++;
+	return list && list->word ? list : NULL;
+}
+
+/* The value of a section, if it has one, is typed in full: a keyword may begin like it. */
+static int take_section(struct parse *p, const struct arg_def *a, unsigned limit)
+{
+	p->section = a->key;
+	p->open = a;
+	if (p->pos == limit || !exact_word(a->words, &p->words[p->pos]))
+		return 0;
+	p->open = NULL;
+	return take(p, a, &p->words[p->pos++]);
+}
+
 static int take_keyword(struct parse *p, const struct arg_def *a, const struct word *w, unsigned limit)
 {
 	unsigned i = (unsigned)(a - p->def->args);
 
-	if (p->used >> i & 1) {
+	if (p->open && !in_section(p, a))
+		return parse_fail(p, w->column, w->str, "unexpected word");
+	p->open = NULL;
+	if (!in_section(p, a))
+		p->section = NULL;
+	if (a->type == ARG_SECTION && !(p->used >> i & 1 && p->pos < limit && exact_word(a->words, &p->words[p->pos])))
+		return take_section(p, a, limit);
+	if (p->used >> i & 1 && !(a->flags & ARG_F_MANY)) {
 		grammar_fail(p->err, w->column, w->str, "\"%s\" is given twice", w->str);
 		return -EINVAL;
 	}
@@ -424,6 +461,9 @@ static int parse_arg(struct parse *p, unsigned limit)
 static int check_complete(struct parse *p)
 {
 	char name[64];
+
+	if (p->open)
+		return parse_fail(p, p->end, "", "something must follow the last word");
 
 	if (p->value_of) {
 		snprintf(p->err->expected, sizeof(p->err->expected), "%s", "");
@@ -635,6 +675,15 @@ const struct cmd_arg *cmd_arg(const struct cmd *cmd, const char *key)
 	return NULL;
 }
 
+unsigned cmd_count(const struct cmd *cmd, const char *key)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < cmd->nargs; i++)
+		n += strcmp(cmd->args[i].key, key) == 0;
+	return n;
+}
+
 bool cmd_is_config(const struct cmd *cmd)
 {
 	return cmd->id != CMD_HELP && cmd->def && (cmd->def->flags & CMD_F_CONFIG);
@@ -651,8 +700,23 @@ static void expected_value(const struct arg_def *a, void (*fn)(void *arg, const 
 {
 	for (const struct arg_word *w = a->words; w && w->word; w++)
 		fn(arg, w->word, NULL, w->help ? w->help : a->help);
-	if (a->type != ARG_ENUM && a->type != ARG_FLAG)
+	if (a->type != ARG_ENUM && a->type != ARG_FLAG && a->type != ARG_SECTION)
 		fn(arg, "", a, a->help);
+}
+
+/* What belongs to the section that is open, and, once one of it has come, whatever else may. */
+static void expected_keywords(const struct parse *p, void (*fn)(void *arg, const char *word, const struct arg_def *value, const char *help), void *arg)
+{
+	if (p->open)
+		expected_value(p->open, fn, arg);
+	for (unsigned i = 0; p->def->args[i].key; i++) {
+		const struct arg_def *a = &p->def->args[i];
+		bool again = (a->flags & ARG_F_MANY) || a->type == ARG_SECTION;
+
+		if ((a->flags & ARG_F_POS) || (p->used >> i & 1 && !again) || excluded(p, a) || (a->under ? !in_section(p, a) : p->open != NULL))
+			continue;
+		fn(arg, arg_keyword(a), NULL, a->help);
+	}
 }
 
 void parse_expected(const struct parse *p, void (*fn)(void *arg, const char *word, const struct arg_def *value, const char *help), void *arg)
@@ -692,10 +756,5 @@ void parse_expected(const struct parse *p, void (*fn)(void *arg, const char *wor
 		if (pos->flags & ARG_F_REQ)
 			return; /* nothing else is of use before it */
 	}
-	for (unsigned i = 0; p->def->args[i].key; i++) {
-		const struct arg_def *a = &p->def->args[i];
-
-		if (!(a->flags & ARG_F_POS) && !(p->used >> i & 1) && !excluded(p, a))
-			fn(arg, a->key, NULL, a->help);
-	}
+	expected_keywords(p, fn, arg);
 }

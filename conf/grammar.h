@@ -17,9 +17,10 @@
 /* How a value looks. */
 enum arg_type { ARG_FLAG, ARG_NAME, ARG_WORD, ARG_U16, ARG_U32, ARG_ADDR, ARG_PREFIX /* ADDRESS[/LEN], host bits kept */, ARG_LLADDR, ARG_ENUM, ARG_REST /* all words to the end, as one */,
 	ARG_NETNS /* of a network namespace */,
-	ARG_ASSIGN /* NAME=VALUE in the table; a cmd has it as the two args "name" and "value" */ };
+	ARG_ASSIGN /* NAME=VALUE in the table; a cmd has it as the two args "name" and "value" */,
+	ARG_SECTION /* of the table only: a keyword that opens a section, "ring" of "ring rx 1024"; see grammar_priv.h */ };
 
-#define CMD_MAX_ARGS 24
+#define CMD_MAX_ARGS 48
 
 struct cmd_arg {
 	const char     *key; /* "dev", "via"; for a positional value its name in lower case: "name", "prefix" */
@@ -56,6 +57,7 @@ struct grammar_err {
 int  grammar_parse(const char *line, size_t len, struct cmd *ret, struct grammar_err *err);
 void cmd_free(struct cmd *cmd);
 const struct cmd_arg *cmd_arg(const struct cmd *cmd, const char *key); /* NULL: not given */
+unsigned cmd_count(const struct cmd *cmd, const char *key); /* how often */
 /* The canonical line (full words, quoted where needed) into buf; length as snprintf. */
 int  cmd_format(const struct cmd *cmd, char *buf, size_t size);
 /* word as a value in a line: quoted if it would be read as something else. Into buf, which is returned; 2 * strlen(word) + 3 bytes always suffice. */

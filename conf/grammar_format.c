@@ -31,7 +31,7 @@ static bool needs_quotes(const struct cmd *cmd, const char *s)
 	if (!n || s[0] == '#' || s[0] == '-' || strpbrk(s, " \t\"'\\") || strcmp(s, "help") == 0)
 		return true;
 	for (const struct arg_def *a = cmd->def->args; a->key; a++) {
-		const char *kw = a->flags & ARG_F_POS ? a->alias : a->key;
+		const char *kw = a->flags & ARG_F_POS ? a->alias : arg_keyword(a);
 
 		if ((kw && strncmp(kw, s, n) == 0) || arg_is_keyword(a, s))
 			return true;
@@ -64,7 +64,7 @@ static bool is_any_keyword(const char *word)
 {
 	for (const struct cmd_def *d = grammar_table; d->id; d++)
 		for (const struct arg_def *a = d->args; a->key; a++) {
-			const char *kw = a->flags & ARG_F_POS ? a->alias : a->key;
+			const char *kw = a->flags & ARG_F_POS ? a->alias : arg_keyword(a);
 
 			if (arg_is_keyword(a, word) || (kw && strncmp(kw, word, strlen(word)) == 0))
 				return true;
@@ -138,12 +138,16 @@ int cmd_format(const struct cmd *cmd, char *buf, size_t size)
 		while (d->key && strcmp(d->key, a->key) != 0)
 			d++;
 		if (!(d->flags & ARG_F_POS)) {
-			put_str(&o, a->key);
+			if (d->under) {
+				put_str(&o, d->under);
+				put(&o, ' ');
+			}
+			put_str(&o, arg_keyword(d));
 			if (a->type == ARG_FLAG)
 				continue;
 			put(&o, ' ');
 		}
-		put_value(&o, cmd, a->str, a->type == ARG_ENUM);
+		put_value(&o, cmd, a->str, a->type == ARG_ENUM || a->type == ARG_SECTION);
 	}
 	if (size)
 		buf[o.len < size ? o.len : size - 1] = 0;

@@ -22,7 +22,7 @@ const char *arg_meta(const struct arg_def *a, char *buf, size_t size)
 		n++;
 	if (a->meta) {
 		snprintf(buf, size, "%s", a->meta);
-	} else if (a->type == ARG_ENUM && n <= ENUM_SHOWN) {
+	} else if ((a->type == ARG_ENUM || a->type == ARG_SECTION) && n && n <= ENUM_SHOWN) {
 		for (const struct arg_word *w = a->words; w->word; w++)
 			len += (size_t)snprintf(buf + len, size > len ? size - len : 0, "%s%s", len ? "|" : "", w->word);
 	} else if (a->type < sizeof(names) / sizeof(names[0]) && names[a->type]) {
@@ -51,16 +51,35 @@ static void one_arg(char *buf, size_t size, const struct arg_def *a, enum gramma
 	char meta[64];
 
 	if (!(a->flags & ARG_F_POS)) {
-		snprintf(buf + n, size - n, mdoc ? " Cm %s" : "%s", a->key);
-		if (a->type == ARG_FLAG)
+		snprintf(buf + n, size - n, mdoc ? " Cm %s" : "%s", arg_keyword(a));
+		if (a->type == ARG_FLAG || (a->type == ARG_SECTION && !a->words))
 			return;
 		n = strlen(buf);
 	}
 	arg_meta(a, meta, sizeof(meta));
-	if (mdoc) /* words that are typed as they stand, or a name for what is typed */
+	if (a->type == ARG_SECTION)
+		snprintf(buf + n, size - n, mdoc ? " Oo Cm %s Oc" : " [%s]", meta);
+	else if (mdoc) /* words that are typed as they stand, or a name for what is typed */
 		snprintf(buf + n, size - n, " %s %s", strpbrk(meta, "|") || islower((unsigned char)meta[0]) ? "Cm" : "Ar", meta);
 	else
 		snprintf(buf + n, size - n, "%s%s", a->flags & ARG_F_POS ? "" : " ", meta);
+}
+
+/* What may follow a section: ring [rx NUMBER] [tx NUMBER]. Returns the last of it. */
+static const struct arg_def *section_args(char *buf, size_t size, const struct arg_def *a, enum grammar_form form)
+{
+	const char *section = a->key;
+	bool mdoc = form == GRAMMAR_MDOC;
+
+	while (a[1].key && a[1].under && strcmp(a[1].under, section) == 0) {
+		size_t n = strlen(buf);
+
+		snprintf(buf + n, size - n, mdoc ? " Oo" : " [");
+		one_arg(buf, size, ++a, form);
+		n = strlen(buf);
+		snprintf(buf + n, size - n, mdoc ? " Oc" : "]");
+	}
+	return a;
 }
 
 #define WRAP 100 /* columns of help */
@@ -75,7 +94,7 @@ static void one_synopsis(FILE *out, const struct cmd_def *d, enum grammar_form f
 	for (const struct arg_def *a = rest ? rest + 1 : d->args; rest || a->key; a++) {
 		const struct arg_def *end;
 		bool opt;
-		char piece[256] = "";
+		char piece[1024] = "";
 
 		if (!a->key) {
 			a = rest;
@@ -86,6 +105,10 @@ static void one_synopsis(FILE *out, const struct cmd_def *d, enum grammar_form f
 
 		for (;; a++) {
 			one_arg(piece, sizeof(piece), a, form);
+			if (a->type == ARG_SECTION) {
+				a = section_args(piece, sizeof(piece), a, form);
+				break;
+			}
 			if (a == end)
 				break;
 			strcat(piece, mdoc ? " |" : "|");
@@ -107,6 +130,8 @@ static void mdoc_args(FILE *out, const struct cmd_def *d)
 	for (const struct arg_def *a = d->args; a->key; a++) {
 		char what[256] = "";
 
+		if (a->under)
+			sprintf(what, " Cm %s", a->under);
 		one_arg(what, sizeof(what), a, GRAMMAR_MDOC);
 		if (!(a->flags & ARG_F_POS) && a->alias && a->alias[0] == '-')
 			sprintf(what + strlen(what), " , Fl %s", a->alias + 1);
@@ -176,6 +201,10 @@ static void help_command(FILE *out, const struct cmd_def *d)
 		arg_meta(a, meta, sizeof(meta));
 		if (a->flags & ARG_F_POS)
 			snprintf(left, sizeof(left), "%s", meta);
+		else if (a->type == ARG_SECTION && !a->words)
+			snprintf(left, sizeof(left), "%s ...", a->key);
+		else if (a->under)
+			snprintf(left, sizeof(left), "  %s %s", arg_keyword(a), meta);
 		else if (a->type == ARG_FLAG)
 			snprintf(left, sizeof(left), "%s%s%s", a->key, a->alias ? ", " : "", a->alias ? a->alias : "");
 		else

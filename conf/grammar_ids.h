@@ -3,7 +3,8 @@
  * grammar_ids.h: what a parsed command is. Behind each: the words, then the keys that cmd_arg() knows (in brackets when they may be missing).
  *
  * Two spellings of one request have one id: "show links" is CMD_LINK_SHOW, as "link show" is. An enum's num is the constant of <linux/rtnetlink.h>
- * that the word stands for (type unicast: RTN_UNICAST; scope link: RT_SCOPE_LINK; proto static: RTPROT_STATIC; table main: RT_TABLE_MAIN), on is 1 and off is 0.
+ * that the word stands for. DEVICE: [backend] (num is enum tap_backend) [offload] [offload-FEATURE]... [ring-rx] [ring-tx] [copybreak] [rx-usecs] [rx-frames]
+ * [adaptive-rx] [busy-poll] [irq-affinity]. (type unicast: RTN_UNICAST; scope link: RT_SCOPE_LINK; proto static: RTPROT_STATIC; table main: RT_TABLE_MAIN), on is 1 and off is 0.
  */
 #ifndef CONF_GRAMMAR_IDS_H
 #define CONF_GRAMMAR_IDS_H
@@ -12,8 +13,8 @@ enum cmd_id {
 	CMD_NONE,
 	CMD_HELP, /* help in any place: topic (the words before it, possibly empty); answered where it is typed */
 
-	CMD_LINK_ADD, /* name type [host-name] [host-addr] [mtu] [address] [queues] [txqueuelen] [offload]; type's num is enum link_type of netcfg.h */
-	CMD_LINK_SET, /* dev [up] [down] [mtu] [address] [txqueuelen] [carrier] [promisc] [allmulti] [arp] [host-name] [host-addr] */
+	CMD_LINK_ADD, /* name type [host-name] [host-addr] [mtu] [address] [queues] [txqueuelen] [DEVICE]; type's num is enum link_type of netcfg.h */
+	CMD_LINK_SET, /* dev [up] [down] [mtu] [address] [txqueuelen] [carrier] [promisc] [allmulti] [arp] [host-name] [host-addr] [DEVICE] */
 	/* and [xdp] (a path, or "off") [section] [object] (the file in base64) */
 	CMD_LINK_DEL, /* dev */
 	CMD_LINK_SHOW, /* [dev] [up] */
@@ -67,6 +68,7 @@ enum cmd_id {
 	CMD_ID_MAX
 };
 
+enum tap_backend { TAP_AUTO, TAP_URING, TAP_READ };
 enum { BROADCAST_AUTO = 1, BROADCAST_NONE = 2 };
 enum { MONITOR_LINK = 1, MONITOR_ADDR = 2, MONITOR_ROUTE = 4, MONITOR_NEIGH = 8, MONITOR_ALL = 15 };
 enum { XDP_MAP_SHOW, XDP_MAP_DUMP, XDP_MAP_UPDATE, XDP_MAP_DELETE };

@@ -4,6 +4,10 @@
  *
  * A command is a group word ("route"), mostly a verb ("add"), then values. Values that stand by their position come first in a row, in their order;
  * those that follow a keyword come in any order. All of it is constant data.
+ *
+ * A section is a keyword (ARG_SECTION) with keywords of its own, which are understood only after it, until another keyword comes: "ring rx 1024 tx 512 mtu 1400". The
+ * rows of these follow it and have it as under, and as the beginning of their key: "ring-rx" is the rx under "ring". A section with words may also have one of them
+ * for a value.
  */
 #ifndef CONF_GRAMMAR_PRIV_H
 #define CONF_GRAMMAR_PRIV_H
@@ -20,6 +24,7 @@ struct arg_word {
 enum {
 	ARG_F_POS = 1, /* stands by its position; a keyword, where the row names one, may precede it */
 	ARG_F_REQ = 2, /* must be there */
+	ARG_F_MANY = 4, /* ARG_FLAG: may stand several times; cmd_count() tells how often */
 };
 
 struct arg_def {
@@ -31,6 +36,7 @@ struct arg_def {
 	uint32_t               min, max; /* of a number; both 0: the type's */
 	enum arg_type          type;
 	uint8_t                flags; /* ARG_F_* */
+	const char            *under; /* the section that it belongs to; NULL: none */
 	uint8_t                excl; /* not 0: excludes every other one with the same number */
 };
 
@@ -84,6 +90,8 @@ struct parse {
 	const struct cmd_def *def; /* once known */
 	const struct arg_def *value_of; /* its keyword has been read, its value has not */
 	unsigned              next_pos; /* index of the positional value that comes next */
+	const char           *section; /* that was opened; NULL: none */
+	const struct arg_def *open; /* the section, while nothing has come after it */
 	uint64_t              used; /* a bit for each of def->args */
 	char                 *topic; /* TOPIC_MAX bytes for what help was asked about */
 	struct cmd           *cmd;
@@ -102,6 +110,7 @@ int  parse_fail(struct parse *p, unsigned column, const char *word, const char *
 int  parse_value(struct parse *p, const struct arg_def *def, const struct word *w);
 /* The word of list that s is, or alone begins with s; *ret_many: several begin so. */
 const struct arg_word *arg_find_word(const struct arg_word *list, const char *s, bool *ret_many);
+const char *arg_keyword(const struct arg_def *a); /* of one that does not stand by its position: what is typed */
 bool arg_is_keyword(const struct arg_def *a, const char *word); /* in full, or one of its other spellings */
 /* The name of an argument's value in a synopsis, into buf; returns buf. */
 const char *arg_meta(const struct arg_def *a, char *buf, size_t size);

@@ -16,6 +16,13 @@ static const struct arg_word link_types[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct arg_word backends[] = {
+	{ "auto", TAP_AUTO, "io_uring where the kernel offers it, else read and write" },
+	{ "uring", TAP_URING, "io_uring: one system call for many frames (else, with a warning, read and write)" },
+	{ "read", TAP_READ, "read and write: one system call a frame" },
+	{ NULL, 0, NULL },
+};
+
 static const struct arg_word on_off[] = { { "on", 1, NULL }, { "off", 0, NULL }, { NULL, 0, NULL } };
 
 static const struct arg_word broadcasts[] = {
@@ -80,6 +87,30 @@ static const struct arg_word monitors[] = {
 
 /* ---- link ------------------------------------------------------------------------------------------------------- */
 
+/* How a TAP is driven, as ethtool(8) has it for a NIC; the same when it is made and later. */
+#define OFFLOAD(word, text) { .key = "offload-" word, .under = "offload", .type = ARG_ENUM, .words = on_off, .help = text }
+#define DEVICE_ARGS \
+	{ .key = "backend", .type = ARG_ENUM, .words = backends, .help = "how frames are handed to the host's kernel (default: auto)" }, \
+	{ .key = "offload", .type = ARG_SECTION, .words = on_off, .help = "checksums and segmentation left to the other side: all of it, or by feature (default: on)" }, \
+	OFFLOAD("rx", "receive partial checksums, which need no check"), \
+	OFFLOAD("tx", "send partial checksums, which the host completes"), \
+	OFFLOAD("tso", "send TCP segments of up to 64 KiB, both tso4 and tso6"), \
+	OFFLOAD("tso4", "send TCP segments of up to 64 KiB over IPv4"), \
+	OFFLOAD("tso6", "send TCP segments of up to 64 KiB over IPv6"), \
+	OFFLOAD("uso", "send UDP datagrams of many segments"), \
+	OFFLOAD("gro", "put received segments together before they go up"), \
+	OFFLOAD("rx-udp-gro-forwarding", "put received UDP datagrams together that are to be forwarded (default: off)"), \
+	OFFLOAD("rx-gro-hw", "receive frames of many segments as the host has them"), \
+	{ .key = "ring", .type = ARG_SECTION, .help = "how many frames may wait between the kernel and netstackd" }, \
+	{ .key = "ring-rx", .under = "ring", .type = ARG_U32, .min = 16, .max = 65536, .help = "on the host's queue, for each queue of the device (default: as the host has it)" }, \
+	{ .key = "ring-tx", .under = "ring", .type = ARG_U32, .min = 16, .max = 1024, .help = "on their way to the kernel, for each worker (default: 256)" }, \
+	{ .key = "copybreak", .type = ARG_U32, .min = 0, .max = 9000, .help = "copy frames of up to so many bytes out of large buffers (default: 1942)" }, \
+	{ .key = "rx-usecs", .type = ARG_U32, .min = 0, .max = 100000, .help = "microseconds between two wake-ups for frames (default: 0, at once)" }, \
+	{ .key = "rx-frames", .type = ARG_U32, .min = 0, .max = 10000, .help = "wait no longer than so many frames take to come (default: 0, no matter how many)" }, \
+	{ .key = "adaptive-rx", .type = ARG_ENUM, .words = on_off, .help = "wait only while many frames come (default: off)" }, \
+	{ .key = "busy-poll", .type = ARG_U32, .min = 0, .max = 1000000, .help = "microseconds after a frame in which the worker asks for more without sleeping (default: 0)" }, \
+	{ .key = "irq-affinity", .meta = "CPUS", .type = ARG_WORD, .help = "CPUs that the workers of its queues run on, one each: 0-3,8 or all (default: all)" }
+
 static const struct arg_def link_add_args[] = {
 	{ .key = "name", .alias = "name", .type = ARG_NAME, .flags = ARG_F_POS | ARG_F_REQ, .help = "name of the new link" },
 	{ .key = "type", .type = ARG_ENUM, .words = link_types, .flags = ARG_F_REQ, .help = "kind of link" },
@@ -89,7 +120,7 @@ static const struct arg_def link_add_args[] = {
 	{ .key = "address", .alias = "lladdr", .type = ARG_LLADDR, .help = "MAC address (default: a locally administered one)" },
 	{ .key = "queues", .type = ARG_U16, .min = 1, .max = 64, .help = "queues, one for each worker (default: as many as workers)" },
 	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 1, .max = 1000000, .help = "frames that may wait to be sent (default: 1000)" },
-	{ .key = "offload", .type = ARG_ENUM, .words = on_off, .help = "checksum and segmentation offload of the device (default: off)" },
+	DEVICE_ARGS,
 	END
 };
 
@@ -109,6 +140,7 @@ static const struct arg_def link_set_args[] = {
 	{ .key = "xdp", .meta = "FILE", .type = ARG_WORD, .help = "eBPF object file with a program that sees each frame first; off: none" },
 	{ .key = "section", .meta = "NAME", .type = ARG_WORD, .help = "the program's section or function (default: xdp)" },
 	{ .key = "object", .meta = "BASE64", .type = ARG_WORD, .help = "the object file itself; nsctl adds it" },
+	DEVICE_ARGS,
 	END
 };
 

@@ -197,7 +197,7 @@ int parse_value(struct parse *p, const struct arg_def *def, const struct word *w
 		return parse_assign(p, w, def);
 	a = new_arg(p, def->key, def->type, w);
 	word = arg_find_word(def->words, w->str, &many);
-	if (word && (def->type == ARG_ENUM || !isdigit((unsigned char)w->str[0]))) {
+	if (word && (def->type == ARG_ENUM || def->type == ARG_SECTION || !isdigit((unsigned char)w->str[0]))) {
 		a->str = word->word;
 		a->num = word->num;
 		if (def->type == ARG_PREFIX)
@@ -209,6 +209,7 @@ int parse_value(struct parse *p, const struct arg_def *def, const struct word *w
 		a->str = def->key;
 		return 0;
 	case ARG_ENUM:
+	case ARG_SECTION:
 		return bad_value(p, w, def, many ? "clear: several words begin so" : "known here");
 	case ARG_U16:
 	case ARG_U32:

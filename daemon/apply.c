@@ -49,6 +49,7 @@ struct publish_ns { /* what becomes of one namespace */
 	unsigned            nadd, ndel;
 	struct link_tap    *taps;
 	unsigned            ntaps;
+	uint16_t            pin[STACK_MAX_CPUS]; /* by worker: as in struct worker_ns */
 };
 
 struct publish { /* owned by the gather; workers only read it */
@@ -134,6 +135,10 @@ static void publish_one(struct gather_slot *slot, const struct publish_ns *p, un
 	for (unsigned i = 0; i < p->ntaps; i++)
 		if (worker_tap(ns, p->taps[i].ifindex))
 			tapq_configure(worker_tap(ns, p->taps[i].ifindex), &p->taps[i].conf);
+	if (p->taps) {
+		ns->pin = p->pin[w->cpu];
+		worker_pin(w);
+	}
 	for (unsigned i = 0; i < p->nattach; i++) {
 		err = attach_tap(ns, p->attach[i], tap_conf_of(p, p->attach[i]->ifindex));
 		if (err)
@@ -253,6 +258,17 @@ static void withdraw_services(struct daemon *d, const struct gather *g, struct p
 		publish_free(again);
 }
 
+static void offload_more(const struct conf_state *st)
+{
+	for (unsigned i = 0; i < st->nlinks; i++) {
+		struct tap *tap = st->links[i].tap;
+		const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
+
+		if (tap && link && tap->features != link->features && link_dev_set_offload(tap->fd[0], link->features) == 0)
+			tap->features = link->features;
+	}
+}
+
 static void publish_done(struct gather *g)
 {
 	struct daemon *d = g->daemon;
@@ -277,6 +293,8 @@ static void publish_done(struct gather *g)
 			netcfg_reclaim(p->ns[i].conf->cfg, net_snapshot_version(p->ns[i].snap));
 		for (unsigned k = 0; k < p->ns[i].ndetach; k++)
 			tap_free(p->ns[i].detach[k]);
+		if (!p->ns[i].remove)
+			offload_more(p->ns[i].conf);
 	}
 	xdp_done(d, p->xdp, true);
 	d->publishing--;
@@ -322,7 +340,7 @@ static bool tap_kept(const struct conf_state *st, const struct tap *tap)
 static int open_tap(struct daemon *d, struct conf_state *st, struct conf_link *cl, struct tap **ret, int *ret_host /* its number there */, struct conf_error *e)
 {
 	struct link_conf link = *netcfg_link_by_index(st->cfg, cl->ifindex);
-	struct host_end end = { .mtu = link.mtu, .up = true, .addr = link.host_addr, .operstate = OPER_UP };
+	struct host_end end = { .mtu = link.mtu, .txqlen = cl->dev.ring_rx, .up = true, .addr = link.host_addr, .operstate = OPER_UP };
 	/* A queue that no worker reads would swallow its share of the frames. */
 	unsigned nqueues = link.queues < d->nworkers ? link.queues : d->nworkers;
 	struct tap *tap = calloc(1, sizeof(*tap));
@@ -332,22 +350,25 @@ static int open_tap(struct daemon *d, struct conf_state *st, struct conf_link *c
 		return conf_fail(e, -ENOMEM, "no memory for a device");
 	tap->netns = st->id;
 	tap->ifindex = cl->ifindex;
-	tap->offload = cl->offload;
-	tap->backend = cl->backend;
 	memcpy(tap->link, cl->name, sizeof(tap->link));
 	memcpy(tap->host_name, link.host_name, sizeof(tap->host_name));
-	err = priv_tap_open(d->priv, cl->name, tap->host_name, nqueues, cl->offload, tap->fd, ret_host, e);
+	err = priv_tap_open(d->priv, cl->name, tap->host_name, nqueues, tap->fd, ret_host, e);
 	if (err) {
 		free(tap);
 		return err;
 	}
 	tap->nqueues = nqueues;
+	tap->offered = link_dev_offered(tap->fd[0]);
+	tap->features = link_dev_features(&cl->dev, tap->offered);
+	err = link_dev_set_offload(tap->fd[0], tap->features);
 	if (nqueues < link.queues)
 		log_link(LOG_NOTICE, cl->name, "%s: %u of %u queues are used: there is one for each worker", cl->name, nqueues, link.queues);
 	memcpy(end.name, tap->host_name, sizeof(end.name));
-	err = priv_host_set(d->priv, &end, e);
-	if (!err && strcmp(link.host_name, tap->host_name) != 0) { /* the kernel chose one */
+	err = err ? conf_fail(e, err, "%s takes no offloads: %s", tap->host_name, strerror(-err)) : priv_host_set(d->priv, &end, e);
+	/* The kernel chose a name, or does not offer everything. */
+	if (!err && (strcmp(link.host_name, tap->host_name) != 0 || link.features != tap->features)) {
 		memcpy(link.host_name, tap->host_name, sizeof(link.host_name));
+		link.features = tap->features;
 		err = conf_link_change(st, &link, e);
 	}
 	if (err) {
@@ -370,7 +391,7 @@ static void tell_carrier(const struct tap *tap, const struct conf_link *cl, cons
 struct host_before { /* of a link whose TAP stays: what its host end was told */
 	uint32_t        netns;
 	int             ifindex;
-	uint32_t        mtu;
+	uint32_t        mtu, txqlen;
 	struct ipprefix addr;
 };
 
@@ -388,7 +409,7 @@ static struct host_before *remember_hosts(const struct daemon *d, unsigned *ret_
 		for (unsigned i = 0; i < st->nlinks; i++) {
 			const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
 
-			hosts[n++] = (struct host_before){ .netns = st->id, .ifindex = link->ifindex, .mtu = link->mtu, .addr = link->host_addr };
+			hosts[n++] = (struct host_before){ .netns = st->id, .ifindex = link->ifindex, .mtu = link->mtu, .txqlen = st->links[i].dev.ring_rx, .addr = link->host_addr };
 		}
 	*ret_n = n;
 	return hosts;
@@ -396,7 +417,7 @@ static struct host_before *remember_hosts(const struct daemon *d, unsigned *ret_
 
 static int change_host(struct daemon *d, const struct conf_link *cl, const struct link_conf *link, const struct host_before *old, struct conf_error *e)
 {
-	struct host_end end = { .mtu = link->mtu, .addr = link->host_addr };
+	struct host_end end = { .mtu = link->mtu, .txqlen = cl->dev.ring_rx, .addr = link->host_addr };
 	int err;
 
 	memcpy(end.name, cl->host.name, sizeof(end.name));
@@ -424,7 +445,7 @@ static int change_hosts(struct daemon *d, const struct conf_state *st, const str
 		for (unsigned k = 0; cl->tap && k < nhosts; k++)
 			if (hosts[k].netns == st->id && hosts[k].ifindex == cl->ifindex)
 				old = &hosts[k];
-		if (old && (old->mtu != link->mtu || !ipaddr_equal(&old->addr.addr, &link->host_addr.addr) || old->addr.len != link->host_addr.len))
+		if (old && (old->mtu != link->mtu || old->txqlen != cl->dev.ring_rx || !ipaddr_equal(&old->addr.addr, &link->host_addr.addr) || old->addr.len != link->host_addr.len))
 			err = change_host(d, cl, link, old, e);
 	}
 	return err;
@@ -498,6 +519,21 @@ static int missing_services(const struct service_conf *a, unsigned na, const str
 	return 0;
 }
 
+/* What the host may no longer hand over it is told before the workers have smaller buffers; what it now may, when all have larger ones (publish_done). */
+static void offload_less(struct tap *tap, uint32_t features)
+{
+	if (tap && tap->features & ~features && link_dev_set_offload(tap->fd[0], tap->features & features) == 0)
+		tap->features &= features;
+}
+
+/* Worker k serves queue k of each device. The first device with a list of CPUs decides. */
+static void link_pins(struct publish_ns *n, const struct link_dev *dev, unsigned queues)
+{
+	for (unsigned k = 0; k < queues && k < STACK_MAX_CPUS; k++)
+		if (!n->pin[k])
+			n->pin[k] = (uint16_t)link_dev_cpu(dev, k);
+}
+
 static int list_taps(struct publish_ns *n)
 {
 	const struct conf_state *st = n->conf;
@@ -508,10 +544,10 @@ static int list_taps(struct publish_ns *n)
 	for (unsigned i = 0; i < st->nlinks; i++) {
 		const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
 
-		n->taps[n->ntaps++] = (struct link_tap){
-			.ifindex = link->ifindex,
-			.conf = { .mtu = link->mtu, .copybreak = TAP_COPYBREAK, .tx_ring = TAP_TX_RING },
-		};
+		n->taps[n->ntaps].ifindex = link->ifindex;
+		link_dev_tap(&st->links[i].dev, link->mtu, link->features, &n->taps[n->ntaps++].conf);
+		offload_less(st->links[i].tap, link->features);
+		link_pins(n, &st->links[i].dev, link->queues);
 	}
 	return 0;
 }

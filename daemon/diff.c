@@ -9,6 +9,8 @@
  */
 #include "state.h"
 
+#include "tap.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,9 +235,9 @@ static int add_neigh(struct conf_state *st, const void *item, struct conf_error 
 
 /* ---- links ------------------------------------------------------------------------------------------------------------- */
 
-static bool must_be_new(const struct link_conf *have, const struct conf_link *hx, const struct link_conf *want, const struct conf_link *wx)
+static bool must_be_new(const struct link_conf *have, const struct link_conf *want)
 {
-	return have->type != want->type || have->queues != want->queues || (hx && wx && hx->offload != wx->offload);
+	return have->type != want->type || have->queues != want->queues;
 }
 
 static int remove_links(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
@@ -248,7 +250,7 @@ static int remove_links(struct conf_state *st, const struct conf_state *want, st
 		bool alone;
 		int err;
 
-		if (have && new && !must_be_new(have, hx, new, conf_link_find(want, hx->name))) {
+		if (have && new && !must_be_new(have, new)) {
 			i++;
 			continue;
 		}
@@ -289,14 +291,16 @@ static int follow_link(void *arg, const struct link_conf *want)
 	}
 	hx = conf_link_find(f->st, want->name);
 	link = *have;
-	if (hx && wx)
+	if (hx && wx) {
 		hx->carrier_off = wx->carrier_off;
+		hx->dev = wx->dev;
+	}
 	if (hx)
 		hx->host.revive = hx->host.gone; /* a device that the host has deleted is made anew */
 	link.flags = want->flags;
 	link.mtu = want->mtu;
 	link.txqlen = want->txqlen;
-	link.features = want->features;
+	link.features = hx && hx->tap ? link_dev_features(&hx->dev, hx->tap->offered) : want->features;
 	link.host_addr = want->host_addr;
 	if (wx && wx->addr_given)
 		link.addr = want->addr;

@@ -77,6 +77,8 @@ int host_link_parse(const struct nlmsghdr *nlh, struct host_seen *ret)
 		nla_strlcpy(ret->name, tb[IFLA_IFNAME], sizeof(ret->name));
 	if (tb[IFLA_MTU] && nla_len(tb[IFLA_MTU]) >= 4)
 		ret->mtu = nla_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_TXQLEN])
+		ret->txqlen = nla_get_u32(tb[IFLA_TXQLEN]);
 	if (tb[IFLA_OPERSTATE])
 		ret->operstate = nla_get_u8(tb[IFLA_OPERSTATE]);
 	if (tb[IFLA_LINKMODE])
@@ -200,7 +202,7 @@ static int change_addr(struct nl_sock *sk, int ifindex, const struct ipprefix *p
 	return err;
 }
 
-static int change_link(struct nl_sock *sk, int ifindex, uint32_t mtu, bool up)
+static int change_link(struct nl_sock *sk, int ifindex, uint32_t mtu, uint32_t txqlen, bool up)
 {
 	struct rtnl_link *orig = rtnl_link_alloc(), *change = rtnl_link_alloc();
 	int err = -ENOMEM;
@@ -209,6 +211,8 @@ static int change_link(struct nl_sock *sk, int ifindex, uint32_t mtu, bool up)
 		rtnl_link_set_ifindex(orig, ifindex);
 		if (mtu)
 			rtnl_link_set_mtu(change, mtu);
+		if (txqlen)
+			rtnl_link_set_txqlen(change, txqlen);
 		if (up)
 			rtnl_link_set_flags(change, IFF_UP);
 		err = errno_of(rtnl_link_change(sk, orig, change, 0));
@@ -252,8 +256,8 @@ int host_link_set(const struct host_end *end)
 		err = -ENODEV;
 	if (err)
 		goto out;
-	if ((end->mtu && end->mtu != now.mtu) || (end->up && !(now.flags & IFF_UP)))
-		err = change_link(sk, now.ifindex, end->mtu != now.mtu ? end->mtu : 0, end->up);
+	if ((end->mtu && end->mtu != now.mtu) || (end->txqlen && end->txqlen != now.txqlen) || (end->up && !(now.flags & IFF_UP)))
+		err = change_link(sk, now.ifindex, end->mtu != now.mtu ? end->mtu : 0, end->txqlen != now.txqlen ? end->txqlen : 0, end->up);
 	if (!err && end->operstate && (end->operstate != now.operstate || end->link_mode != now.link_mode))
 		err = change_oper(sk, now.ifindex, end->link_mode, end->operstate);
 	if (!err && end->old_addr.addr.family && has_addr(end->name, &end->old_addr))

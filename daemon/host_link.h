@@ -11,7 +11,7 @@ enum host_link_use { HOST_LINK_NONE /* no such interface */, HOST_LINK_FREE_TAP 
 enum host_link_use host_link_use(const char *name);
 struct host_seen { /* what a RTM_NEWLINK or RTM_DELLINK says */
 	int      ifindex;
-	uint32_t flags, mtu; /* mtu 0: it does not say */
+	uint32_t flags, mtu, txqlen; /* mtu, txqlen 0: it does not say */
 	uint8_t  link_mode, operstate;
 	bool     tap, used; /* used: a program holds a queue */
 	char     name[NS_IFNAMSIZ];

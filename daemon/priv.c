@@ -39,6 +39,7 @@
 #include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -48,6 +49,7 @@
 #define MAX_QUEUES    64
 #define MAX_OWN       256 /* TAPs that the helper remembers having opened */
 #define REPLY_SECONDS 10
+#define MEMLOCK_BYTES (256u << 20)
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HAVE_FILTER 0
@@ -66,7 +68,6 @@ struct priv_request {
 	uint32_t        op;
 	uint32_t        seq; /* comes back in the reply */
 	uint32_t        nqueues;
-	uint8_t         offload;
 	char            link[NS_IFNAMSIZ];
 	struct host_end end; /* name: also the TAP's to open */
 	char            path[XDP_PATH_MAX]; /* of an object file */
@@ -203,7 +204,7 @@ static int helper_tap_open(struct helper *h, const struct priv_request *q, struc
 		}
 	}
 	if (ioctl(fds[0], TUNSETVNETHDRSZ, &vnet_len) < 0 ||
-	    ioctl(fds[0], TUNSETOFFLOAD, q->offload ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN : 0) < 0)
+	    ioctl(fds[0], TUNSETOFFLOAD, 0) < 0) /* link_dev.c goes on from there */
 		return reply_fail(r, -errno, "the kernel's tun driver lacks what %s needs: %s", r->name, strerror(errno));
 	err = host_link_find(r->name, &seen);
 	if (err)
@@ -549,10 +550,10 @@ static int failed(const struct priv_reply *r, struct conf_error *e)
 	return conf_fail(e, r->err, "%s", r->text[0] ? r->text : strerror(-r->err));
 }
 
-int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ], unsigned nqueues, bool offload, int *fds, int *ret_ifindex,
+int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ], unsigned nqueues, int *fds, int *ret_ifindex,
 		  struct conf_error *e)
 {
-	struct priv_request q = { .op = PRIV_TAP_OPEN, .nqueues = nqueues, .offload = offload };
+	struct priv_request q = { .op = PRIV_TAP_OPEN, .nqueues = nqueues };
 	int got[MAX_QUEUES], err;
 	struct priv_reply r;
 	unsigned n;
@@ -608,10 +609,24 @@ int priv_object_open(struct priv *priv, const char *path)
 	return err ? err : n == 1 ? fds[0] : -EMFILE;
 }
 
+/* io_uring's rings and registered memory count as locked, for all processes of the user together. Without the right to raise the limit: what there is. */
+static void raise_memlock(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &r) < 0 || r.rlim_cur >= MEMLOCK_BYTES)
+		return;
+	if (r.rlim_max < MEMLOCK_BYTES && setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ MEMLOCK_BYTES, MEMLOCK_BYTES }) == 0)
+		return;
+	r.rlim_cur = r.rlim_max < MEMLOCK_BYTES ? r.rlim_max : MEMLOCK_BYTES;
+	setrlimit(RLIMIT_MEMLOCK, &r);
+}
+
 int priv_drop(const char *user, gid_t group, struct conf_error *e)
 {
 	const struct passwd *pw;
 
+	raise_memlock();
 	if (geteuid() == 0 && !(user && strcmp(user, "root") == 0)) {
 		pw = getpwnam(user ? user : "netstackd");
 		if (!pw && !user)
@@ -633,7 +648,7 @@ int priv_seccomp(void)
 		ALWAYS, SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(fcntl), SCMP_SYS(accept4), SCMP_SYS(accept), SCMP_SYS(shutdown),
 		SCMP_SYS(connect), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl), SCMP_SYS(timerfd_settime),
 		SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(wait4), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
-		SCMP_SYS(memfd_create), SCMP_SYS(sched_getaffinity), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sysinfo),
+		SCMP_SYS(memfd_create), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sysinfo),
 		SCMP_SYS(sigaltstack), SCMP_SYS(dup3), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), /* of the rings that are there: tap_uring.c */
 	};
 

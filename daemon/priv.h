@@ -11,10 +11,11 @@ struct priv;
 
 #define PRIV_SOCKETS 2
 
-/* What the host's end of a TAP should be. mtu 0, addr family 0: leave alone. */
+/* What the host's end of a TAP should be. mtu or txqlen 0, addr family 0: leave alone. */
 struct host_end {
 	char            name[NS_IFNAMSIZ];
 	uint32_t        mtu;
+	uint32_t        txqlen; /* frames on its queue, our receive ring */
 	bool            up;
 	uint8_t         link_mode, operstate; /* IF_LINK_MODE_*, IF_OPER_*: what the state of our end makes of it; operstate 0: leave both alone */
 	struct ipprefix addr, old_addr; /* old_addr: to be removed, when it is not addr */
@@ -28,7 +29,7 @@ void priv_stop(struct priv *priv);
 int  priv_fd(const struct priv *priv); /* readable when the helper has died */
 
 /* Calls of the control thread, each answered by the helper; they take as long as the kernel needs. 0, or -errno with e saying what to do. */
-int  priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ] /* empty: the kernel chooses; filled */, unsigned nqueues, bool offload,
+int  priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ] /* empty: the kernel chooses; filled */, unsigned nqueues,
 		   int *fds, int *ret_ifindex /* the host's number of it */, struct conf_error *e);
 int  priv_host_set(struct priv *priv, const struct host_end *end, struct conf_error *e);
 int  priv_object_open(struct priv *priv, const char *path); /* a descriptor to read an eBPF object file; -ENOEXEC: it is none */

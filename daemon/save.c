@@ -44,7 +44,7 @@ struct save_answer {
 };
 
 struct line { /* being put together */
-	char   text[1024];
+	char   text[2048];
 	size_t len, cmd; /* cmd: where its command begins */
 };
 
@@ -175,7 +175,7 @@ static int save_link(void *arg, const struct link_conf *link)
 	struct saver *s = arg;
 	const struct conf_link *extra = conf_link_find(s->conf, link->name);
 	struct line l = { .len = 0 }, more = { .len = 0 };
-	char text[ADDR_TEXT], name[NAME_TEXT], host[NAME_TEXT];
+	char text[ADDR_TEXT], name[NAME_TEXT], host[NAME_TEXT], words[1024];
 	int ifindex;
 
 	grammar_quote(link->name, name, sizeof(name));
@@ -191,8 +191,8 @@ static int save_link(void *arg, const struct link_conf *link)
 			put(&l, " address %s", lladdr_text(&link->addr, text));
 		if (extra && extra->queues_given)
 			put(&l, " queues %u", link->queues);
-		if (extra && extra->offload)
-			put(&l, " offload on");
+		if (extra)
+			put(&l, "%s", link_dev_words(&extra->dev, words, sizeof(words)));
 		end_line(s->conf, s->lines, &l);
 		put(&more, "%s%s", link->txqlen ? "" : " txqueuelen 0", extra && extra->carrier_off ? " carrier off" : ""); /* "link add" takes 0 for the default */
 		save_link_set(s, link, 0, more.text);

@@ -144,7 +144,9 @@ json_t *record_link(const struct conf_state *st, const struct link_conf *link)
 		set_text(r, "host_addr", prefix_text(&link->host_addr, text));
 	if (link->type == LINK_TAP) {
 		set_num(r, "queues", link->queues);
-		json_object_set_new(r, "offload", json_boolean(extra && extra->offload));
+		json_object_set_new(r, "offload", json_boolean((link->features & ~(LINK_F_GRO | LINK_F_UDP_GRO_FWD)) != 0));
+		if (extra)
+			json_object_set_new(r, "device", link_dev_record(extra, link->features));
 	}
 	return r;
 }

@@ -5,6 +5,8 @@
  */
 #include "state.h"
 
+#include "tap.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
@@ -484,10 +486,11 @@ static int do_link_add(struct conf_state *st, const struct cmd *cmd, struct conf
 		return blame(e, cmd, "queues");
 	}
 	link.queues = (uint16_t)queues;
-	arg = cmd_arg(cmd, "offload");
-	extra.offload = arg && arg->num;
-	if (extra.offload)
-		link.features = LINK_F_TX_CSUM | LINK_F_TSO4 | LINK_F_RX_CSUM;
+	link_dev_init(&extra.dev);
+	err = link_dev_take(&extra.dev, cmd, e);
+	if (err)
+		return err;
+	link.features = link_dev_features(&extra.dev, ~0u);
 	err = conf_link_add(st, &link, &extra, e);
 	return err ? blame(e, cmd, err == -EEXIST && !netcfg_link_by_name(st->cfg, link.name) ? "host-name" : "name") : 0;
 }
@@ -510,6 +513,8 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	struct conf_link *extra;
 	const struct cmd_arg *arg;
 	struct link_conf link;
+	struct link_dev dev;
+	const char *key;
 	int err;
 
 	if (!old)
@@ -539,6 +544,17 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 		conf_fail(e, -EOPNOTSUPP, "%s is not a TAP: it has no cable", link.name);
 		return blame(e, cmd, "carrier");
 	}
+	if (!extra && link_dev_given(cmd, &key)) {
+		conf_fail(e, -EOPNOTSUPP, "%s is not a TAP: it has no device to set up", link.name);
+		return blame(e, cmd, key);
+	}
+	if (extra) {
+		dev = extra->dev;
+		err = link_dev_take(&dev, cmd, e);
+		if (err)
+			return err;
+		link.features = link_dev_features(&dev, extra->tap ? extra->tap->offered : ~0u);
+	}
 	err = take_name(cmd, "host-name", link.host_name, "host-name", e);
 	if (!err)
 		err = host_addr(cmd, &link.host_addr, e);
@@ -546,6 +562,8 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 		err = conf_link_change(st, &link, e);
 	if (err)
 		return e->column ? err : blame(e, cmd, cmd_arg(cmd, "mtu") ? "mtu" : cmd_arg(cmd, "host-name") ? "host-name" : "dev");
+	if (extra)
+		extra->dev = dev;
 	if (extra && cmd_arg(cmd, "address"))
 		extra->addr_given = true;
 	if (extra && cmd_arg(cmd, "host-name"))

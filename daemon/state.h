@@ -9,6 +9,7 @@
 #define DAEMON_STATE_H
 
 #include "../conf/grammar.h"
+#include "link_dev.h"
 #include "service.h"
 #include "xdp.h"
 #include <netstack/netcfg.h>
@@ -25,9 +26,9 @@ struct conf_error {
 struct conf_link { /* beside its struct link_conf in netcfg */
 	int         ifindex;
 	char        name[NS_IFNAMSIZ];
-	bool        offload, queues_given, addr_given, host_name_given;
+	bool        queues_given, addr_given, host_name_given;
 	bool        carrier_off; /* "link set DEV carrier off": the cable stays pulled, whatever the device says */
-	uint8_t     backend; /* enum tap_backend */
+	struct link_dev dev; /* how its device is driven */
 	struct tap *tap; /* of the state that runs: the device that is open; NULL: none yet */
 	struct { /* of the state that runs: what the host has done to its end of tap (host_watch.c) */
 		int      ifindex; /* of the host's kernel; 0: not known */

@@ -44,10 +44,10 @@
 #define POSTED_LARGE  16
 #define BATCH_START   4
 
-uint32_t tap_features(bool offload)
-{
-	return offload ? LINK_F_TX_CSUM | LINK_F_TSO4 | LINK_F_RX_CSUM : 0;
-}
+#define ADAPTIVE_LEVELS 4
+#define ADAPTIVE_USECS  64 /* with adaptive-rx and no rx-usecs */
+#define ADAPTIVE_MANY   8 /* frames found after an interrupt: wait longer for the next */
+#define ADAPTIVE_FEW    2
 
 void tap_free(struct tap *tap)
 {
@@ -118,12 +118,16 @@ bool tapq_post(struct tapq *q, unsigned i)
 unsigned char *tapq_rx_buf(const struct tapq *q, unsigned i) { return q->area[i]->base + TAP_RX_OFF - VNET_LEN; }
 uint32_t tapq_rx_len(const struct tapq *q) { return q->area_size - TAP_RX_OFF + VNET_LEN; }
 
+static void choose_backend(struct tapq *q);
+static void set_busy(struct tapq *q, bool on);
+
 void tapq_configure(struct tapq *q, const struct tap_conf *conf)
 {
+	bool switched = q->ops && conf->backend != q->conf.backend;
 	/* One byte more than the largest frame, so that a longer one does not look whole. */
 	uint32_t size = TAP_RX_OFF + ETH_HEADER + RX_TRAILER + conf->mtu + 1;
 
-	if (q->tap->offload || size > MEDIUM_AREA)
+	if (conf->large || size > MEDIUM_AREA)
 		size = LARGE_AREA;
 	else
 		size = size <= SMALL_AREA ? SMALL_AREA : MEDIUM_AREA;
@@ -132,12 +136,17 @@ void tapq_configure(struct tapq *q, const struct tap_conf *conf)
 	q->copy_max = size == SMALL_AREA ? 0 : (size == MEDIUM_AREA ? SMALL_AREA : MEDIUM_AREA) - TAP_RX_OFF;
 	if (q->copy_max > conf->copybreak)
 		q->copy_max = conf->copybreak;
-	if (size == q->area_size)
-		return;
-	drop_areas(q);
-	q->area_size = size;
-	q->batch_max = size == SMALL_AREA ? TAP_MAX_POSTED : size == MEDIUM_AREA ? POSTED_MEDIUM : POSTED_LARGE;
-	q->batch = BATCH_START;
+	set_busy(q, conf->busy_poll && q->rx_fd >= 0);
+	if (size != q->area_size) {
+		drop_areas(q);
+		q->area_size = size;
+		q->batch_max = size == SMALL_AREA ? TAP_MAX_POSTED : size == MEDIUM_AREA ? POSTED_MEDIUM : POSTED_LARGE;
+		q->batch = BATCH_START;
+	}
+	if (switched) {
+		q->ops->close(q);
+		choose_backend(q);
+	}
 }
 
 static struct sk_buff *frame_to_skb(struct tapq *q, struct skb_pool *pool, unsigned i, uint32_t len)
@@ -238,6 +247,120 @@ ssize_t tapq_discard(struct tapq *q)
 	return n;
 }
 
+/* ---- the interrupt -------------------------------------------------------------------------------------------------------- */
+
+/*
+ * How long the next interrupt is held back, ns. A TAP does not count its frames for us, so rx-frames is judged by the rate at which they came: no longer than so
+ * many of them take. Adaptive: longer by a step each time that many were found, shorter when few.
+ */
+static ktime_t moderation(struct tapq *q)
+{
+	uint64_t usecs = q->conf.rx_usecs;
+
+	if (q->conf.adaptive_rx) {
+		if (q->session >= ADAPTIVE_MANY && q->level < ADAPTIVE_LEVELS)
+			q->level++;
+		else if (q->session <= ADAPTIVE_FEW && q->level)
+			q->level--;
+		usecs = (usecs ? usecs : ADAPTIVE_USECS) * q->level / ADAPTIVE_LEVELS;
+	}
+	if (q->conf.rx_frames && q->session > q->conf.rx_frames)
+		usecs = usecs * q->conf.rx_frames / q->session;
+	return (ktime_t)usecs * NSEC_PER_USEC;
+}
+
+static void unhold(struct tapq *q)
+{
+	q->held = false;
+	if (!q->dead && event_add(q->rx_event, NULL) < 0) /* what has come meanwhile is told at once */
+		log_link(LOG_CRIT, q->tap->link, "%s: no memory to wait for frames", q->tap->link);
+}
+
+/* The queue was found empty. While frames come, the descriptor is not even watched: the timer alone wakes us. */
+static void moderate(struct tapq *q)
+{
+	struct worker *w = q->worker;
+	ktime_t wait = moderation(q);
+
+	if (!wait || !q->session) {
+		if (q->held)
+			unhold(q);
+		return;
+	}
+	if (!q->held)
+		event_del(q->rx_event);
+	q->held = true;
+	q->held_until = w->now + wait;
+	if (!q->on_held) {
+		q->on_held = true;
+		q->held_next = w->held;
+		w->held = q;
+	}
+}
+
+static void unlist_held(struct tapq *q)
+{
+	for (struct tapq **p = &q->worker->held; *p; p = &(*p)->held_next)
+		if (*p == q) {
+			*p = q->held_next;
+			break;
+		}
+	q->on_held = false;
+}
+
+ktime_t tapq_run_held(struct worker *w)
+{
+	struct tapq **p = &w->held, *q;
+	ktime_t next = KTIME_MAX;
+
+	while ((q = *p)) {
+		if (q->held_until > w->now) {
+			if (q->held_until < next)
+				next = q->held_until;
+			p = &q->held_next;
+			continue;
+		}
+		*p = q->held_next;
+		q->on_held = false;
+		if (q->polling || q->dead)
+			continue;
+		q->polling = true;
+		worker_raise(q->ns);
+		stack_irq(q->stack, q->tap->ifindex, w->now);
+	}
+	return next;
+}
+
+static void set_busy(struct tapq *q, bool on)
+{
+	struct worker *w = q->worker;
+
+	if (on == q->on_busy)
+		return;
+	q->on_busy = on;
+	if (on) {
+		q->busy_next = w->busy;
+		w->busy = q;
+		return;
+	}
+	for (struct tapq **p = &w->busy; *p; p = &(*p)->busy_next)
+		if (*p == q) {
+			*p = q->busy_next;
+			break;
+		}
+}
+
+void tapq_run_busy(struct worker *w)
+{
+	for (struct tapq *q = w->busy; q; q = q->busy_next) {
+		if (q->polling || q->dead)
+			continue;
+		q->polling = true;
+		worker_raise(q->ns);
+		stack_irq(q->stack, q->tap->ifindex, w->now);
+	}
+}
+
 int tapq_poll(struct tapq *q, int budget, ktime_t *now)
 {
 	int done = 0;
@@ -247,8 +370,15 @@ int tapq_poll(struct tapq *q, int budget, ktime_t *now)
 		done = q->ops->receive(q, budget, *now);
 	if ((uint32_t)done > q->stats.rx_peak)
 		q->stats.rx_peak = (uint32_t)done;
-	if (done < budget)
+	q->session += (uint32_t)done;
+	if (unlikely(q->on_busy) && done && q->worker->busy_until < *now + q->conf.busy_poll * NSEC_PER_USEC)
+		q->worker->busy_until = *now + q->conf.busy_poll * NSEC_PER_USEC;
+	if (done < budget) {
 		q->polling = false; /* the queue was empty: a frame that comes now is a new edge */
+		if (unlikely(q->conf.rx_usecs || q->conf.adaptive_rx || q->held))
+			moderate(q);
+		q->session = 0;
+	}
 	return done;
 }
 
@@ -282,13 +412,13 @@ int tapq_xmit(struct tapq *q, struct sk_buff *skb)
 /* The backend that was asked for, or the one that always works. */
 static void choose_backend(struct tapq *q)
 {
-	int err = q->tap->backend == TAP_READ ? -ENOTSUP : tap_uring_ops.open(q);
+	int err = q->conf.backend == TAP_READ ? -ENOTSUP : tap_uring_ops.open(q);
 
 	q->ops = err ? &tap_rw_ops : &tap_uring_ops;
 	if (q->ops == &tap_rw_ops)
 		tap_rw_ops.open(q);
-	if (err && q->tap->backend != TAP_READ && q->worker->cpu == 0)
-		log_link(q->tap->backend == TAP_URING ? LOG_WARNING : LOG_INFO, q->tap->link, "%s: no io_uring here (%s): %s is served by read and write",
+	if (err && q->conf.backend != TAP_READ && q->worker->cpu == 0)
+		log_link(q->conf.backend == TAP_URING ? LOG_WARNING : LOG_INFO, q->tap->link, "%s: no io_uring here (%s): %s is served by read and write",
 			 q->tap->link, strerror(-err), q->tap->host_name);
 }
 
@@ -326,6 +456,7 @@ err_events:
 		event_free(q->rx_event);
 	event_free(q->tx_event);
 err_free:
+	set_busy(q, false);
 	free(q);
 	return -ENOMEM;
 }
@@ -333,6 +464,9 @@ err_free:
 void tapq_close(struct tapq *q)
 {
 	q->ops->close(q);
+	set_busy(q, false);
+	if (q->on_held)
+		unlist_held(q);
 	skb_queue_purge(&q->tx_retry, SKB_DROP_DEV_DOWN);
 	if (q->rx_event)
 		event_free(q->rx_event);

@@ -9,6 +9,7 @@
 #ifndef DAEMON_TAP_H
 #define DAEMON_TAP_H
 
+#include "../conf/grammar_ids.h"
 #include <netstack/stack.h>
 #include <sys/types.h>
 
@@ -21,21 +22,24 @@ struct worker_ns;
 #define TAP_MAX_QUEUES 64
 #define TAP_MAX_POSTED 64 /* receive areas that stand ready: a NAPI weight */
 
-enum tap_backend { TAP_AUTO, TAP_URING, TAP_READ };
-
 struct tap {
 	uint32_t netns; /* number of the namespace that the link is in */
 	int      ifindex; /* of the link in the stack */
 	char     link[NS_IFNAMSIZ];
 	char     host_name[NS_IFNAMSIZ]; /* the host's end */
-	bool     offload; /* TUNSETOFFLOAD was given checksum and TSO: the host sends partial checksums and 64 KiB frames */
-	enum tap_backend backend; /* what was asked for */
+	uint32_t offered; /* LINK_F_* that the host's kernel knows */
+	uint32_t features; /* LINK_F_* that the host was told (TUNSETOFFLOAD); the control thread's alone */
 	unsigned nqueues;
 	int      fd[TAP_MAX_QUEUES];
 };
 
 struct tap_conf { /* what may change while the device is there */
 	uint32_t mtu;
+	enum tap_backend backend;
+	bool     large; /* the host may hand over frames of 64 KiB, whatever the MTU */
+	bool     adaptive_rx;
+	uint32_t rx_usecs, rx_frames; /* interrupt coalescing */
+	uint32_t busy_poll; /* microseconds */
 	uint32_t copybreak; /* a frame of at most so many bytes is copied out of an area that is larger than it needs */
 	uint32_t tx_ring; /* frames that may be on their way to the kernel */
 };
@@ -66,6 +70,12 @@ struct tapq {
 	uint32_t         copy_max; /* a frame up to this is copied: conf.copybreak, where the copy is in a smaller area */
 	uint32_t         area_size; /* of a receive area, from the MTU and the offloads */
 	unsigned         batch, batch_max; /* reads to ask for next, and at most, in one call */
+	bool             held; /* the interrupt is off until held_until: coalescing */
+	uint8_t          level; /* of adaptive coalescing: 0 to ADAPTIVE_LEVELS */
+	uint32_t         session; /* frames since the interrupt */
+	ktime_t          held_until;
+	struct tapq     *held_next, *busy_next; /* the worker's lists */
+	bool             on_held, on_busy;
 	bool             polling; /* the "interrupt" is masked: the stack polls */
 	bool             tx_blocked, dead;
 	unsigned         tx_pending; /* frames handed to the backend and not done with */
@@ -88,8 +98,6 @@ struct tap_ops {
 };
 extern const struct tap_ops tap_rw_ops, tap_uring_ops;
 
-/* LINK_F_* that a device with or without offloads has. */
-uint32_t tap_features(bool offload);
 void    tap_free(struct tap *tap); /* closes the queues: the host's end goes away unless it is persistent. NULL is ignored */
 
 /* On the worker's thread. 0 or -ENOMEM. */
@@ -98,6 +106,10 @@ void tapq_close(struct tapq *q);
 void tapq_configure(struct tapq *q, const struct tap_conf *conf);
 int  tapq_poll(struct tapq *q, int budget, ktime_t *now); /* ops->poll */
 int  tapq_xmit(struct tapq *q, struct sk_buff *skb); /* ops->xmit */
+/* Frames of devices whose interrupt was held back until now: stack_irq for each. Returns when the next one is due. */
+ktime_t tapq_run_held(struct worker *worker);
+/* Asks every device that wants to be polled without an interrupt. */
+void tapq_run_busy(struct worker *worker);
 void tapq_get_stats(const struct tapq *q, struct tap_stats *ret);
 
 /* ---- what tap.c lends to the backends ---------------------------------------------------------------------------- */

@@ -46,6 +46,7 @@
 #define LEAST_SHARE  ((size_t)16 << 20) /* bytes of packet memory that a namespace may hold, however many there are */
 #define GIVE_BACK_BYTES (UINT64_C(32) << 20) /* so much became free: worth the walk through malloc's lists */
 #define GIVE_BACK_DELAY (3 * NSEC_PER_SEC) /* after the pool of buffers has trimmed itself */
+#define SPIN_EVENTS 16 /* turns of a busy poll for one look at all other events; kicks and jobs are seen in each */
 #define THREAD_STACK (512 * 1024) /* address space; touched pages alone are memory */
 
 ktime_t clock_now(void)
@@ -191,16 +192,24 @@ static ktime_t run_due(struct worker *w)
 	return deadline;
 }
 
+/* A device wants to be asked for frames for a while rather than to wake us. */
+static bool spinning(const struct worker *w)
+{
+	return w->busy && w->busy_until > w->now;
+}
+
 static void worker_loop(struct worker *w)
 {
 	bool work_left = true;
 
 	while (!w->quit) {
-		ktime_t deadline, due;
-		bool wait = !work_left && mailbox_sleep(&w->mail);
+		ktime_t deadline, due, held;
+		bool spin = spinning(w), wait = !work_left && !spin && mailbox_sleep(&w->mail);
 
+		w->ksoftirqd += work_left;
 		w->now_valid = false;
-		event_base_loop(w->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+		if (!spin || w->spins++ % SPIN_EVENTS == 0)
+			event_base_loop(w->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 		if (wait)
 			mailbox_awake(&w->mail);
 		worker_now(w);
@@ -208,7 +217,14 @@ static void worker_loop(struct worker *w)
 			stack_set_now(w->list[0]->stack, w->now);
 		mailbox_run_jobs(&w->mail, w);
 		take_steered(w);
+		held = tapq_run_held(w);
+		if (spin)
+			tapq_run_busy(w);
 		deadline = run_due(w);
+		if (w->held) /* also what this turn has added */
+			held = tapq_run_held(w);
+		if (held < deadline)
+			deadline = held;
 		due = give_back_memory(w);
 		if (due < deadline)
 			deadline = due;
@@ -395,6 +411,25 @@ static void share_memory(struct worker *w)
 		skb_pool_set_limit(stack_skb_pool(w->list[i]->stack), share && share < LEAST_SHARE ? LEAST_SHARE : share);
 }
 
+void worker_pin(struct worker *w)
+{
+	unsigned want = 0;
+	cpu_set_t set;
+
+	for (unsigned i = 0; i < w->nns && !want; i++)
+		want = w->list[i]->pin;
+	if (want == w->pinned)
+		return;
+	w->pinned = want;
+	set = w->all_cpus;
+	if (want) {
+		CPU_ZERO(&set);
+		CPU_SET(want - 1, &set);
+	}
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		log_msg(LOG_WARNING, "worker %u cannot run on CPU %u: %s", w->cpu, want - 1, strerror(errno));
+}
+
 int worker_ns_add(struct worker *w, uint32_t id)
 {
 	const struct daemon *d = w->daemon;
@@ -488,6 +523,8 @@ static int worker_init(struct worker *w, struct daemon *d, unsigned cpu)
 	w->timer_event = event_new(w->base, w->timer_fd, EV_READ | EV_PERSIST | EV_ET, on_timer, w);
 	if (!w->mail_event || !w->timer_event || event_add(w->mail_event, NULL) < 0 || event_add(w->timer_event, NULL) < 0)
 		return -ENOMEM;
+	if (sched_getaffinity(0, sizeof(w->all_cpus), &w->all_cpus) < 0)
+		return -errno;
 	w->uring_err = uring_new(&w->uring, cpu);
 	return worker_ns_add(w, 0);
 }

@@ -11,6 +11,7 @@
 #include "state.h"
 #include "tap.h"
 #include <netstack/stack.h>
+#include <sched.h>
 
 struct daemon;
 struct event;
@@ -26,6 +27,7 @@ struct worker_ns {
 	struct service_env service_env;
 	struct tapq      **taps; /* by ifindex */
 	int                ntaps;
+	unsigned           pin; /* the CPU that a device of it wants, and 1; 0: none does */
 };
 
 struct worker {
@@ -43,6 +45,12 @@ struct worker {
 	bool               now_valid;
 	bool               quit;
 	bool               ending; /* stack_shutdown was called */
+	struct tapq       *held, *busy; /* devices whose interrupt is held back (tap.c); that are polled without one */
+	ktime_t            busy_until; /* no sleep before */
+	unsigned           spins;
+	uint64_t           ksoftirqd; /* turns that began with work left over from the one before */
+	cpu_set_t          all_cpus; /* that it may run on by itself */
+	unsigned           pinned; /* the CPU that it was put on, and 1; 0: none */
 	struct uring      *uring; /* NULL: there is none, for the reason uring_err */
 	int                uring_err;
 	uint64_t           kicks; /* workers whose rings got something in this round */
@@ -80,6 +88,9 @@ static inline void worker_raise(struct worker_ns *ns)
 	ns->worker->due[ns->place] = 0;
 }
 struct tapq *worker_tap(struct worker_ns *ns, int ifindex); /* NULL: none */
+
+/* Runs on the CPU that the first namespace with a wish wants (ns->pin). On the worker's thread. */
+void worker_pin(struct worker *worker);
 
 /* A namespace comes and goes, on the worker's thread (or where no other thread runs). add: 0 or -errno. */
 int  worker_ns_add(struct worker *worker, uint32_t id);

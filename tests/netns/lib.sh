@@ -9,7 +9,7 @@
 #   plan_end                 prints the plan; the exit status says whether all passed
 #
 # Everything that was made is removed at exit, also after a failure or a signal; only processes that were started here are ended, by
-# pid. WORKERS (1) is handed to the daemon. BUILD is the build folder.
+# pid. WORKERS (1) is handed to the daemon, BACKEND (none: auto) to every TAP of its configuration. BUILD is the build folder.
 set -u
 export LC_ALL=C
 SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -84,7 +84,7 @@ wait_for() { local end=$((SECONDS + $1)); shift; until "$@" >/dev/null 2>&1; do 
 nsctl() { "$NSCTL" -s "$NETSTACKD_CONTROL" "$@"; }
 daemon() { # namespace; the configuration comes on standard input
 	local n=$1; shift
-	cat >"$TMP/netstackd.conf"
+	sed "${BACKEND:+/^[[:space:]]*link add .*type tap/s/\$/ backend $BACKEND/}" >"$TMP/netstackd.conf"
 	nsenter --net="/run/netns/$(nsname "$n")" "$NETSTACKD" --foreground -c "$TMP/netstackd.conf" --control "$NETSTACKD_CONTROL" --workers "$WORKERS" "$@" >>"$TMP/daemon.log" 2>&1 &
 	DAEMON_PID=$!
 	if ! wait_for 20 nsctl show version; then

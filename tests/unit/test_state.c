@@ -52,8 +52,8 @@ static int dump_link(void *arg, const struct link_conf *l)
 	const struct conf_link *x = conf_link_find(d->st, l->name);
 	char text[512], a[ADDR_TEXT];
 
-	snprintf(text, sizeof(text), "link %s type %d flags %x mtu %u qlen %u queues %u host %s %s offload %d", l->name, l->type, l->flags, l->mtu, l->txqlen,
-		 l->queues, l->host_name, prefix_text(&l->host_addr, a), x && x->offload);
+	snprintf(text, sizeof(text), "link %s type %d flags %x mtu %u qlen %u queues %u host %s %s features %x", l->name, l->type, l->flags, l->mtu, l->txqlen,
+		 l->queues, l->host_name, prefix_text(&l->host_addr, a), x ? x->dev.features : 0);
 	add(d, text);
 	return 0;
 }
