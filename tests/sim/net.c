@@ -201,6 +201,19 @@ static void on_wake(void *arg, struct host *host, unsigned cpu, uint64_t cookie,
 
 static const struct host_ops sim_ops = { .xmit = on_xmit, .wake = on_wake };
 
+/* The queue that a device with several picks is only a hint: any shard must do. One that merges, though, must find a flow's frames in one queue: what waits in two
+ * comes out in no order. */
+static unsigned queue_of(struct net *net, const struct sim_host *h, int ifindex, const struct flight *f)
+{
+	uint64_t sum = 0;
+
+	if (!(netcfg_link_by_index(h->host->cfg, ifindex)->features & LINK_F_GRO))
+		return test_random_below(&net->rng, h->host->ncpu);
+	for (uint32_t i = ETH_HLEN + 12; i + 4 <= f->len && i < ETH_HLEN + 24; i += 4) /* addresses and ports */
+		sum = mix(sum, get_be32(f->data + i));
+	return (unsigned)(sum % h->host->ncpu);
+}
+
 static void deliver(struct net *net, struct flight *f)
 {
 	struct sim_link *l = f->link;
@@ -211,8 +224,7 @@ static void deliver(struct net *net, struct flight *f)
 	l->stats.delivered++;
 	trace(net, h, "gets", f->data, f->len);
 	host_run(h->host, net->now);
-	/* The queue that a device with several picks is only a hint: any shard must do. */
-	if (host_rx(h->host, test_random_below(&net->rng, h->host->ncpu), l->end[!f->from].ifindex, f->data, f->len))
+	if (host_rx(h->host, queue_of(net, h, l->end[!f->from].ifindex, f), l->end[!f->from].ifindex, f->data, f->len))
 		abort();
 	free(f);
 }
@@ -243,6 +255,9 @@ struct sim_host *net_add_host(struct net *net, const char *name, unsigned ncpu)
 	h->host = host_new(name, ncpu, test_random(&net->rng), &sim_ops, h);
 	if (!h->host || ++net->nhosts > NET_MAX_HOSTS - 1)
 		abort();
+	/* What arrives within so many nanoseconds is merged by devices that do it. */
+	if (netcfg_sysctl_set(h->host->cfg, "net.core.gro_flush_timeout", (const char *const[]){ "0", "100000", "2000000" }[test_random_below(&net->rng, 3)], NULL))
+		abort();
 	/* Three questions in a row are lost every hundredth time where one frame in ten is; that is the wire's doing and no error of the stack. */
 	if (netcfg_sysctl_set(h->host->cfg, "net.ipv4.neigh.default.mcast_solicit", "30", NULL) ||
 	    netcfg_sysctl_set(h->host->cfg, "net.ipv4.neigh.default.ucast_solicit", "30", NULL))
@@ -256,7 +271,7 @@ static void attach(struct net *net, struct sim_host *h, const char *addr, uint32
 	int  ifindex;
 
 	snprintf(name, sizeof(name), "eth%u", h->nlinks);
-	ifindex = host_link(h->host, name, addr, (uint8_t)(net->nlinks * 2 + end + 1), mtu, 0);
+	ifindex = host_link(h->host, name, addr, (uint8_t)(net->nlinks * 2 + end + 1), mtu, test_random_below(&net->rng, 3) ? LINK_F_GRO : 0);
 	if (ifindex < 0) {
 		fprintf(stderr, "%s %s: %d\n", name, addr, ifindex);
 		abort();

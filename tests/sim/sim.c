@@ -413,6 +413,20 @@ static uint64_t sum(struct sim *s, enum net_mib m)
 	return n;
 }
 
+/* Segments that GRO put behind others, on all hosts. */
+static uint64_t merged(const struct sim *s)
+{
+	struct gro_stats st;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < s->net.nhosts; i++)
+		for (unsigned p = 0; p < s->net.host[i].nlinks; p++)
+			for (unsigned k = 0; k < s->ncpu; k++)
+				if (stack_gro_stats(s->net.host[i].host->shard[k].stack, s->net.host[i].port[p].ifindex, &st) == 0)
+					n += st.merged;
+	return n;
+}
+
 static bool run(const struct options *opt, unsigned ncpu, unsigned nr, uint64_t *ret_digest)
 {
 	struct sim            s = { .opt = opt, .ncpu = ncpu };
@@ -472,9 +486,9 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr, uint64_t 
 	printf("%s %u - %u shard%s: %u of %u connections, %.1f MB, %llu frames, %.0f simulated s, %.1f s\n", ok ? "ok" : "not ok", nr, ncpu, ncpu > 1 ? "s" : "", s.done,
 	       opt->connections, (double)s.bytes / 1e6, (unsigned long long)st.sent, (double)(finished - NSEC_PER_SEC) / 1e9,
 	       (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9);
-	printf("# lost %llu, queue full %llu, doubled %llu, overtaken %llu, damaged %llu (found by checksums %llu), steered %llu\n", (unsigned long long)st.lost,
+	printf("# lost %llu, queue full %llu, doubled %llu, overtaken %llu, damaged %llu (found by checksums %llu), steered %llu, merged %llu\n", (unsigned long long)st.lost,
 	       (unsigned long long)st.queue_full, (unsigned long long)st.dup, (unsigned long long)st.reordered, (unsigned long long)st.corrupted,
-	       (unsigned long long)bad, (unsigned long long)steered);
+	       (unsigned long long)bad, (unsigned long long)steered, (unsigned long long)merged(&s));
 	printf("# retransmitted %llu, timeouts %llu, fast %llu, loss probes %llu\n", (unsigned long long)sum(&s, MIB_Tcp_RetransSegs),
 	       (unsigned long long)sum(&s, MIB_TcpExt_TCPTimeouts), (unsigned long long)sum(&s, MIB_TcpExt_TCPFastRetrans),
 	       (unsigned long long)sum(&s, MIB_TcpExt_TCPLossProbes));
