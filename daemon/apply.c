@@ -19,6 +19,7 @@
 #include "links.h"
 #include "log.h"
 #include "monitor.h"
+#include "netlink_server.h"
 #include "notify.h"
 #include "priv.h"
 
