@@ -29,6 +29,7 @@ void show_addr_line(const struct show *s, const json_t *addr);
 void show_routes(const struct show *s, const json_t *records);
 void show_route_line(const struct show *s, const json_t *route);
 void show_neighs(const struct show *s, const json_t *records);
+void show_fdb(const struct show *s, const json_t *records);
 void show_neigh_line(const struct show *s, const json_t *neigh);
 /* show_socket.c */
 void show_sockets(const struct show *s, const json_t *records);

@@ -10,13 +10,56 @@ void show_link_line(const struct show *s, const json_t *link)
 {
 	fprintf(s->out, "%s: ", rec_str(link, "ifindex"));
 	put_text(s->out, rec_str(link, "name"));
+	if (rec_has(link, "link") || rec_has(link, "link_index")) { /* as ip(8): its lower link, or the number of one in another namespace */
+		fputs(rec_has(link, "link") ? "@" : "@if", s->out);
+		put_text(s->out, rec_str(link, rec_has(link, "link") ? "link" : "link_index"));
+	}
 	fputc(':', s->out);
 	if (json_is_array(json_object_get(link, "flags"))) /* of one that is gone nothing else is known */
 		put_flags(s->out, json_object_get(link, "flags"), " <", ">");
 	put_opt(s->out, link, "mtu", "mtu");
+	put_opt(s->out, link, "master", "master");
 	put_opt(s->out, link, "state", "operstate");
 	put_opt(s->out, link, "qlen", "qlen");
 	fputc('\n', s->out);
+}
+
+static void put_map(const struct show *s, const json_t *data, const char *key, const char *word)
+{
+	const json_t *list = json_object_get(data, key);
+	json_t *one;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	fprintf(s->out, " %s ", word);
+	json_array_foreach(list, i, one)
+		fprintf(s->out, "%s%s:%s", i ? "," : "", rec_str(one, "from"), rec_str(one, "to"));
+}
+
+/* What is particular to its kind, in the words that make it so. */
+static void link_info(const struct show *s, const json_t *link)
+{
+	static const struct { const char *key; bool normal; } ports[] = {
+		{ "learning", true }, { "flood", true }, { "mcast_flood", true }, { "bcast_flood", true }, { "hairpin", false }, { "isolated", false },
+	};
+	const json_t *info = rec_obj(link, "linkinfo"), *data = info ? rec_obj(info, "info_data") : NULL, *port = info ? rec_obj(info, "info_slave_data") : NULL;
+
+	put_opt(s->out, link, "link-netns", "link_netns");
+	if (data) {
+		put_opt(s->out, data, "protocol", "protocol");
+		put_opt(s->out, data, "id", "id");
+		put_map(s, data, "ingress_qos", "ingress-qos-map");
+		put_map(s, data, "egress_qos", "egress-qos-map");
+		put_opt(s->out, data, "ageing_time", "ageing_time");
+		put_opt(s->out, data, "fdb_max_learned", "fdb_max_learned");
+	}
+	if (port) {
+		put_opt(s->out, port, "port", "state");
+		for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+			if (rec_has(port, ports[i].key) && rec_bool(port, ports[i].key) != ports[i].normal)
+				fprintf(s->out, " %s %s", ports[i].key, ports[i].normal ? "off" : "on");
+	}
 }
 
 /* The second line: what it is, its MAC address, the host's end. */
@@ -30,6 +73,7 @@ static void link_kind(const struct show *s, const json_t *link)
 		fputc(' ', s->out);
 		put_text(s->out, type);
 	}
+	link_info(s, link);
 	put_opt(s->out, link, "host", "host_name");
 	put_opt(s->out, link, "", "host_addr");
 	put_opt(s->out, link, "queues", "queues");

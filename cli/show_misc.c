@@ -170,6 +170,9 @@ void show_records(const struct show *s, const json_t *records, const json_t *lin
 	case CMD_NEIGH_SHOW:
 		show_neighs(s, records);
 		break;
+	case CMD_FDB_SHOW:
+		show_fdb(s, records);
+		break;
 	case CMD_SYSCTL_SHOW:
 		show_sysctls(s, records);
 		break;

@@ -63,6 +63,22 @@ void show_neigh_line(const struct show *s, const json_t *neigh)
 	put_flags(s->out, json_object_get(neigh, "state"), " ", "\n");
 }
 
+/* As bridge(8) writes them. */
+void show_fdb(const struct show *s, const json_t *records)
+{
+	json_t *rec;
+	size_t i;
+
+	json_array_foreach(records, i, rec) {
+		put_text(s->out, rec_str(rec, "mac"));
+		put_opt(s->out, rec, "dev", "ifname");
+		put_opt(s->out, rec, "master", "master");
+		if (rec_str(rec, "state")[0])
+			put_opt(s->out, rec, "", "state");
+		fputc('\n', s->out);
+	}
+}
+
 /* Every worker knows its neighbours; what two say alike is one line. */
 static bool said_before(const json_t *records, size_t n, const json_t *neigh)
 {

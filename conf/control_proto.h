@@ -15,14 +15,18 @@
  * with "file" and "line" where the column is one of the configuration file and not of the request
  *
  * Records, by command. Numbers are JSON numbers; addresses, MAC addresses and prefixes are text ("10.0.0.1", "02:00:00:00:00:01", "10.0.0.0/8").
- *   link     ifindex name type("tap","loopback") flags["UP","BROADCAST","LOOPBACK","NOARP","PROMISC","ALLMULTI","MULTICAST","LOWER_UP","NO-CARRIER"]
+ *   link     ifindex name type("tap","loopback","dummy","veth","vlan","bridge") flags["UP","BROADCAST","LOOPBACK","NOARP","PROMISC","ALLMULTI","MULTICAST","LOWER_UP","NO-CARRIER"]
  *            mtu qlen address operstate("UP","DOWN","LOWERLAYERDOWN","DORMANT","TESTING","NOTPRESENT","UNKNOWN") carrier(bool)
  *            carrier_changes carrier_up_count carrier_down_count host_name host_addr queues offload(bool)
+ *            link(name of what a VLAN stands on, or of a veth's other end) or link_index and link_netns(of one in another namespace) master(bridge) promiscuity
+ *            linkinfo{info_kind info_data{VLAN: protocol("802.1Q","802.1ad") id ingress_qos[{from to}] egress_qos; bridge: ageing_time fdb_max_learned ...}
+ *            info_slave_kind("bridge") info_slave_data{state("forwarding","disabled") learning flood mcast_flood bcast_flood hairpin isolated}}
  *            stats{rx{bytes packets errors dropped missed multicast ...} tx{bytes packets errors dropped carrier queued ...}}
  *   addr     dev local prefixlen broadcast scope("global","host",...) label secondary(bool)
  *   route    type("unicast",...) dst("default","10.0.0.0/8","10.0.0.1") gateway dev prefsrc metric table("main" or a number) scope protocol mtu advmss
  *            flags["onlink","linkdown"]; "route get" answers one: dst is the address, prefsrc the source that would be used, errno if there is no way
  *   neigh    dst dev lladdr state["REACHABLE"] probes queued used_ms confirmed_ms updated_ms cpu
+ *   fdb      mac ifname(port; the bridge: this host) master(bridge) flags[] state("permanent","static","": learned) updated_ms
  *   socket   netid("tcp","udp","raw","icmp") state("LISTEN","ESTAB","TIME-WAIT","UNCONN",...: as ss(8)) recvq sendq local lport peer pport dev owner cpu ino
  *            timer("on","keepalive","timewait","persist") expires_ms retrans skmem{rmem rcvbuf wmem sndbuf drops} cong
  *            tcp_info{the members of struct tcp_info of <linux/tcp.h> without "tcpi_"} (with info)

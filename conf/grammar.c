@@ -532,6 +532,9 @@ static int parse_path(struct parse *p, unsigned limit)
 		make_help(p);
 		return 0;
 	}
+	/* "bridge fdb", as bridge(8) has it. */
+	if (p->pos + 1 < limit && strcmp(p->words[p->pos].str, "bridge") == 0 && strcmp(p->words[p->pos + 1].str, "fdb") == 0)
+		p->pos++;
 	w = path_find(NULL, p->words[p->pos].str);
 	if (!w)
 		return parse_fail(p, p->words[p->pos].column, p->words[p->pos].str, "unknown command");

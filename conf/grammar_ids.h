@@ -16,6 +16,8 @@ enum cmd_id {
 	CMD_LINK_ADD, /* name type [host-name] [host-addr] [mtu] [address] [queues] [txqueuelen] [DEVICE]; type's num is enum link_type of netcfg.h */
 	CMD_LINK_SET, /* dev [up] [down] [mtu] [address] [txqueuelen] [carrier] [promisc] [allmulti] [arp] [host-name] [host-addr] [DEVICE] */
 	/* and [xdp] (a path, or "off") [section] [object] (the file in base64) */
+	/* Both also: [ingress-qos-map] [egress-qos-map] [ageing_time] [fdb_max_learned]; LINK_ADD: [peer] [netns] [link] [id] [protocol] (its num is the EtherType); LINK_SET:
+	 * [master] [nomaster] [learning] [flood] [mcast_flood] [bcast_flood] [hairpin] [isolated] */
 	CMD_LINK_DEL, /* dev */
 	CMD_LINK_SHOW, /* [dev] [up] */
 
@@ -54,6 +56,12 @@ enum cmd_id {
 	CMD_XDP_MAP, /* what [name] [dev] [key] [value]; what's num is XDP_MAP_* */
 	CMD_SHOW_COUNTERS, /* [name] (the start of it) [all] (those that are 0 too) */
 	CMD_SHOW_VERSION, /* - */
+
+	CMD_FDB_ADD, /* lladdr dev [master] [static] [permanent] */
+	CMD_FDB_REPLACE, /* the same */
+	CMD_FDB_DEL, /* lladdr dev [master] */
+	CMD_FDB_FLUSH, /* [dev] */
+	CMD_FDB_SHOW, /* [dev]: a port or a bridge */
 
 	CMD_NETNS_ADD, /* name */
 	CMD_NETNS_DEL, /* netns */

@@ -13,6 +13,16 @@
 static const struct arg_word link_types[] = {
 	{ "tap", LINK_TAP, "a TAP device of the host: the other end is a link there" },
 	{ "loopback", LINK_LOOPBACK, "sends to itself: lo, which is there already; no other can be added" },
+	{ "dummy", LINK_DUMMY, "takes every frame and forgets it" },
+	{ "veth", LINK_VETH, "one of a pair: what goes in here comes out at its peer" },
+	{ "vlan", LINK_VLAN, "the frames of a link that have a tag" },
+	{ "bridge", LINK_BRIDGE, "joins the links that have it for a master into one Ethernet" },
+	{ NULL, 0, NULL },
+};
+
+static const struct arg_word vlan_protocols[] = {
+	{ "802.1Q", 0x8100, "tags as in IEEE 802.1Q (what is meant without a protocol)" },
+	{ "802.1ad", 0x88a8, "service tags, with 802.1Q tags inside" },
 	{ NULL, 0, NULL },
 };
 
@@ -110,6 +120,12 @@ static const struct arg_word monitors[] = {
 	{ .key = "adaptive-rx", .type = ARG_ENUM, .words = on_off, .help = "wait only while many frames come (default: off)" }, \
 	{ .key = "busy-poll", .type = ARG_U32, .min = 0, .max = 1000000, .help = "microseconds after a frame in which the worker asks for more without sleeping (default: 0)" }, \
 	{ .key = "irq-affinity", .meta = "CPUS", .type = ARG_WORD, .help = "CPUs that the workers of its queues run on, one each: 0-3,8 or all (default: all)" }
+/* Of kinds of links, when they are made and later. */
+#define KIND_ARGS \
+	{ .key = "ingress-qos-map", .meta = "FROM:TO,...", .type = ARG_WORD, .help = "of a VLAN: priority in the tag (0 to 7) to priority inside (0 to 15)" }, \
+	{ .key = "egress-qos-map", .meta = "FROM:TO,...", .type = ARG_WORD, .help = "of a VLAN: priority inside (0 to 15) to priority in the tag (0 to 7)" }, \
+	{ .key = "ageing_time", .type = ARG_U32, .min = 0, .max = 100000000, .help = "of a bridge: hundredths of a second until a silent station is forgotten (default: 30000)" }, \
+	{ .key = "fdb_max_learned", .type = ARG_U32, .min = 1, .max = 1000000, .help = "of a bridge: how many stations each worker learns (default: 8192)" }
 
 static const struct arg_def link_add_args[] = {
 	{ .key = "name", .alias = "name", .type = ARG_NAME, .flags = ARG_F_POS | ARG_F_REQ, .help = "name of the new link" },
@@ -118,6 +134,12 @@ static const struct arg_def link_add_args[] = {
 	{ .key = "host-addr", .type = ARG_PREFIX, .help = "address that the host's end gets, with its length" },
 	{ .key = "mtu", .type = ARG_U32, .min = 68, .max = 65520, .help = "largest packet, bytes (default: 1500)" },
 	{ .key = "address", .alias = "lladdr", .type = ARG_LLADDR, .help = "MAC address (default: a locally administered one)" },
+	{ .key = "peer", .type = ARG_NAME, .help = "name of a veth's other end" },
+	{ .key = "netns", .type = ARG_NETNS, .help = "network namespace of a veth's other end (default: the same)" },
+	{ .key = "link", .type = ARG_NAME, .help = "the link that a VLAN stands on" },
+	{ .key = "id", .type = ARG_U16, .min = 0, .max = 4094, .help = "number of the VLAN" },
+	{ .key = "protocol", .alias = "proto", .type = ARG_ENUM, .words = vlan_protocols, .help = "kind of a VLAN's tags (default: 802.1Q)" },
+	KIND_ARGS,
 	{ .key = "queues", .type = ARG_U16, .min = 1, .max = 64, .help = "queues, one for each worker (default: as many as workers)" },
 	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 1, .max = 1000000, .help = "frames that may wait to be sent (default: 1000)" },
 	DEVICE_ARGS,
@@ -135,6 +157,15 @@ static const struct arg_def link_set_args[] = {
 	{ .key = "promisc", .type = ARG_ENUM, .words = on_off, .help = "receive frames for other stations too" },
 	{ .key = "allmulti", .alias = "allmulticast", .type = ARG_ENUM, .words = on_off, .help = "receive all multicast" },
 	{ .key = "arp", .type = ARG_ENUM, .words = on_off, .help = "resolve and answer with ARP" },
+	{ .key = "master", .type = ARG_NAME, .excl = 2, .help = "make it a port of this bridge" },
+	{ .key = "nomaster", .type = ARG_FLAG, .excl = 2, .help = "it is no port any more" },
+	{ .key = "learning", .type = ARG_ENUM, .words = on_off, .help = "of a port: learn which stations are behind it (default: on)" },
+	{ .key = "flood", .type = ARG_ENUM, .words = on_off, .help = "of a port: send to it what is for unknown stations (default: on)" },
+	{ .key = "mcast_flood", .type = ARG_ENUM, .words = on_off, .help = "of a port: send multicast to it (default: on)" },
+	{ .key = "bcast_flood", .type = ARG_ENUM, .words = on_off, .help = "of a port: send broadcasts to it (default: on)" },
+	{ .key = "hairpin", .type = ARG_ENUM, .words = on_off, .help = "of a port: frames may leave where they came in (default: off)" },
+	{ .key = "isolated", .type = ARG_ENUM, .words = on_off, .help = "of a port: no frames between it and other isolated ports (default: off)" },
+	KIND_ARGS,
 	{ .key = "host-name", .type = ARG_NAME, .help = "name of the host's end of a TAP" },
 	{ .key = "host-addr", .type = ARG_PREFIX, .help = "address of the host's end of a TAP" },
 	{ .key = "xdp", .meta = "FILE", .type = ARG_WORD, .help = "eBPF object file with a program that sees each frame first; off: none" },
@@ -152,6 +183,29 @@ static const struct arg_def link_del_args[] = {
 static const struct arg_def link_show_args[] = {
 	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS, .help = "only this link" },
 	{ .key = "up", .type = ARG_FLAG, .help = "only links that are switched on" },
+	END
+};
+
+/* ---- fdb -------------------------------------------------------------------------------------------------------- */
+
+static const struct arg_def fdb_add_args[] = {
+	{ .key = "lladdr", .type = ARG_LLADDR, .flags = ARG_F_POS | ARG_F_REQ, .help = "MAC address of the station" },
+	{ .key = "dev", .type = ARG_NAME, .flags = ARG_F_REQ, .help = "the port that it is behind" },
+	{ .key = "master", .type = ARG_FLAG, .help = "in the port's bridge (always meant)" },
+	{ .key = "static", .type = ARG_FLAG, .excl = 1, .help = "frames to it leave by the port" },
+	{ .key = "permanent", .alias = "local", .type = ARG_FLAG, .excl = 1, .help = "frames to it are for this host (what is meant without either)" },
+	END
+};
+
+static const struct arg_def fdb_del_args[] = {
+	{ .key = "lladdr", .type = ARG_LLADDR, .flags = ARG_F_POS | ARG_F_REQ, .help = "MAC address of the station" },
+	{ .key = "dev", .type = ARG_NAME, .flags = ARG_F_REQ, .help = "the port that it is behind" },
+	{ .key = "master", .type = ARG_FLAG, .help = "in the port's bridge (always meant)" },
+	END
+};
+
+static const struct arg_def fdb_show_args[] = {
+	{ .key = "dev", .alias = "dev brport br", .type = ARG_NAME, .flags = ARG_F_POS, .help = "only those of this port or bridge" },
 	END
 };
 
@@ -379,10 +433,11 @@ static const struct arg_def control_args[] = {
 };
 
 const struct path_word grammar_groups[] = {
-	{ "link", NULL, 1, "devices: TAPs and loopback" },
+	{ "link", NULL, 1, "devices: TAPs, loopback, dummies, veth pairs, VLANs, bridges and their ports" },
 	{ "addr", "address", 1, "addresses of links" },
 	{ "route", NULL, 1, "routes" },
 	{ "neigh", "neighbour neighbor arp", 1, "neighbours: who has which MAC address" },
+	{ "fdb", NULL, 1, "stations that bridges know (\"bridge fdb\" means the same)" },
 	{ "netns", NULL, 3, "network namespaces: each has links, routes, sockets and tunables of its own" },
 	{ "sysctl", NULL, 2, "tunables, by the names that Linux gives them" },
 	{ "service", NULL, 2, "servers built into netstackd" },
@@ -451,6 +506,13 @@ const struct cmd_def grammar_table[] = {
 	{ CMD_NEIGH_DEL, C, "neigh", "del", neigh_del_args, "Forget a neighbour, learned or permanent", "neigh del 10.10.0.9 dev eth0" },
 	{ CMD_NEIGH_FLUSH, C, "neigh", "flush", neigh_flush_args, "Forget the learned neighbours", "neigh flush dev eth0" },
 	{ CMD_NEIGH_SHOW, R | CMD_F_DEFAULT, "neigh", "show", neigh_show_args, "Show neighbours", "neigh show dev eth0" },
+
+	{ CMD_FDB_ADD, C, "fdb", "add", fdb_add_args, "Say which port of a bridge a station is behind", "fdb add 02:00:00:00:00:09 dev eth1 static" },
+	{ CMD_FDB_REPLACE, C, "fdb", "replace", fdb_add_args, "Say which port of a bridge a station is behind, or change it",
+	  "fdb replace 02:00:00:00:00:09 dev eth2 static" },
+	{ CMD_FDB_DEL, C, "fdb", "del", fdb_del_args, "Forget a station, learned or static", "fdb del 02:00:00:00:00:09 dev eth1" },
+	{ CMD_FDB_FLUSH, C, "fdb", "flush", fdb_show_args, "Forget the learned stations", "fdb flush dev br0" },
+	{ CMD_FDB_SHOW, R | CMD_F_DEFAULT, "fdb", "show", fdb_show_args, "Show the stations that bridges know", "fdb show br0" },
 
 	{ CMD_NETNS_ADD, C | CMD_F_WHOLE, "netns", "add", netns_add_args, "Make a network namespace; \"-n NETNS COMMAND\" is about it", "netns add red" },
 	{ CMD_NETNS_DEL, C | CMD_F_WHOLE, "netns", "del", netns_del_args, "Remove a network namespace with all that is in it", "netns del red" },

@@ -353,6 +353,8 @@ static int execute(struct client *client, const struct cmd *cmd, struct conf_err
 		err = show_neigh_remove(d, st, cmd, claim, e);
 	else if (cmd->id == CMD_CAPTURE)
 		err = capture_request(d, st, cmd, claim, e);
+	else if (cmd->id == CMD_FDB_DEL || cmd->id == CMD_FDB_FLUSH)
+		err = show_fdb_remove(d, st, cmd, claim, e);
 	else if (cmd_is_readonly(cmd))
 		err = show_request(d, st, cmd, claim, e);
 	else

@@ -3,7 +3,7 @@
  * diff.c: a reload. The new file has become a state of its own (want); here the state that runs is made equal to it by the least changes, so that
  * links, and with them connections, which are the same in both go on as if nothing had happened.
  *
- * Order: links that must go, links that come or change, addresses, routes, neighbours, sysctls, services. Removing a link takes what hangs on it along, and
+ * Order: links that must go, links that come or change, ports of bridges and their stations, addresses, routes, neighbours, sysctls, services. Removing a link takes what hangs on it along, and
  * removing an address its connected route; so each list is read again before things are added to it. Links are matched by name: their
  * numbers differ between the two. What the daemon chose itself (a MAC address, the host's name for a TAP, when the file gives none) is kept.
  */
@@ -235,6 +235,22 @@ static int add_neigh(struct conf_state *st, const void *item, struct conf_error 
 
 /* ---- links ------------------------------------------------------------------------------------------------------------- */
 
+/* What the link stands on, or a veth's other end: the same in both? By name, as numbers differ. */
+static bool same_lower(const struct conf_state *st, const struct link_conf *have, const struct conf_state *want_st, const struct link_conf *want)
+{
+	const struct conf_state *a = conf_netns_by_id(st->first, have->link_netns), *b = conf_netns_by_id(want_st->first, want->link_netns);
+	const struct link_conf *l = a ? netcfg_link_by_index(a->cfg, have->link) : NULL, *m = b ? netcfg_link_by_index(b->cfg, want->link) : NULL;
+
+	return l && m && strcmp(a->name, b->name) == 0 && strcmp(l->name, m->name) == 0;
+}
+
+static bool kind_changed(const struct conf_state *st, const struct link_conf *have, const struct conf_state *want_st, const struct link_conf *want)
+{
+	if (have->type != LINK_VETH && have->type != LINK_VLAN)
+		return false;
+	return have->vlan_id != want->vlan_id || have->vlan_proto != want->vlan_proto || !same_lower(st, have, want_st, want);
+}
+
 static bool must_be_new(const struct link_conf *have, const struct link_conf *want)
 {
 	return have->type != want->type || have->queues != want->queues;
@@ -250,7 +266,7 @@ static int remove_links(struct conf_state *st, const struct conf_state *want, st
 		bool alone;
 		int err;
 
-		if (have && new && !must_be_new(have, new)) {
+		if (have && new && !must_be_new(have, new) && !kind_changed(st, have, want, new)) {
 			i++;
 			continue;
 		}
@@ -271,6 +287,84 @@ struct follow {
 	struct conf_error       *e;
 };
 
+/* The link below, or the bridge above, in the state that runs: 0 when it is not there (yet). */
+static int link_there(const struct follow *f, int ifindex)
+{
+	const struct link_conf *l = ifindex ? netcfg_link_by_index(f->want->cfg, ifindex) : NULL;
+
+	l = l ? netcfg_link_by_name(f->st->cfg, l->name) : NULL;
+	return l ? l->ifindex : 0;
+}
+
+static int make_link(const struct follow *f, const struct link_conf *want, const struct conf_link *wx)
+{
+	struct link_conf link = *want, peer;
+	const struct conf_state *other;
+	struct conf_state *to;
+
+	if (want->type == LINK_TAP ? !wx->addr_given : !(want->own & LINK_OWN_ADDR))
+		memset(&link.addr, 0, sizeof(link.addr)); /* made anew: another MAC address for another daemon's life */
+	if (want->type != LINK_TAP && !(want->own & LINK_OWN_MTU))
+		link.mtu = 0;
+	link.master = 0; /* when all are there */
+	if (want->type == LINK_VLAN)
+		link.link = link_there(f, want->link);
+	if (want->type != LINK_VETH)
+		return conf_link_add(f->st, &link, wx, f->e);
+	other = conf_netns_by_id(f->want->first, want->link_netns);
+	to = other ? conf_netns_find(f->st->first, other->name) : NULL;
+	if (!to)
+		return conf_fail(f->e, -EINVAL, "link %s cannot be made", want->name);
+	peer = *netcfg_link_by_index(other->cfg, want->link);
+	if (!(peer.own & LINK_OWN_ADDR))
+		memset(&peer.addr, 0, sizeof(peer.addr));
+	peer.master = 0;
+	return conf_veth_add(f->st, &link, to, &peer, f->e);
+}
+
+/* What follows from other links is not copied. */
+static void take_own(struct link_conf *link, const struct link_conf *want, const struct conf_link *wx)
+{
+	bool follows = want->type == LINK_VLAN || want->type == LINK_BRIDGE;
+
+	link->own = want->own;
+	if (!follows || want->own & LINK_OWN_MTU)
+		link->mtu = want->mtu;
+	if (want->type == LINK_TAP ? wx && wx->addr_given : want->own & LINK_OWN_ADDR)
+		link->addr = want->addr;
+	memcpy(link->vlan_ingress, want->vlan_ingress, sizeof(link->vlan_ingress));
+	memcpy(link->vlan_egress, want->vlan_egress, sizeof(link->vlan_egress));
+	link->ageing_time = want->ageing_time;
+	link->fdb_max_learned = want->fdb_max_learned;
+}
+
+static bool same_own(const struct link_conf *a, const struct link_conf *b)
+{
+	return a->mtu == b->mtu && memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0 && (a->type == LINK_TAP || a->own == b->own) &&
+	       memcmp(a->vlan_ingress, b->vlan_ingress, sizeof(a->vlan_ingress)) == 0 && memcmp(a->vlan_egress, b->vlan_egress, sizeof(a->vlan_egress)) == 0 &&
+	       a->ageing_time == b->ageing_time && a->fdb_max_learned == b->fdb_max_learned;
+}
+
+/* When all links are there: who is a port of whom. */
+static int follow_port(void *arg, const struct link_conf *want)
+{
+	struct follow *f = arg;
+	struct link_conf link = *netcfg_link_by_name(f->st->cfg, want->name);
+	int master = link_there(f, want->master), err;
+
+	if (link.master != master) {
+		link.master = master;
+		err = conf_link_change(f->st, &link, f->e);
+		if (err)
+			return err;
+		link = *netcfg_link_by_name(f->st->cfg, want->name);
+	}
+	if (!master || link.port_flags == want->port_flags)
+		return 0;
+	link.port_flags = want->port_flags;
+	return conf_link_change(f->st, &link, f->e);
+}
+
 static int follow_link(void *arg, const struct link_conf *want)
 {
 	struct follow *f = arg;
@@ -281,10 +375,7 @@ static int follow_link(void *arg, const struct link_conf *want)
 	int err;
 
 	if (!have) {
-		link = *want;
-		if (wx && !wx->addr_given)
-			memset(&link.addr, 0, sizeof(link.addr)); /* made anew: another MAC address for another daemon's life */
-		err = wx ? conf_link_add(f->st, &link, wx, f->e) : conf_fail(f->e, -EINVAL, "link %s cannot be made", want->name);
+		err = wx ? make_link(f, want, wx) : conf_fail(f->e, -EINVAL, "link %s cannot be made", want->name);
 		if (err)
 			return err;
 		have = netcfg_link_by_name(f->st->cfg, want->name);
@@ -298,12 +389,10 @@ static int follow_link(void *arg, const struct link_conf *want)
 	if (hx)
 		hx->host.revive = hx->host.gone; /* a device that the host has deleted is made anew */
 	link.flags = want->flags;
-	link.mtu = want->mtu;
+	take_own(&link, want, wx);
 	link.txqlen = want->txqlen;
 	link.features = hx && hx->tap ? link_dev_features(&hx->dev, hx->tap->offered) : want->features;
 	link.host_addr = want->host_addr;
-	if (wx && wx->addr_given)
-		link.addr = want->addr;
 	if (wx && wx->host_name_given)
 		memcpy(link.host_name, want->host_name, sizeof(link.host_name));
 	if (hx && wx) {
@@ -311,11 +400,40 @@ static int follow_link(void *arg, const struct link_conf *want)
 		hx->host_name_given = wx->host_name_given;
 		hx->queues_given = wx->queues_given;
 	}
-	if (link.flags == have->flags && link.mtu == have->mtu && link.txqlen == have->txqlen && link.features == have->features &&
-	    memcmp(&link.addr, &have->addr, sizeof(link.addr)) == 0 && strcmp(link.host_name, have->host_name) == 0 &&
-	    ipaddr_equal(&link.host_addr.addr, &have->host_addr.addr) && link.host_addr.len == have->host_addr.len)
+	if (link.flags == have->flags && same_own(&link, have) && link.txqlen == have->txqlen && link.features == have->features &&
+	    strcmp(link.host_name, have->host_name) == 0 && ipaddr_equal(&link.host_addr.addr, &have->host_addr.addr) &&
+	    link.host_addr.len == have->host_addr.len)
 		return 0;
 	return conf_link_change(f->st, &link, f->e);
+}
+
+/* ---- stations of bridges ---- */
+
+static int collect_fdb(void *arg, const struct fdb_conf *fdb)
+{
+	struct fdb_conf c;
+
+	memset(&c, 0, sizeof(c));
+	c.ifindex = map_ifindex(arg, fdb->ifindex);
+	c.lladdr = fdb->lladdr;
+	c.local = fdb->local;
+	return array_add(arg, &c);
+}
+
+static int gather_fdb(const struct conf_state *st, struct array *a)
+{
+	a->size = sizeof(struct fdb_conf);
+	return netcfg_fdb_foreach(st->cfg, collect_fdb, a);
+}
+
+static int del_fdb(struct conf_state *st, const void *item, struct conf_error *e)
+{
+	return conf_fdb_change(st, item, CONF_DEL, e);
+}
+
+static int add_fdb(struct conf_state *st, const void *item, struct conf_error *e)
+{
+	return conf_fdb_change(st, item, CONF_REPLACE, e);
 }
 
 static int follow_sysctl(void *arg, const char *name, const char *value, bool changed, const char *help)
@@ -366,7 +484,11 @@ static int follow_rest(struct conf_state *st, const struct conf_state *want, str
 	struct follow f = { .st = st, .want = want, .e = e };
 	int err;
 
-	err = follow_list(st, want, gather_addrs, del_addr, add_addr, e);
+	err = netcfg_link_foreach(want->cfg, follow_port, &f);
+	if (!err)
+		err = follow_list(st, want, gather_fdb, del_fdb, add_fdb, e);
+	if (!err)
+		err = follow_list(st, want, gather_addrs, del_addr, add_addr, e);
 	if (!err)
 		err = follow_list(st, want, gather_routes, del_route, add_route, e);
 	if (!err)

@@ -95,6 +95,7 @@ struct saver { /* of one part */
 	struct conf_state  *conf;
 	struct netcfg      *ref;
 	json_t             *lines; /* where they go */
+	bool                alone; /* only this namespace is saved */
 	bool                of_links; /* tunables: whose turn it is */
 };
 
@@ -170,6 +171,101 @@ static void save_loopback(struct saver *s, const struct link_conf *link)
 	save_link_set(s, link, def->flags, more.text);
 }
 
+static const char *netns_word(const struct conf_state *st, char *buf, size_t size)
+{
+	grammar_quote(conf_netns_name(st), buf, size);
+	return buf;
+}
+
+/* False: it is made by the line of its other end, in this namespace or one that comes first. */
+static bool put_veth(const struct saver *s, struct line *l, const struct link_conf *link)
+{
+	const struct conf_state *other = conf_netns_by_id(s->conf->first, link->link_netns);
+	const struct link_conf *peer = other ? netcfg_link_by_index(other->cfg, link->link) : NULL;
+	char name[NAME_TEXT], netns[2 * NETNS_NAME_MAX + 3];
+	const struct conf_state *st = NULL;
+
+	if (!peer)
+		return false;
+	if (other == s->conf && peer->ifindex < link->ifindex)
+		return false;
+	while (other != s->conf && (st = conf_netns_next(s->conf->first, st)) != s->conf)
+		if (st == other && !s->alone)
+			return false;
+	put(l, " peer %s", grammar_quote(peer->name, name, sizeof(name)));
+	if (other != s->conf)
+		put(l, " netns %s", netns_word(other, netns, sizeof(netns)));
+	return true;
+}
+
+/* A link that stands on no TAP of its own. */
+static void save_device(struct saver *s, const struct link_conf *link)
+{
+	static const char *const types[] = { [LINK_DUMMY] = "dummy", [LINK_VETH] = "veth", [LINK_VLAN] = "vlan", [LINK_BRIDGE] = "bridge" };
+	struct line l = { .len = 0 }, more = { .len = 0 };
+	char name[NAME_TEXT], text[ADDR_TEXT], map[128];
+	struct link_conf ref = *link;
+	bool twin = false;
+
+	put(&l, "link add %s type %s", grammar_quote(link->name, name, sizeof(name)), types[link->type]);
+	if (link->type == LINK_VLAN) {
+		put(&l, " link %s id %u", dev_name(s->conf, link->link, name), link->vlan_id);
+		if (link->vlan_proto != 0x8100)
+			put(&l, " protocol 802.1ad");
+		qos_map_text("ingress-qos-map", link->vlan_ingress, sizeof(link->vlan_ingress), map, sizeof(map));
+		put(&l, "%s", map);
+		qos_map_text("egress-qos-map", link->vlan_egress, sizeof(link->vlan_egress), map, sizeof(map));
+		put(&l, "%s", map);
+	} else if (link->type == LINK_BRIDGE) {
+		if (link->ageing_time != LINK_AGEING_DEFAULT)
+			put(&more, " ageing_time %u", link->ageing_time); /* 0 means the default to "link add" */
+		if (link->fdb_max_learned != LINK_FDB_MAX_DEFAULT)
+			put(&l, " fdb_max_learned %u", link->fdb_max_learned);
+	} else if (link->type == LINK_VETH) {
+		twin = !put_veth(s, &l, link);
+	}
+	if (link->own & LINK_OWN_MTU)
+		put(twin ? &more : &l, " mtu %u", link->mtu);
+	if (link->txqlen && link->txqlen != 1000)
+		put(twin ? &more : &l, " txqueuelen %u", link->txqlen);
+	if (link->own & LINK_OWN_ADDR)
+		put(twin ? &more : &l, " address %s", lladdr_text(&link->addr, text));
+	if (!twin)
+		end_line(s->conf, s->lines, &l);
+	put(&more, "%s", link->txqlen ? "" : " txqueuelen 0");
+	save_link_set(s, link, 0, more.text);
+	ref.type = LINK_DUMMY; /* all it is there for is its tunables */
+	ref.mtu = 0;
+	netcfg_link_add(s->ref, &ref, 1, NULL, NULL);
+}
+
+/* Ports and stations, when all links are there. */
+static int save_port(void *arg, const struct link_conf *link)
+{
+	struct saver *s = arg;
+	struct line l = { .len = 0 };
+	char name[NAME_TEXT], words[160];
+
+	if (!link->master)
+		return 0;
+	put(&l, "link set %s", grammar_quote(link->name, name, sizeof(name)));
+	port_words_text(link, words, sizeof(words));
+	put(&l, " master %s%s", dev_name(s->conf, link->master, name), words);
+	end_line(s->conf, s->lines, &l);
+	return 0;
+}
+
+static int save_fdb(void *arg, const struct fdb_conf *fdb)
+{
+	struct saver *s = arg;
+	struct line l = { .len = 0 };
+	char name[NAME_TEXT], text[ADDR_TEXT];
+
+	put(&l, "fdb add %s dev %s %s", lladdr_text(&fdb->lladdr, text), dev_name(s->conf, fdb->ifindex, name), fdb->local ? "permanent" : "static");
+	end_line(s->conf, s->lines, &l);
+	return 0;
+}
+
 static int save_link(void *arg, const struct link_conf *link)
 {
 	struct saver *s = arg;
@@ -199,6 +295,8 @@ static int save_link(void *arg, const struct link_conf *link)
 		netcfg_link_add(s->ref, link, 1, &ifindex, NULL); /* if it fails, all its tunables are saved, which does no harm */
 	} else if (link->type == LINK_LOOPBACK) {
 		save_loopback(s, link);
+	} else {
+		save_device(s, link);
 	}
 	return 0;
 }
@@ -524,13 +622,17 @@ struct answer *save_lines(struct conf_state *st)
 		return NULL;
 	}
 	for (unsigned i = 0; i < a->nparts; i++)
-		s[i] = (struct saver){ .a = a, .conf = a->parts[i].conf, .ref = a->parts[i].ref, .lines = a->lines };
+		s[i] = (struct saver){ .a = a, .conf = a->parts[i].conf, .ref = a->parts[i].ref, .lines = a->lines, .alone = st->id != 0 };
 	if (!st->id)
 		save_whole(&s[0]);
 	for (unsigned i = 0; i < a->nparts; i++)
 		save_sysctls(&s[i]);
 	for (unsigned i = 0; i < a->nparts; i++)
 		netcfg_link_foreach(s[i].conf->cfg, save_link, &s[i]);
+	for (unsigned i = 0; i < a->nparts; i++) {
+		netcfg_link_foreach(s[i].conf->cfg, save_port, &s[i]);
+		netcfg_fdb_foreach(s[i].conf->cfg, save_fdb, &s[i]);
+	}
 	for (unsigned i = 0; i < a->nparts; i++) {
 		save_xdp(&s[i]);
 		s[i].of_links = true;

@@ -148,6 +148,7 @@ json_t *record_link(const struct conf_state *st, const struct link_conf *link)
 		if (extra)
 			json_object_set_new(r, "device", link_dev_record(extra, link->features));
 	}
+	record_device(r, st, link);
 	return r;
 }
 
@@ -227,8 +228,12 @@ json_t *record_neigh(const char *dev, const struct ipaddr *addr, const struct et
 void collect_totals(struct gather *g, struct gather_slot *slot, struct worker *w)
 {
 	const struct worker_ns *ns = slot->ns;
-	struct totals *t = calloc(1, sizeof(*t) + ((size_t)ns->ntaps + 1) * sizeof(t->links[0]));
+	struct totals *t;
+	size_t n = 0;
 
+	for (int i = 0; (i = stack_link_next(ns->stack, i)) != 0;)
+		n++;
+	t = calloc(1, sizeof(*t) + n * sizeof(t->links[0]));
 	(void)g;
 	slot->data = t;
 	if (!t) {
@@ -244,7 +249,7 @@ void collect_totals(struct gather *g, struct gather_slot *slot, struct worker *w
 	t->kicks_saved = w->kicks_saved;
 	services_stats(ns->services, &t->services);
 	t->pool = *skb_pool_stats(stack_skb_pool(ns->stack));
-	for (int i = 1; i == 1 || i < ns->ntaps; i++) {
+	for (int i = 0; (i = stack_link_next(ns->stack, i)) != 0;) {
 		const struct tapq *q = worker_tap(slot->ns, i);
 		struct link_total *l = &t->links[t->nlinks];
 
@@ -957,6 +962,8 @@ int show_request(struct daemon *d, struct conf_state *st, const struct cmd *cmd,
 		return xdp_map_request(st, cmd, claim, e);
 	case CMD_NEIGH_SHOW:
 		return ask_workers(d, st, cmd, claim, e, collect_neighs, neighs_done);
+	case CMD_FDB_SHOW:
+		return show_fdb(d, st, cmd, claim, e);
 	case CMD_SHOW_SOCKETS:
 		return show_sockets(d, st, cmd, claim, e);
 	case CMD_ADDR_SHOW:

@@ -24,6 +24,10 @@ const char *protocol_name(uint8_t protocol, char buf[ADDR_TEXT]);
 const char *table_name(uint32_t table, char buf[ADDR_TEXT]);
 const char *route_type_name(uint8_t type);
 
+/* show_device.c: what a link stands on and belongs to, into its record; the stations of bridges. "fdb del" and "fdb flush" act on what the workers have learned, too. */
+void record_device(json_t *record, const struct conf_state *st, const struct link_conf *link);
+int show_fdb(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
+int show_fdb_remove(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
 /* show_socket.c */
 int show_sockets(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
 /* show_route.c */
@@ -44,7 +48,7 @@ struct totals {
 	struct services_stats services;
 	struct skb_pool_stats pool;
 	unsigned              nlinks;
-	struct link_total { int ifindex; struct link_stats stats; struct tap_stats tap; struct gro_stats gro; } links[]; /* the worker's taps and lo */
+	struct link_total { int ifindex; struct link_stats stats; struct tap_stats tap; struct gro_stats gro; } links[]; /* of the namespace */
 };
 void collect_totals(struct gather *gather, struct gather_slot *slot, struct worker *worker); /* slot->data: struct totals */
 

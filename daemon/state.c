@@ -3,7 +3,7 @@
  * state.c: commands that change a configuration, carried out on a struct conf_state. What is right and wrong about addresses and routes is netcfg's to say;
  * here the words of a command become its structures, and what only the daemon knows (TAPs, services) is checked.
  */
-#include "state.h"
+#include "state_priv.h"
 
 #include "tap.h"
 
@@ -102,7 +102,7 @@ void conf_suggest_sysctl(struct conf_error *e, const struct netcfg *cfg, const c
 }
 
 /* netcfg's reason, or errno's text when it gave none. */
-static int refused(struct conf_error *e, int err, const struct netcfg_err *why)
+int refused(struct conf_error *e, int err, const struct netcfg_err *why)
 {
 	if (err)
 		conf_fail(e, err, "%s", why->text[0] ? why->text : strerror(-err));
@@ -110,7 +110,7 @@ static int refused(struct conf_error *e, int err, const struct netcfg_err *why)
 }
 
 /* Says which word is to blame. */
-static int blame(struct conf_error *e, const struct cmd *cmd, const char *key)
+int blame(struct conf_error *e, const struct cmd *cmd, const char *key)
 {
 	const struct cmd_arg *arg = cmd_arg(cmd, key);
 
@@ -216,33 +216,50 @@ static int host_name_free(const struct conf_state *st, const char *host_name, in
 	return 0;
 }
 
-int conf_link_add(struct conf_state *st, const struct link_conf *params, const struct conf_link *extra, struct conf_error *e)
+int conf_links_room(struct conf_state *st, struct conf_error *e)
 {
-	struct netcfg_err why = { "" };
-	struct conf_link *links;
-	uint64_t seed;
-	int err, ifindex;
+	struct conf_link *links = realloc(st->links, (st->nlinks + 2) * sizeof(*links)); /* two: for both ends of a pair */
 
-	if (params->host_name[0]) {
-		err = host_name_free(st, params->host_name, 0, e);
-		if (err)
-			return err;
-	}
-	links = realloc(st->links, (st->nlinks + 1) * sizeof(*links));
 	if (!links)
 		return conf_fail(e, -ENOMEM, "no memory for another link");
 	st->links = links;
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		return conf_fail(e, -errno, "no random number for a MAC address");
+	return 0;
+}
+
+void conf_links_note(struct conf_state *st, int ifindex, const struct conf_link *extra)
+{
+	struct conf_link *l = &st->links[st->nlinks++];
+
+	*l = *extra;
+	l->ifindex = ifindex;
+	l->tap = NULL;
+	memcpy(l->name, netcfg_link_by_index(st->cfg, ifindex)->name, NS_IFNAMSIZ);
+	conf_note(st, CHANGE_LINK, false, ifindex, &ifindex, sizeof(ifindex));
+}
+
+int conf_seed(uint64_t *ret, struct conf_error *e)
+{
+	return getrandom(ret, sizeof(*ret), 0) == sizeof(*ret) ? 0 : conf_fail(e, -errno, "no random number for a MAC address");
+}
+
+int conf_link_add(struct conf_state *st, const struct link_conf *params, const struct conf_link *extra, struct conf_error *e)
+{
+	struct netcfg_err why = { "" };
+	int err = 0, ifindex;
+	uint64_t seed;
+
+	if (params->host_name[0])
+		err = host_name_free(st, params->host_name, 0, e);
+	if (!err)
+		err = conf_links_room(st, e);
+	if (!err)
+		err = conf_seed(&seed, e);
+	if (err)
+		return err;
 	err = netcfg_link_add(st->cfg, params, seed, &ifindex, &why);
 	if (err)
 		return refused(e, err, &why);
-	links[st->nlinks] = *extra;
-	links[st->nlinks].ifindex = ifindex;
-	links[st->nlinks].tap = NULL;
-	memcpy(links[st->nlinks].name, params->name, NS_IFNAMSIZ);
-	st->nlinks++;
-	conf_note(st, CHANGE_LINK, false, ifindex, &ifindex, sizeof(ifindex));
+	conf_links_note(st, ifindex, extra);
 	return 0;
 }
 
@@ -374,7 +391,7 @@ int conf_service_remove(struct conf_state *st, uint8_t proto, uint16_t port, con
 
 /* ---- commands ------------------------------------------------------------------------------------------------------------- */
 
-static const struct link_conf *link_of(const struct conf_state *st, const struct cmd *cmd, const char *key, struct conf_error *e)
+const struct link_conf *link_of(const struct conf_state *st, const struct cmd *cmd, const char *key, struct conf_error *e)
 {
 	const struct cmd_arg *arg = cmd_arg(cmd, key);
 	const struct link_conf *link = arg ? netcfg_link_by_name(st->cfg, arg->str) : NULL;
@@ -400,7 +417,7 @@ static int ifindex_of(const struct conf_state *st, const struct cmd *cmd, const 
 	return 0;
 }
 
-static void take_u32(const struct cmd *cmd, const char *key, uint32_t *ret)
+void take_u32(const struct cmd *cmd, const char *key, uint32_t *ret)
 {
 	const struct cmd_arg *arg = cmd_arg(cmd, key);
 
@@ -424,7 +441,7 @@ static void take_addr(const struct cmd *cmd, const char *key, struct ipaddr *ret
 		*ret = arg->prefix.addr;
 }
 
-static int take_name(const struct cmd *cmd, const char *key, char ret[NS_IFNAMSIZ], const char *what, struct conf_error *e)
+int take_name(const struct cmd *cmd, const char *key, char ret[NS_IFNAMSIZ], const char *what, struct conf_error *e)
 {
 	const struct cmd_arg *arg = cmd_arg(cmd, key);
 
@@ -461,10 +478,8 @@ static int do_link_add(struct conf_state *st, const struct cmd *cmd, struct conf
 	uint32_t queues = st->first->queues;
 	int err;
 
-	if (link.type != LINK_TAP) {
-		conf_fail(e, -EOPNOTSUPP, "links of this type cannot be added; \"tap\" can");
-		return blame(e, cmd, "type");
-	}
+	if (link.type != LINK_TAP)
+		return device_add(st, cmd, e);
 	err = take_name(cmd, "name", link.name, "the name", e);
 	if (!err)
 		err = take_name(cmd, "host-name", link.host_name, "host-name", e);
@@ -536,19 +551,22 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	arg = cmd_arg(cmd, "address");
 	if (arg)
 		link.addr = arg->lladdr;
+	err = device_set(st, cmd, &link, e);
+	if (err)
+		return err;
 	if (!extra && (cmd_arg(cmd, "host-name") || cmd_arg(cmd, "host-addr"))) {
 		conf_fail(e, -EINVAL, "%s is not a TAP: it has no end on the host", link.name);
 		return blame(e, cmd, cmd_arg(cmd, "host-name") ? "host-name" : "host-addr");
 	}
-	if (!extra && cmd_arg(cmd, "carrier")) {
+	if (link.type != LINK_TAP && link.type != LINK_DUMMY && cmd_arg(cmd, "carrier")) {
 		conf_fail(e, -EOPNOTSUPP, "%s is not a TAP: it has no cable", link.name);
 		return blame(e, cmd, "carrier");
 	}
-	if (!extra && link_dev_given(cmd, &key)) {
+	if (link.type != LINK_TAP && link_dev_given(cmd, &key)) {
 		conf_fail(e, -EOPNOTSUPP, "%s is not a TAP: it has no device to set up", link.name);
 		return blame(e, cmd, key);
 	}
-	if (extra) {
+	if (link.type == LINK_TAP) {
 		dev = extra->dev;
 		err = link_dev_take(&dev, cmd, e);
 		if (err)
@@ -562,7 +580,7 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 		err = conf_link_change(st, &link, e);
 	if (err)
 		return e->column ? err : blame(e, cmd, cmd_arg(cmd, "mtu") ? "mtu" : cmd_arg(cmd, "host-name") ? "host-name" : "dev");
-	if (extra)
+	if (link.type == LINK_TAP)
 		extra->dev = dev;
 	if (extra && cmd_arg(cmd, "address"))
 		extra->addr_given = true;
@@ -760,6 +778,10 @@ int conf_command(struct conf_state *first, const struct cmd *cmd, struct conf_er
 		return do_neigh(st, cmd, CONF_REPLACE, e);
 	case CMD_NEIGH_DEL:
 		return do_neigh(st, cmd, CONF_DEL, e);
+	case CMD_FDB_ADD:
+	case CMD_FDB_REPLACE:
+	case CMD_FDB_DEL:
+		return device_fdb(st, cmd, e);
 	case CMD_SYSCTL_SET:
 		return do_sysctl(st, cmd, e);
 	case CMD_SERVICE_ADD:

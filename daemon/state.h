@@ -148,6 +148,11 @@ int  conf_link_change(struct conf_state *st, const struct link_conf *link, struc
 int  conf_addr_change(struct conf_state *st, const struct addr_conf *addr, int how /* enum conf_how */, struct conf_error *e);
 int  conf_route_change(struct conf_state *st, const struct route_conf *route, int how, struct conf_error *e);
 int  conf_neigh_change(struct conf_state *st, const struct neigh_conf *neigh, int how, struct conf_error *e);
+int  conf_veth_add(struct conf_state *st, const struct link_conf *params, struct conf_state *other, const struct link_conf *peer, struct conf_error *e);
+int  conf_fdb_change(struct conf_state *st, const struct fdb_conf *fdb, int how, struct conf_error *e);
+/* For save.c: what a port has that is not the default, as words with a blank before each; a priority map, likewise, or "". */
+size_t port_words_text(const struct link_conf *link, char *buf, size_t size);
+size_t qos_map_text(const char *key, const uint8_t *map, unsigned n, char *buf, size_t size);
 int  conf_service_add(struct conf_state *st, const struct service_conf *service, struct conf_error *e);
 int  conf_service_remove(struct conf_state *st, uint8_t proto, uint16_t port, const struct ipaddr *addr /* NULL: any */, struct conf_error *e);
 enum conf_how { CONF_ADD, CONF_REPLACE, CONF_DEL };

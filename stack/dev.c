@@ -248,3 +248,13 @@ int stack_link_stats(const struct stack *stack, int ifindex, struct link_stats *
 	ret->txq_len = dev->txq.qlen;
 	return 0;
 }
+
+int stack_link_next(const struct stack *stack, int ifindex)
+{
+	const struct net_snapshot *snap = stack->snap;
+
+	for (unsigned i = 0; snap && i < snap->nlinks; i++)
+		if (snap->links[i].conf.ifindex > ifindex)
+			return snap->links[i].conf.ifindex;
+	return 0;
+}

@@ -560,7 +560,8 @@ static void dev_register(struct linkwatch *lw, struct netdev *dev, const struct 
 	dev->s.conf = *conf;
 	dev->s.conf.flags &= ~NS_IFF_UP;
 	dev->s.present = true;
-	dev->s.carrier = carrier_follows(dev) ? conf->carrier : conf->type == LINK_LOOPBACK || conf->type == LINK_DUMMY || conf->type == LINK_VIRTUAL;
+	/* One that follows from others begins without, so that what it comes to have is an event. */
+	dev->s.carrier = conf->type == LINK_LOOPBACK || conf->type == LINK_DUMMY || conf->type == LINK_VIRTUAL;
 	dev->told_flags = 0;
 	tell(lw, dev, NETDEV_REGISTER);
 	if (!dev->s.carrier) {

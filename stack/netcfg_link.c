@@ -166,7 +166,7 @@ unsigned cfg_link_insert(struct netcfg *cfg, const struct link_conf *params, uin
 	if (l->type == LINK_BRIDGE && !l->ageing_time)
 		l->ageing_time = LINK_AGEING_DEFAULT;
 	if (l->type == LINK_BRIDGE && !l->fdb_max_learned)
-		l->fdb_max_learned = CFG_FDB_MAX;
+		l->fdb_max_learned = LINK_FDB_MAX_DEFAULT;
 	if (l->type != LINK_TAP && l->type != LINK_VIRTUAL)
 		l->features = CFG_SOFT_FEATURES;
 	if (eth_is_zero(&l->addr))

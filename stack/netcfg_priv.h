@@ -106,7 +106,6 @@ void cfg_fib_undo(struct netcfg *cfg, struct cfg_fib_save *s);
 
 #define CFG_8021Q   0x8100 /* EtherTypes of the tags: IEEE 802.1Q table 9-1 */
 #define CFG_8021AD  0x88a8
-#define CFG_FDB_MAX 8192u
 
 /* netcfg_link.c */
 int  cfg_link_check(const struct netcfg *cfg, const struct link_conf *params, struct netcfg_err *err); /* what every new link must fulfil */

@@ -46,12 +46,6 @@ static int put_sysctl(void *arg, const char *name, const char *value, bool chang
 	return 0;
 }
 
-static int put_link(void *arg, const struct link_conf *l)
-{
-	fprintf(arg, "%s flags %x carrier %u mtu %u qlen %u host %s\n", l->name, l->flags, l->carrier, l->mtu, l->txqlen, l->host_name);
-	return 0;
-}
-
 struct dump {
 	FILE                    *f;
 	const struct conf_state *st;
@@ -62,6 +56,34 @@ static const char *dev(const struct dump *d, int ifindex)
 	const struct link_conf *l = netcfg_link_by_index(d->st->cfg, ifindex);
 
 	return l ? l->name : "-";
+}
+
+/* Below and above by name. An address that nobody gave is made anew each time. */
+static int put_link(void *arg, const struct link_conf *l)
+{
+	const struct dump *d = arg;
+	const struct conf_state *other = conf_netns_by_id(d->st->first, l->link_netns);
+	const struct link_conf *lower = other ? netcfg_link_by_index(other->cfg, l->link) : NULL;
+	char text[ADDR_TEXT], in[160], out[160];
+
+	qos_map_text("in", l->vlan_ingress, sizeof(l->vlan_ingress), in, sizeof(in));
+	qos_map_text("out", l->vlan_egress, sizeof(l->vlan_egress), out, sizeof(out));
+	fprintf(d->f, "%s type %d flags %x carrier %u mtu %u qlen %u host %s on %s/%s of %s port %x vlan %x %u%s%s ageing %u fdb %u", l->name, l->type, l->flags, l->carrier, l->mtu,
+		l->txqlen, l->host_name, lower ? lower->name : "-", lower ? conf_netns_name(other) : "-", dev(d, l->master), l->port_flags, l->vlan_proto, l->vlan_id, in, out,
+		l->ageing_time, l->fdb_max_learned);
+	if (l->type != LINK_TAP)
+		fprintf(d->f, " own %u %s", l->own, l->own & LINK_OWN_ADDR ? lladdr_text(&l->addr, text) : "");
+	fprintf(d->f, "\n");
+	return 0;
+}
+
+static int put_fdb(void *arg, const struct fdb_conf *fdb)
+{
+	const struct dump *d = arg;
+	char text[ADDR_TEXT];
+
+	fprintf(d->f, "station %s dev %s %u\n", lladdr_text(&fdb->lladdr, text), dev(d, fdb->ifindex), fdb->local);
+	return 0;
 }
 
 static int put_addr(void *arg, const struct addr_conf *c)
@@ -94,7 +116,8 @@ static char *everything(const struct conf_state *st)
 	struct dump d = { .f = open_memstream(&text, &len), .st = st };
 
 	netcfg_sysctl_foreach(st->cfg, put_sysctl, d.f);
-	netcfg_link_foreach(st->cfg, put_link, d.f);
+	netcfg_link_foreach(st->cfg, put_link, &d);
+	netcfg_fdb_foreach(st->cfg, put_fdb, &d);
 	netcfg_addr_foreach(st->cfg, 0, put_addr, &d);
 	netcfg_route_foreach(st->cfg, 0, put_route, &d);
 	fclose(d.f);
@@ -150,6 +173,7 @@ static void check_fixed_point(struct conf_state *st)
 	conf_state_exit(&followed);
 }
 
+#define BRIDGE "link add br0 type bridge\nlink set eth0 master br0\nlink set br0 up\n"
 #define LINKS "link add eth0 type tap host-name t0\nlink set eth0 up\naddr add 10.0.0.2/24 dev eth0\nlink add \"via\" type tap host-name \"de-v\"\n"
 
 static const char *const cases[] = {
@@ -169,6 +193,13 @@ static const char *const cases[] = {
 	LINKS "addr add 10.9.0.1/24 dev eth0\nroute add default via 10.9.0.7\naddr del 10.9.0.1/24 dev eth0\n",
 	LINKS "sysctl net.ipv4.tcp_rmem=\"4096 8192 16384\"\nsysctl net.ipv4.tcp_congestion_control=reno\n",
 	LINKS "control group \"group\"\nservice add tcp 80 http address 10.0.0.2\nservice add udp 7 echo\n",
+	LINKS "link add eth0.7 type vlan link eth0 id 7 egress-qos-map 0:1,5:6\nlink add \"type\" type vlan link eth0.7 id 0 protocol 802.1ad mtu 1400 ingress-qos-map 7:15\n"
+	      "link set eth0.7 up\nlink set eth0.7 address 02:00:00:00:00:77\n",
+	LINKS BRIDGE "link set \"via\" master br0 isolated on flood off\nfdb add 02:00:00:00:00:09 dev eth0 static\nfdb add 02:00:00:00:00:08 dev br0\n",
+	LINKS BRIDGE "link add br0.7 type vlan link br0 id 7\nlink set br0 ageing_time 0 fdb_max_learned 10 mtu 1000\nlink set br0.7 up\n",
+	"link add d type dummy mtu 2000\nlink set d up carrier off txqueuelen 0\nlink add a type veth peer b\nlink set b up mtu 1400 address 02:00:00:00:00:0b\nlink set a up\n",
+	"netns add red\nnetns add blue\nlink add a type veth peer b netns red\n-n red link add x type veth peer y netns blue\n-n blue link add up type veth peer up netns default\n"
+	"-n red link set b up\n-n blue link set y up mtu 1300\nlink set \"up\" up address 02:00:00:00:00:0c\n-n red link add b.5 type vlan link b id 5\n",
 	LINKS "addr add 10.0.0.3/24 dev eth0 broadcast 10.0.0.255 label eth0:1\naddr add 10.0.0.4/25 dev eth0 scope link\n",
 };
 
@@ -215,16 +246,34 @@ static void random_sysctl(struct conf_state *st, unsigned *seed, char *line, siz
 
 static void random_command(struct conf_state *st, unsigned *seed, char *line, size_t size)
 {
-	static const char *const devs[] = { "eth0", "eth1", "eth2", "\"dev\"", "a.b", "lo" };
+	static const char *const devs[] = { "eth0", "eth1", "eth2", "\"dev\"", "a.b", "lo", "br0", "br1", "v0", "v1", "q0", "d0" };
 	static const char *const onoff[] = { "on", "off" };
 	static const char *const types[] = { "", "", "", "blackhole ", "unreachable ", "prohibit ", "throw ", "local ", "broadcast " };
 	static const char *const scopes[] = { "", "", " scope link", " scope host", " scope global" };
 	static const char *const tables[] = { "", "", " table 100", " table local", " table default" };
-	const char *dev = devs[below(seed, 6)], *o = onoff[below(seed, 2)];
+	const char *dev = devs[below(seed, below(seed, 2) ? 6 : 12)], *o = onoff[below(seed, 2)];
 	unsigned a = below(seed, 4), b = below(seed, 8);
 	char more[128] = "";
 
-	switch (below(seed, 16)) {
+	switch (below(seed, 22)) {
+	case 16:
+		snprintf(line, size, "link add %s type %s%s", devs[below(seed, 4) + 6], below(seed, 4) ? "bridge" : "dummy", below(seed, 2) ? "" : " mtu 1300");
+		break;
+	case 17:
+		snprintf(line, size, "link add v%u type veth peer v%u%s", below(seed, 2), below(seed, 2), below(seed, 2) ? "" : " address 02:00:00:00:07:01");
+		break;
+	case 18:
+		snprintf(line, size, "link add %s type vlan link %s id %u%s", devs[below(seed, 12)], dev, a, below(seed, 3) ? "" : " mtu 900 egress-qos-map 1:2");
+		break;
+	case 19:
+		snprintf(line, size, below(seed, 5) ? "link set %s master br%u" : "link set %s nomaster", dev, below(seed, 2));
+		break;
+	case 20:
+		snprintf(line, size, "link set %s isolated %s learning %s", dev, o, onoff[below(seed, 2)]);
+		break;
+	case 21:
+		snprintf(line, size, "fdb %s 02:00:00:00:09:0%u dev %s%s", below(seed, 3) ? "replace" : "del", a, dev, below(seed, 3) ? " static" : "");
+		break;
 	case 0:
 		if (below(seed, 2))
 			snprintf(more, sizeof(more), " mtu %u txqueuelen %u queues %u address 02:00:00:00:00:0%u host-addr 192.168.%u.1/24 offload %s", 500 + 300 * a, 10 * b,

@@ -238,6 +238,7 @@ struct stack_xdp_stats { /* what became of a device's frames; errors: of those t
 /* fn NULL: none. Counters start again. 0, -ENODEV, -EOPNOTSUPP (loopback). It goes with the device. */
 int  stack_xdp_set(struct stack *stack, int ifindex, stack_xdp_fn fn, void *arg);
 int  stack_xdp_stats(const struct stack *stack, int ifindex, struct stack_xdp_stats *ret); /* 0 or -ENODEV */
+int  stack_link_next(const struct stack *stack, int ifindex); /* the next higher number of a link, 0: there is none */
 int  stack_link_stats(const struct stack *stack, int ifindex, struct link_stats *ret); /* 0 or -ENODEV */
 int  stack_gro_stats(const struct stack *stack, int ifindex, struct gro_stats *ret); /* 0 or -ENODEV */
 void stack_softnet_stats(const struct stack *stack, struct softnet_stats *ret);
