@@ -11,7 +11,9 @@ bench_limit_flood_LDADD =
 bench_limit_responder_SOURCES = %reldir%/limit/responder.c %reldir%/limit/util.h
 bench_limit_responder_LDADD =
 bench_limit_tapcopy_SOURCES = %reldir%/limit/tapcopy.c %reldir%/limit/util.h
-bench_limit_tapcopy_LDADD =
+bench_limit_tapcopy_CPPFLAGS = $(LIBURING_CFLAGS)
+bench_limit_tapcopy_CFLAGS = $(AM_CFLAGS) -pthread
+bench_limit_tapcopy_LDADD = $(LIBURING_LIBS) -lpthread
 bench_limit_tcpbulk_SOURCES = %reldir%/limit/tcpbulk.c %reldir%/limit/util.h
 bench_limit_tcpbulk_LDADD =
 

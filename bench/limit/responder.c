@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * responder: answers TCP on a TAP and does nothing else: the limit for any TCP that makes one read or write a frame, without offloads.
- *	responder TAP OWN-ADDRESS CPU SECONDS
+ * responder: answers TCP on a TAP and does nothing else: the limit for any TCP that makes one read or write a frame.
+ *	responder TAP OWN-ADDRESS CPU SECONDS [gso] [spin]
+ * gso: with vnet headers: frames of up to 64 KiB both ways, checksums left to the other side, an acknowledgement a frame. spin: never sleeps.
  * Port 9 acknowledges what comes, every second segment and at the end of a batch; port 19 sends as much as the peer's window takes. It computes
  * the checksums that a TCP must, and keeps no data, no timers and no queue: a lost segment ends the measurement, so the TAP must have a long queue.
  */
 #include "util.h"
 
+#include <linux/virtio_net.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
 #define BATCH     64
 #define MSS       1460
+#define GSO_LEN   (65000 / MSS * MSS) /* payload of a frame of several segments */
+#define VNET_LEN  ((size_t)10)
 #define FIN       0x01
 #define SYN       0x02
 #define RST       0x04
@@ -28,9 +32,11 @@ struct conn { /* by the peer's port */
 };
 
 static struct conn conns[65536];
-static unsigned char frame[64], payload[MSS], peer_mac[6], own_mac[6] = { 2, 0, 0, 0, 0, 2 };
+static unsigned char frame[64], payload[GSO_LEN], peer_mac[6], own_mac[6] = { 2, 0, 0, 0, 0, 2 };
 static uint32_t own_addr, peer_addr;
 static int tap;
+static bool gso, spin;
+static size_t vnet; /* bytes in front of a frame */
 
 static inline uint16_t get16(const void *p) { uint16_t v; memcpy(&v, p, 2); return ntohs(v); }
 static inline uint32_t get32(const void *p) { uint32_t v; memcpy(&v, p, 4); return ntohl(v); }
@@ -41,7 +47,8 @@ static void send_segment(struct conn *c, uint16_t pport, uint8_t flags, size_t l
 {
 	size_t thl = flags & SYN ? 28 : 20;
 	unsigned char *ip = frame + 14, *th = ip + 20;
-	struct iovec iov[2] = { { frame, 34 + thl }, { payload, len } };
+	struct virtio_net_hdr vh = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16 };
+	struct iovec iov[3] = { { &vh, vnet }, { frame, 34 + thl }, { payload, len } };
 	uint64_t sum;
 	uint16_t check;
 
@@ -71,9 +78,14 @@ static void send_segment(struct conn *c, uint16_t pport, uint8_t flags, size_t l
 		memcpy(th + 20, opts, sizeof(opts));
 	}
 	sum = sum_bytes(ip + 12, 8, htons(IPPROTO_TCP)) + htons((uint16_t)(thl + len));
-	check = sum_fold(sum_bytes(payload, len, sum_bytes(th, thl, sum)));
+	check = gso ? (uint16_t)~sum_fold(sum) : sum_fold(sum_bytes(payload, len, sum_bytes(th, thl, sum)));
 	memcpy(th + 16, &check, 2);
-	if (writev(tap, iov, len ? 2 : 1) < 0 && errno != EAGAIN)
+	if (gso && len > MSS) {
+		vh.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		vh.gso_size = MSS;
+		vh.hdr_len = (uint16_t)(34 + thl);
+	}
+	if (writev(tap, iov + !gso, (gso ? 2 : 1) + !!len) < 0 && errno != EAGAIN)
 		die("write");
 	c->snd_nxt += (uint32_t)len + !!(flags & (SYN | FIN));
 	c->unacked = 0;
@@ -95,7 +107,7 @@ static uint8_t find_wscale(const unsigned char *opt, const unsigned char *end)
 
 static void answer_arp(const unsigned char *f)
 {
-	unsigned char r[42];
+	unsigned char buf[VNET_LEN + 42] = { 0 }, *r = buf + vnet;
 
 	if (get16(f + 20) != 1 || memcmp(f + 38, &own_addr, 4) != 0)
 		return;
@@ -106,7 +118,7 @@ static void answer_arp(const unsigned char *f)
 	memcpy(r + 22, own_mac, 6);
 	memcpy(r + 28, &own_addr, 4);
 	memcpy(r + 32, f + 22, 10);
-	if (write(tap, r, sizeof(r)) < 0)
+	if (write(tap, buf, vnet + 42) < 0)
 		die("write");
 }
 
@@ -128,7 +140,7 @@ static uint16_t receive(const unsigned char *f, size_t n)
 	if (total + 14 > n || thl < 20 || thl + 20 > total)
 		return 0;
 	len = total - 20 - thl;
-	if (sum_fold(sum_bytes(th, thl + len, sum_bytes(ip + 12, 8, htons(IPPROTO_TCP)) + htons((uint16_t)(thl + len)))) != 0)
+	if (!gso && sum_fold(sum_bytes(th, thl + len, sum_bytes(ip + 12, 8, htons(IPPROTO_TCP)) + htons((uint16_t)(thl + len)))) != 0)
 		return 0;
 	memcpy(peer_mac, f + 6, 6);
 	memcpy(&peer_addr, ip + 12, 4);
@@ -151,7 +163,7 @@ static uint16_t receive(const unsigned char *f, size_t n)
 	c->snd_wnd = (uint32_t)get16(th + 14) << c->wscale;
 	if (len && get32(th + 4) == c->rcv_nxt) {
 		c->rcv_nxt += (uint32_t)len;
-		c->unacked++;
+		c->unacked += gso ? 2 : 1;
 	} else if (len) {
 		c->unacked = 2;
 	}
@@ -165,22 +177,29 @@ static uint16_t receive(const unsigned char *f, size_t n)
 
 static void pump(struct conn *c, uint16_t pport)
 {
-	for (int i = 0; i < PUMP && c->snd_una + c->snd_wnd - c->snd_nxt >= MSS && c->snd_una + c->snd_wnd - c->snd_nxt < 1u << 30; i++)
-		send_segment(c, pport, ACK, MSS);
+	uint32_t len = gso ? GSO_LEN : MSS;
+
+	for (int i = 0; i < PUMP && c->snd_una + c->snd_wnd - c->snd_nxt >= len && c->snd_una + c->snd_wnd - c->snd_nxt < 1u << 30; i++)
+		send_segment(c, pport, ACK, len);
 }
 
 int main(int argc, char **argv)
 {
-	static unsigned char buf[2048];
+	static unsigned char buf[70 * 1024];
 	struct epoll_event ev = { .events = EPOLLIN };
 	uint16_t source = 0;
 	int ep;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: responder TAP ADDRESS CPU SECONDS\n");
+	for (int i = 5; i < argc; i++) {
+		gso |= strcmp(argv[i], "gso") == 0;
+		spin |= strcmp(argv[i], "spin") == 0;
+	}
+	if (argc < 5) {
+		fprintf(stderr, "usage: responder TAP ADDRESS CPU SECONDS [gso] [spin]\n");
 		return 2;
 	}
-	tap = tap_open(argv[1]);
+	vnet = gso ? VNET_LEN : 0;
+	tap = tap_open(argv[1], gso ? IFF_VNET_HDR : 0, gso, true);
 	own_addr = inet_addr(argv[2]);
 	pin_to_cpu(atoi(argv[3]));
 	ep = epoll_create1(0);
@@ -191,13 +210,14 @@ int main(int argc, char **argv)
 	for (double end = seconds() + atof(argv[4]); seconds() < end;) {
 		uint16_t last = 0;
 
-		epoll_wait(ep, &ev, 1, 100);
+		if (!spin)
+			epoll_wait(ep, &ev, 1, 100);
 		for (int i = 0; i < BATCH; i++) {
 			ssize_t n = read(tap, buf, sizeof(buf));
 
-			if (n <= 0)
+			if (n <= (ssize_t)vnet)
 				break;
-			last = receive(buf, (size_t)n);
+			last = receive(buf + vnet, (size_t)n - vnet);
 			if (last && conns[last].lport == 19)
 				source = last;
 			if (last && conns[last].unacked >= 2)

@@ -6,6 +6,7 @@ EXTRA_DIST += %reldir%/bulk.sh
 EXTRA_DIST += %reldir%/bytes.py
 EXTRA_DIST += %reldir%/end.sh
 EXTRA_DIST += %reldir%/gro.sh
+EXTRA_DIST += %reldir%/flood.sh
 EXTRA_DIST += %reldir%/host.sh
 EXTRA_DIST += %reldir%/hostile.py
 EXTRA_DIST += %reldir%/hostile.sh
