@@ -519,12 +519,12 @@ static bool client_message(struct nl_client *c)
 {
 	struct nlmsghdr *nlh = (struct nlmsghdr *)(void *)(c->in + c->in_off);
 	size_t left = c->in_len - c->in_off;
-	struct nl_request q = { .daemon = c->server->daemon, .client = c, .st = c->st, .nlh = nlh,
-				.strict = c->strict && !changes_something(nlh) };
+	struct nl_request q = { .daemon = c->server->daemon, .client = c, .st = c->st, .nlh = nlh };
 	int err;
 
 	if (left < sizeof(*nlh) || nlh->nlmsg_len < sizeof(*nlh) || nlh->nlmsg_len > left)
 		return false;
+	q.strict = c->strict && !changes_something(nlh);
 	if (changes_something(nlh) && apply_busy(c->server->daemon)) {
 		c->waiting = true;
 		return true;
