@@ -170,17 +170,20 @@ static void revive(struct daemon *d)
 
 	for (struct conf_state *st = links_next(d, NULL); st; st = links_next(d, st))
 		for (unsigned i = 0; i < st->nlinks; i++) {
-			struct conf_link *cl = &st->links[i];
+			const struct conf_link *cl = &st->links[i];
 			struct conf_error e;
+			int err;
 
 			if (!cl->host.gone || !cl->host.retries)
 				continue;
 			again = true;
 			if (apply_busy(d))
 				continue;
-			cl->host.retries--;
-			if (apply_revive(d, st, cl->ifindex, &e) == 0)
-				log_link(LOG_NOTICE, st->links[i].name, "%s: its TAP is back", st->links[i].name);
+			st->links[i].host.retries--;
+			err = apply_revive(d, st, cl->ifindex, &e);
+			cl = &st->links[i]; /* a change that is taken back has brought the old list back */
+			if (!err)
+				log_link(LOG_NOTICE, cl->name, "%s: its TAP is back", cl->name);
 			else if (!cl->host.retries)
 				log_link(LOG_WARNING, cl->name, "%s: a TAP with the name of its host end is there again, but: %s", cl->name, e.text);
 		}
