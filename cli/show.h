@@ -22,6 +22,8 @@ void show_event(const struct show *s, const json_t *record);
 
 /* show_link.c */
 void show_links(const struct show *s, const json_t *records);
+void show_features(const struct show *s, const json_t *records);
+void show_rings(const struct show *s, const json_t *records);
 void show_link_line(const struct show *s, const json_t *link); /* its first line */
 void show_addrs(const struct show *s, const json_t *records, const json_t *links);
 void show_addr_line(const struct show *s, const json_t *addr);

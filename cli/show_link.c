@@ -83,8 +83,12 @@ static void link_kind(const struct show *s, const json_t *link)
 }
 
 /* The counters of one direction as two lines that are aligned with the other direction's. */
-static void link_stats(const struct show *s, const json_t *stats)
+static void link_stats(const struct show *s, const json_t *stats, bool errors)
 {
+	static const struct { const char *head, *key; } kinds[2][5] = {
+		{ { "length", "length_errors" }, { "crc", "crc_errors" }, { "frame", "frame_errors" }, { "fifo", "fifo_errors" }, { "overrun", "over_errors" } },
+		{ { "aborted", "aborted_errors" }, { "fifo", "fifo_errors" }, { "window", "window_errors" }, { "heartbt", "heartbeat_errors" }, { "busy", "busy" } },
+	};
 	static const char *const rx[] = { "bytes", "packets", "errors", "dropped", "missed", "multicast" };
 	static const char *const tx[] = { "bytes", "packets", "errors", "dropped", "carrier", "queued" };
 	struct table t;
@@ -104,7 +108,101 @@ static void link_stats(const struct show *s, const json_t *stats)
 		for (unsigned i = 0; i < 6; i++)
 			cells[i + 1] = units(rec_num(o, keys[i]), s->human, num[i]);
 		table_row(&t, cells);
+		if (!errors)
+			continue;
+		cells[0] = dir ? "    TX errors:" : "    RX errors:";
+		for (unsigned i = 0; i < 6; i++)
+			cells[i + 1] = i < 5 ? kinds[dir][i].head : "";
+		table_row(&t, cells);
+		cells[0] = "";
+		for (unsigned i = 0; i < 5; i++)
+			cells[i + 1] = units(rec_num(o, kinds[dir][i].key), s->human, num[i]);
+		table_row(&t, cells);
 	}
+	table_print(&t, s->out);
+}
+
+/* In words that "link set" knows. */
+static void link_device(const struct show *s, const json_t *link)
+{
+	const json_t *dev = rec_obj(link, "device");
+	json_t *r;
+	size_t i;
+
+	if (!dev)
+		return;
+	fprintf(s->out, "    backend %s", rec_str(dev, "backend"));
+	i = 0;
+	json_array_foreach(json_object_get(link, "rings"), i, r)
+		fprintf(s->out, "%s%s", i ? "," : " (", rec_str(r, "backend"));
+	fputs(i ? ") ring rx " : " ring rx ", s->out);
+	fputs(rec_num(dev, "ring_rx") ? rec_str(dev, "ring_rx") : "host's", s->out);
+	fprintf(s->out, " tx %s copybreak %s", rec_str(dev, "ring_tx"), rec_str(dev, "copybreak"));
+	fprintf(s->out, "\n    rx-usecs %s rx-frames %s adaptive-rx %s", rec_str(dev, "rx_usecs"), rec_str(dev, "rx_frames"), rec_bool(dev, "adaptive_rx") ? "on" : "off");
+	fprintf(s->out, " busy-poll %s irq-affinity %s\n", rec_str(dev, "busy_poll"), rec_str(dev, "irq_affinity"));
+}
+
+static const char *feature_text(const json_t *f, char buf[64])
+{
+	bool on = rec_bool(f, "active"), asked = rec_bool(f, "requested");
+
+	snprintf(buf, 64, "%s%s%s", on ? "on" : "off", rec_bool(f, "fixed") ? " [fixed]" : "", on == asked || rec_bool(f, "fixed") ? "" : asked ? " [requested on]" : " [requested off]");
+	return buf;
+}
+
+/* The layout of ethtool -k. */
+void show_features(const struct show *s, const json_t *records)
+{
+	static const struct { const char *name, *text; } rows[] = { /* text: what never changes */
+		{ "rx-checksumming", NULL }, { "tx-checksumming", NULL }, { "scatter-gather", "on [fixed]" }, { "tcp-segmentation-offload", NULL },
+		{ "tx-tcp-segmentation", NULL }, { "tx-tcp6-segmentation", NULL }, { "generic-segmentation-offload", "on [fixed]" },
+		{ "generic-receive-offload", NULL }, { "large-receive-offload", "off [fixed]" }, { "tx-udp-segmentation", NULL }, { "rx-gro-hw", NULL },
+		{ "rx-udp-gro-forwarding", NULL },
+	};
+	char buf[64];
+	json_t *link;
+	size_t i;
+
+	json_array_foreach(records, i, link) {
+		const json_t *list = rec_obj(rec_obj(link, "device"), "features"), *f;
+		bool tso = rec_bool(rec_obj(list, "tx-tcp-segmentation"), "active") || rec_bool(rec_obj(list, "tx-tcp6-segmentation"), "active");
+
+		fputs("Features for ", s->out);
+		put_text(s->out, rec_str(link, "name"));
+		fputs(":\n", s->out);
+		for (size_t k = 0; list && k < sizeof(rows) / sizeof(rows[0]); k++) {
+			f = rec_obj(list, rows[k].name);
+			fprintf(s->out, "%s%s: %s\n", strncmp(rows[k].name, "tx-tcp", 6) == 0 ? "\t" : "", rows[k].name,
+				rows[k].text ? rows[k].text : f ? feature_text(f, buf) : tso ? "on" : "off");
+		}
+	}
+}
+
+void show_rings(const struct show *s, const json_t *records)
+{
+	static const char *const heads[] = { "link", "worker", "backend", "rx ring", "posted", "peak", "calls", "tx ring", "pending", "peak", "queued" };
+	static const char *const keys[] = { NULL, "worker", "backend", NULL, "rx_posted", "rx_peak", "rx_calls", NULL, "tx_pending", "tx_peak", "tx_queued" };
+	json_t *link, *r;
+	struct table t;
+	size_t i, k;
+
+	table_init(&t, "<>>>>>>>>>>");
+	table_row(&t, heads);
+	json_array_foreach(records, i, link)
+		json_array_foreach(json_object_get(link, "rings"), k, r) {
+			const json_t *dev = rec_obj(link, "device");
+			const char *cells[11];
+			char text[11][24];
+
+			for (unsigned c = 0; c < 11; c++) {
+				const char *v = c == 0 ? rec_str(link, "name") : c == 3 ? rec_num(dev, "ring_rx") ? rec_str(dev, "ring_rx") : "host's" :
+						c == 7 ? rec_str(dev, "ring_tx") : rec_str(r, keys[c]);
+
+				snprintf(text[c], sizeof(text[c]), "%s", v);
+				cells[c] = text[c];
+			}
+			table_row(&t, cells);
+		}
 	table_print(&t, s->out);
 }
 
@@ -116,8 +214,10 @@ void show_links(const struct show *s, const json_t *records)
 	json_array_foreach(records, i, link) {
 		show_link_line(s, link);
 		link_kind(s, link);
+		if (cmd_arg(s->cmd, "details"))
+			link_device(s, link);
 		if (rec_obj(link, "stats"))
-			link_stats(s, rec_obj(link, "stats"));
+			link_stats(s, rec_obj(link, "stats"), cmd_count(s->cmd, "stats") > 1);
 	}
 }
 

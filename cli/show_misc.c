@@ -191,6 +191,12 @@ void show_records(const struct show *s, const json_t *records, const json_t *lin
 	case CMD_SHOW_RUNTIME:
 		show_runtime(s, records);
 		break;
+	case CMD_SHOW_FEATURES:
+		show_features(s, records);
+		break;
+	case CMD_SHOW_RINGS:
+		show_rings(s, records);
+		break;
 	case CMD_SHOW_GRO:
 		show_gro(s, records);
 		break;

@@ -19,7 +19,7 @@ enum cmd_id {
 	/* Both also: [ingress-qos-map] [egress-qos-map] [ageing_time] [fdb_max_learned]; LINK_ADD: [peer] [netns] [link] [id] [protocol] (its num is the EtherType); LINK_SET:
 	 * [master] [nomaster] [learning] [flood] [mcast_flood] [bcast_flood] [hairpin] [isolated] */
 	CMD_LINK_DEL, /* dev */
-	CMD_LINK_SHOW, /* [dev] [up] */
+	CMD_LINK_SHOW, /* [dev] [up] [details] [stats]... */
 
 	CMD_ADDR_ADD, /* prefix dev [broadcast] [scope] [label]; broadcast: an address, or num BROADCAST_AUTO or BROADCAST_NONE */
 	CMD_ADDR_REPLACE, /* the same */
@@ -52,6 +52,8 @@ enum cmd_id {
 	CMD_SHOW_SOFTNET, /* [proc] [explain] */
 	CMD_SHOW_RUNTIME, /* - */
 	CMD_SHOW_GRO, /* - */
+	CMD_SHOW_FEATURES, /* [dev] */
+	CMD_SHOW_RINGS, /* [dev] */
 	CMD_SHOW_XDP, /* [dev] */
 	CMD_XDP_MAP, /* what [name] [dev] [key] [value]; what's num is XDP_MAP_* */
 	CMD_SHOW_COUNTERS, /* [name] (the start of it) [all] (those that are 0 too) */

@@ -183,6 +183,13 @@ static const struct arg_def link_del_args[] = {
 static const struct arg_def link_show_args[] = {
 	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS, .help = "only this link" },
 	{ .key = "up", .type = ARG_FLAG, .help = "only links that are switched on" },
+	{ .key = "details", .alias = "-d", .type = ARG_FLAG, .help = "how the device is set up, too" },
+	{ .key = "stats", .alias = "-s", .type = ARG_FLAG, .flags = ARG_F_MANY, .help = "counters (always so); given twice: also the kinds of errors" },
+	END
+};
+
+static const struct arg_def device_show_args[] = {
+	{ .key = "dev", .alias = "dev", .type = ARG_NAME, .flags = ARG_F_POS, .help = "only this link" },
 	END
 };
 
@@ -465,6 +472,8 @@ const struct path_word grammar_verbs[] = {
 	{ "routes", NULL, 1, NULL },
 	{ "neigh", "neighbours neighbors", 1, NULL },
 	{ "drops", NULL, 1, NULL },
+	{ "features", NULL, 1, NULL },
+	{ "rings", NULL, 2, NULL },
 	{ "softnet", NULL, 3, NULL },
 	{ "runtime", NULL, 3, NULL },
 	{ "gro", NULL, 1, NULL },
@@ -533,6 +542,8 @@ const struct cmd_def grammar_table[] = {
 	{ CMD_SHOW_DROPS, R, "show", "drops", show_drops_args, "Show why packets were dropped, and how many", "show drops" },
 	{ CMD_SHOW_SOFTNET, R, "show", "softnet", show_softnet_args, "Show what each worker received and handed on, and which limits cut", "show softnet explain" },
 	{ CMD_SHOW_RUNTIME, R, "show", "runtime", no_args, "Show how long each stage takes, on a sample, while net.core.runtime_stats is 1", "show runtime" },
+	{ CMD_SHOW_FEATURES, R, "show", "features", device_show_args, "Show what a TAP leaves to the other side, as ethtool -k does", "show features eth0" },
+	{ CMD_SHOW_RINGS, R, "show", "rings", device_show_args, "Show the rings of TAPs and what is in them, by worker", "show rings eth0" },
 	{ CMD_SHOW_GRO, R, "show", "gro", no_args, "Show what of each device's frames was merged (generic receive offload), and what ended it", "show gro" },
 	{ CMD_SHOW_XDP, R, "show", "xdp", show_xdp_args, "Show XDP programs and what became of their frames", "show xdp eth0" },
 	{ CMD_SHOW_COUNTERS, R, "show", "counters", show_counters_args, "Show the counters that nstat(8) knows", "show counters Tcp" },

@@ -16,6 +16,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "gather.h"
+#include "host_link.h"
 #include "links.h"
 #include "log.h"
 #include "monitor.h"
@@ -376,6 +377,8 @@ static int open_tap(struct daemon *d, struct conf_state *st, struct conf_link *c
 		tap_free(tap);
 		return err;
 	}
+	if (host_link_dropped(*ret_host, tap->host_name, &tap->host_dropped) < 0)
+		tap->host_dropped = 0;
 	*ret = tap;
 	return 0;
 }

@@ -20,6 +20,9 @@
 #include <netlink/route/link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/time.h>
+#include <sys/socket.h>
 
 static int errno_of(int nlerr)
 {
@@ -150,6 +153,36 @@ enum host_link_use host_link_use(const char *name)
 	if (err)
 		return HOST_LINK_NONE;
 	return !now.tap ? HOST_LINK_OTHER : now.used ? HOST_LINK_BUSY_TAP : HOST_LINK_FREE_TAP;
+}
+
+/* Without libnl: its sockets are bound. */
+int host_link_dropped(int ifindex, const char *name, uint64_t *ret)
+{
+	struct {
+		struct nlmsghdr  h;
+		struct ifinfomsg ifi;
+	} q = { .h = { .nlmsg_len = sizeof(q), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = 1 }, .ifi.ifi_index = ifindex };
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct timeval patience = { .tv_sec = 1 };
+	union { struct nlmsghdr h; char b[8192]; } buf;
+	struct nlattr *tb[IFLA_MAX + 1];
+	struct rtnl_link_stats64 stats;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), err = -ENODEV;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (sendto(fd, &q, sizeof(q), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0 || (n = recv(fd, &buf, sizeof(buf), 0)) < 0) {
+		err = -errno;
+	} else if (nlmsg_ok(&buf.h, (int)n) && buf.h.nlmsg_type == RTM_NEWLINK && nlmsg_parse(&buf.h, sizeof(struct ifinfomsg), tb, IFLA_MAX, NULL) >= 0 &&
+		   tb[IFLA_IFNAME] && strcmp(nla_get_string(tb[IFLA_IFNAME]), name) == 0 && tb[IFLA_STATS64] && nla_len(tb[IFLA_STATS64]) >= (int)sizeof(stats)) {
+		memcpy(&stats, nla_data(tb[IFLA_STATS64]), sizeof(stats));
+		*ret = stats.tx_dropped;
+		err = 0;
+	}
+	close(fd);
+	return err;
 }
 
 /* ---- making it so ----------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "show.h"
 
 #include "daemon.h"
+#include "host_link.h"
 #include "links.h"
 
 #include <errno.h>
@@ -324,8 +325,50 @@ static void sum_link(const struct gather *g, int ifindex, struct link_stats *s, 
 	}
 }
 
-static json_t *link_stats_record(const struct gather *g, int ifindex)
+/* What of a device's frames waits where, by worker. */
+static json_t *rings_record(const struct gather *g, int ifindex)
 {
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct totals *t = slot_totals(g, i);
+
+		for (unsigned k = 0; k < t->nlinks; k++) {
+			const struct tap_stats *tap = &t->links[k].tap;
+			json_t *r;
+
+			if (t->links[k].ifindex != ifindex || !tap->present)
+				continue;
+			r = json_object();
+			set_num(r, "worker", i);
+			set_text(r, "backend", tap->uring ? "uring" : "read");
+			set_num(r, "rx_posted", tap->posted);
+			set_num(r, "rx_peak", tap->rx_peak);
+			set_num(r, "rx_calls", tap->rx_calls);
+			set_num(r, "tx_pending", tap->tx_pending);
+			set_num(r, "tx_peak", tap->tx_peak);
+			set_num(r, "tx_queued", t->links[k].stats.txq_len);
+			json_array_append_new(list, r);
+		}
+	}
+	return list;
+}
+
+/* What the host could not put on our queue is what a NIC's ring misses. */
+static uint64_t host_missed(const struct conf_state *st, const struct link_conf *link)
+{
+	const struct conf_link *cl = conf_link_find(st, link->name);
+	uint64_t n = 0;
+
+	if (!cl || !cl->tap || !cl->host.ifindex || cl->host.gone || host_link_dropped(cl->host.ifindex, cl->host.name, &n) < 0)
+		return 0;
+	return n > cl->tap->host_dropped ? n - cl->tap->host_dropped : 0;
+}
+
+static json_t *link_stats_record(const struct gather *g, const struct link_conf *link)
+{
+	uint64_t missed = host_missed(g->conf, link);
+	int ifindex = link->ifindex;
 	json_t *rx = json_object(), *tx = json_object(), *r = json_object();
 	struct tap_stats tap;
 	struct link_stats s;
@@ -335,12 +378,13 @@ static json_t *link_stats_record(const struct gather *g, int ifindex)
 	set_num(rx, "packets", s.rx_packets);
 	set_num(rx, "errors", s.rx_errors + tap.rx_errors + tap.rx_too_long);
 	set_num(rx, "dropped", s.rx_dropped);
-	set_num(rx, "missed", s.rx_missed_errors + tap.rx_missed);
+	set_num(rx, "missed", s.rx_missed_errors + tap.rx_missed + missed);
 	set_num(rx, "multicast", s.multicast);
 	set_num(rx, "length_errors", s.rx_length_errors + tap.rx_too_long);
 	set_num(rx, "over_errors", s.rx_over_errors);
+	set_num(rx, "crc_errors", s.rx_crc_errors);
 	set_num(rx, "frame_errors", s.rx_frame_errors);
-	set_num(rx, "fifo_errors", s.rx_fifo_errors);
+	set_num(rx, "fifo_errors", s.rx_fifo_errors + missed);
 	set_num(rx, "nohandler", s.rx_nohandler);
 	set_num(tx, "bytes", s.tx_bytes);
 	set_num(tx, "packets", s.tx_packets);
@@ -368,8 +412,12 @@ static int add_link(void *arg, const struct link_conf *link)
 
 	if ((l->show->name[0] && strcmp(l->show->name, link->name) != 0) || (l->show->up && !(link->flags & NS_IFF_UP)))
 		return 0;
+	if (l->show->id != CMD_LINK_SHOW && link->type != LINK_TAP)
+		return 0;
 	r = record_link(l->g->conf, link);
-	json_object_set_new(r, "stats", link_stats_record(l->g, link->ifindex));
+	json_object_set_new(r, "stats", link_stats_record(l->g, link));
+	if (link->type == LINK_TAP)
+		json_object_set_new(r, "rings", rings_record(l->g, link->ifindex));
 	json_array_append_new(l->list, r);
 	return 0;
 }
@@ -552,7 +600,7 @@ static void totals_done(struct gather *g)
 	json_t *list = NULL;
 
 	if (all_answered(g, show->claim)) {
-		if (show->id == CMD_LINK_SHOW)
+		if (show->id == CMD_LINK_SHOW || show->id == CMD_SHOW_FEATURES || show->id == CMD_SHOW_RINGS)
 			list = links_records(g, show);
 		else if (show->id == CMD_SHOW_DROPS)
 			list = drops_records(g, show);
@@ -950,6 +998,8 @@ int show_request(struct daemon *d, struct conf_state *st, const struct cmd *cmd,
 	memset(e, 0, sizeof(*e));
 	switch (cmd->id) {
 	case CMD_LINK_SHOW:
+	case CMD_SHOW_FEATURES:
+	case CMD_SHOW_RINGS:
 	case CMD_SHOW_DROPS:
 	case CMD_SHOW_SOFTNET:
 	case CMD_SHOW_RUNTIME:

@@ -478,6 +478,8 @@ void tapq_close(struct tapq *q)
 void tapq_get_stats(const struct tapq *q, struct tap_stats *ret)
 {
 	*ret = q->stats;
+	ret->present = true;
+	ret->uring = q->ops == &tap_uring_ops;
 	ret->tx_pending = q->tx_pending + q->tx_retry.qlen;
 	for (unsigned i = 0; i < TAP_MAX_POSTED; i++)
 		ret->posted += q->area[i] != NULL;

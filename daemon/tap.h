@@ -29,6 +29,7 @@ struct tap {
 	char     host_name[NS_IFNAMSIZ]; /* the host's end */
 	uint32_t offered; /* LINK_F_* that the host's kernel knows */
 	uint32_t features; /* LINK_F_* that the host was told (TUNSETOFFLOAD); the control thread's alone */
+	uint64_t host_dropped; /* what the host had dropped before; the control thread's alone */
 	unsigned nqueues;
 	int      fd[TAP_MAX_QUEUES];
 };
@@ -53,6 +54,7 @@ struct tap_stats { /* what only the driver sees */
 	uint64_t rx_too_long; /* longer than what was made ready for it */
 	uint64_t tx_busy;
 	uint64_t rx_calls; /* how often the kernel was asked for frames */
+	bool     present, uring; /* the worker has a queue or sends by one; its backend */
 	uint32_t posted, rx_peak; /* areas that stand ready; most frames that one poll found */
 	uint32_t tx_pending, tx_peak; /* frames on their way to the kernel, now and at most */
 };
