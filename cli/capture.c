@@ -9,7 +9,7 @@
  *
  * Exit status: 0 also when the reader of the pipe went away first, as it does when Ctrl-C ends both; NSCTL_REFUSED when the file could not be written.
  */
-#include "capture.h"
+#include "packets.h"
 #include "client.h"
 #include "format.h"
 #include <errno.h>

@@ -5,7 +5,7 @@
  * Names of hosts and networks are looked up here, by libpcap, as for tcpdump. What comes out is checked again by the daemon.
  */
 #include "config.h"
-#include "capture.h"
+#include "packets.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * What a record looks like to people is in show_*.c. With -j records go out as they came, as one array; "monitor" is a stream and prints an object a line.
  */
 #include "nsctl.h"
-#include "capture.h"
+#include "packets.h"
 #include "client.h"
 #include "monitor.h"
 #include "control_proto.h"

@@ -7,7 +7,7 @@
  *
  * Not done: protocols above UDP and TCP, IPv6 extension headers, checksums.
  */
-#include "capture.h"
+#include "packets.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -129,14 +129,16 @@ static void say_icmp(struct text *t, const uint8_t *d, size_t n, size_t len)
 /* The addresses with the ports, where the protocol has some and they are there. */
 static void say_ends(struct text *t, int family, const uint8_t *src, const uint8_t *dst, bool ports, const uint8_t *d, size_t n)
 {
+	const uint8_t *addr[2] = { src, dst };
+	bool bracket = family == AF_INET6;
+
 	ports = ports && n >= 4;
-	say_addr(t, family, src);
-	if (ports)
-		say(t, ":%u", get_be16(d));
-	say(t, " > ");
-	say_addr(t, family, dst);
-	if (ports)
-		say(t, ":%u", get_be16(d + 2));
+	for (unsigned i = 0; i < 2; i++) {
+		say(t, "%s%s", i ? " > " : "", ports && bracket ? "[" : "");
+		say_addr(t, family, addr[i]);
+		if (ports)
+			say(t, "%s:%u", bracket ? "]" : "", get_be16(d + 2 * i));
+	}
 }
 
 static void say_transport(struct text *t, uint8_t proto, const uint8_t *d, size_t n, size_t len)

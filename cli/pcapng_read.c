@@ -4,7 +4,7 @@
  *
  * Every length is checked against what is there, as of bytes from anywhere. Other blocks and options are passed over.
  */
-#include "capture.h"
+#include "packets.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@ check_PROGRAMS += %reldir%/relay
 %canon_reldir%_relay_LDADD =
 EXTRA_DIST += %reldir%/bulk.sh
 EXTRA_DIST += %reldir%/bytes.py
+EXTRA_DIST += %reldir%/capture.sh
 EXTRA_DIST += %reldir%/end.sh
 EXTRA_DIST += %reldir%/gro.sh
 EXTRA_DIST += %reldir%/flood.sh

@@ -5,6 +5,7 @@
  *
  * Criterion does not start under gcc's TSan, so this is a plain program that prints TAP. run-test makes a failure of any report.
  */
+#include "capture_ring.h"
 #include "mailbox.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -69,6 +70,62 @@ static void test_ring(void)
 	while (ring_pop(r))
 		;
 	ring_free(r);
+}
+
+/* ---- captured packets between two threads ------------------------------------------------------------------------------- */
+
+#define RECORDS 100000u
+
+static void *record_producer(void *arg)
+{
+	struct capture_ring *r = arg;
+
+	for (uint64_t i = 0; i < RECORDS;) {
+		uint32_t n = (uint32_t)(i * 37 % 700);
+		struct capture_record *rec = capture_ring_reserve(r, n);
+
+		if (!rec) {
+			capture_ring_publish(r);
+			sched_yield();
+			continue;
+		}
+		rec->time = i;
+		memset(rec->data, (int)(i & 255), n);
+		capture_ring_push(r, rec, NULL);
+		if (++i % 5 == 0)
+			capture_ring_publish(r);
+	}
+	capture_ring_publish(r);
+	return NULL;
+}
+
+static void test_capture_ring(void)
+{
+	struct capture_ring r;
+	pthread_t           t;
+	bool                ok = capture_ring_init(&r, 16384) == 0;
+	uint64_t            want = 0;
+
+	if (ok)
+		pthread_create(&t, NULL, record_producer, &r);
+	while (ok && want < RECORDS) {
+		const struct capture_record *rec = capture_ring_peek(&r);
+
+		if (!rec) {
+			sched_yield();
+			continue;
+		}
+		ok = rec->time == want && rec->caplen == want * 37 % 700;
+		for (uint32_t i = 0; ok && i < rec->caplen; i++)
+			ok = rec->data[i] == (uint8_t)want;
+		capture_ring_pop(&r, rec);
+		want++;
+	}
+	if (want == RECORDS)
+		pthread_join(t, NULL);
+	result(ok && !capture_ring_peek(&r), "captured packets keep their order and their bytes");
+	if (want == RECORDS)
+		capture_ring_exit(&r);
 }
 
 /* ---- a mailbox whose owner sleeps ---------------------------------------------------------------------------------------- */
@@ -436,6 +493,7 @@ static void test_shards(void)
 int main(void)
 {
 	test_ring();
+	test_capture_ring();
 	test_mailbox();
 	test_shards();
 	printf("1..%u\n", ntests);

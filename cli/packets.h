@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* capture.h: "nsctl capture": asks for the stream, keeps or prints it. */
-#ifndef CLI_CAPTURE_H
-#define CLI_CAPTURE_H
+/* packets.h: "nsctl capture": asks for the stream, keeps or prints it. */
+#ifndef CLI_PACKETS_H
+#define CLI_PACKETS_H
 
 #include "grammar.h"
 #include "nsctl.h"
