@@ -33,7 +33,7 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define RX_TRAILER  4 /* a VLAN tag on top of the MTU */
+#define RX_TRAILER  8 /* two VLAN tags on top of the MTU */
 #define ETH_HEADER  14
 #define SMALL_AREA  (SKB_SMALL - (uint32_t)sizeof(struct skb_area))
 #define MEDIUM_AREA (SKB_MEDIUM - (uint32_t)sizeof(struct skb_area))
