@@ -22,6 +22,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "status.h"
+#include "steer_count.h"
 #include "tap_uring.h"
 
 #include <errno.h>
@@ -78,8 +79,10 @@ static void steered_in(struct worker *w, struct sk_buff *skb)
 
 	if (ns) {
 		worker_raise(ns);
+		steer_counts_taken(w->steer_counts, skb->netns);
 		stack_steered(ns->stack, skb, w->now);
 	} else {
+		steer_counts_lost(w->steer_counts, skb->from_cpu, skb->netns);
 		skb_adopt(stack_skb_pool(w->ns[0]->stack), skb);
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 	}
@@ -231,6 +234,7 @@ static void worker_loop(struct worker *w)
 		work_left = uring_flush(w->uring) || deadline <= w->now;
 		if (w->captures)
 			capture_flush(w);
+		steer_counts_publish(w->steer_counts, w->ns);
 		kick_others(w);
 		if (!work_left && deadline != KTIME_MAX)
 			set_timer(w, deadline);
@@ -284,6 +288,14 @@ static int op_steer(void *priv, unsigned cpu, struct sk_buff *skb)
 	/* Also when it is full: the owner may sleep on a kick that this very round still owes it. */
 	w->kicks |= UINT64_C(1) << cpu;
 	return ring_push(w->daemon->workers[cpu].mail.ring[w->cpu], skb) ? 0 : -ENOBUFS;
+}
+
+static uint32_t op_steer_done(void *priv, unsigned cpu)
+{
+	const struct worker_ns *ns = priv;
+	const struct worker *w = ns->worker;
+
+	return steer_counts_read(w->daemon->workers[cpu].steer_counts, w->cpu, ns->id) - ns->steer_start[cpu];
 }
 
 struct tell_job {
@@ -358,7 +370,7 @@ static struct stack *op_netns(void *priv, uint32_t netns)
 }
 
 static const struct stack_ops worker_ops = {
-	.xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .notify = op_notify, .netns = op_netns, .clock = op_clock,
+	.xmit = op_xmit, .poll = op_poll, .steer = op_steer, .steer_done = op_steer_done, .tell = op_tell, .wake = op_wake, .notify = op_notify, .netns = op_netns, .clock = op_clock,
 };
 
 struct gone_job {
@@ -447,6 +459,9 @@ int worker_ns_add(struct worker *w, uint32_t id)
 		err = -errno;
 		goto err_free;
 	}
+	for (unsigned i = 0; i < d->nworkers; i++)
+		if (d->workers[i].steer_counts) /* else it begins with us */
+			ns->steer_start[i] = steer_counts_read(d->workers[i].steer_counts, w->cpu, id);
 	params.instance = (uint32_t)d->seed[2];
 	err = stack_new(&ns->stack, &params, &worker_ops, ns, clock_now());
 	if (err)
@@ -480,6 +495,7 @@ void worker_ns_del(struct worker *w, uint32_t id)
 	free(ns->taps);
 	services_free(ns->services);
 	capture_ns_gone(w, id);
+	steer_counts_gone(w->steer_counts, id, ns->stack);
 	stack_free(ns->stack);
 	w->ns[id % NETNS_MAX] = NULL;
 	w->nns--;
@@ -525,6 +541,9 @@ static int worker_init(struct worker *w, struct daemon *d, unsigned cpu)
 		return -ENOMEM;
 	if (sched_getaffinity(0, sizeof(w->all_cpus), &w->all_cpus) < 0)
 		return -errno;
+	w->steer_counts = steer_counts_new(d->nworkers);
+	if (!w->steer_counts)
+		return -ENOMEM;
 	w->uring_err = uring_new(&w->uring, cpu);
 	return worker_ns_add(w, 0);
 }
@@ -552,6 +571,7 @@ static void worker_exit(struct worker *w)
 		if (job->run == tell_run)
 			free(job);
 	}
+	free(w->steer_counts);
 	uring_free(w->uring);
 	if (w->mail_event)
 		event_free(w->mail_event);

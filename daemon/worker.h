@@ -16,6 +16,7 @@
 struct daemon;
 struct event;
 struct event_base;
+struct steer_counts;
 
 /* One namespace on one worker: what the operations of its stack get as priv. */
 struct worker_ns {
@@ -28,6 +29,7 @@ struct worker_ns {
 	struct tapq      **taps; /* by ifindex */
 	int                ntaps;
 	unsigned           pin; /* the CPU that a device of it wants, and 1; 0: none does */
+	uint32_t           steer_start[STACK_MAX_CPUS]; /* what each worker's count of our frames was when this began */
 };
 
 struct worker {
@@ -54,6 +56,7 @@ struct worker {
 	struct uring      *uring; /* NULL: there is none, for the reason uring_err */
 	int                uring_err;
 	uint64_t           kicks; /* workers whose rings got something in this round */
+	struct steer_counts *steer_counts; /* written by us, read by those that hand frames to us */
 	uint64_t           kicks_sent, kicks_saved; /* one for a batch: a system call, or none as the other was awake */
 	struct worker_ns  *ns[NETNS_MAX]; /* by number modulo NETNS_MAX; NULL: none. 0 is always there */
 	struct worker_ns  *list[NETNS_MAX]; /* the same without gaps; the first is number 0 */

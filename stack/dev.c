@@ -16,6 +16,7 @@
 #include "bug.h"
 #include "neigh.h"
 #include "stack_priv.h"
+#include "steer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ static void dev_point(struct net_device *dev, const struct snap_link *link)
 static void dev_free(struct net_device *dev)
 {
 	tap_dev_exit(dev);
+	steer_dev_exit(dev);
 	br_gone(dev);
 	free(dev->vlans[0]);
 	free(dev->vlans[1]);

@@ -67,6 +67,7 @@ struct net_device {
 	const struct link_conf *conf; /* in the present snapshot; name, mtu, flags, addr, features, v4 */
 	const struct addr_conf *addrs; /* likewise */
 	unsigned                naddrs;
+	struct dev_steer       *steer; /* steer.c; NULL: who receives a frame forwards it */
 	struct napi_struct      napi;
 	struct link_stats       stats;
 	struct sk_buff_head     txq; /* pfifo in front of the device; bounded by conf->txqlen */
@@ -162,7 +163,7 @@ void arp_rcv(struct stack *stack, struct sk_buff *skb);
 uint32_t skb_flow_hash(struct stack *stack, struct sk_buff *skb); /* symmetric in both ends; never 0; skb->data at the network header */
 unsigned flow_cpu(const struct stack *stack, uint32_t hash);
 uint32_t flow_hash_tuple(const struct stack *stack, const struct ipaddr *a, const struct ipaddr *b, uint16_t aport, uint16_t bport, uint8_t proto);
-bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu); /* false: it is for this shard, skb is still the caller's */
+bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu); /* steer.c; false: it is for this shard, skb is still the caller's */
 
 /* xdp.c, when dev->hooks has DEV_HOOK_XDP: a frame at its Ethernet header. What goes on to the stack, which may be another skb, or NULL: it went elsewhere. */
 struct sk_buff *xdp_rx(struct stack *stack, struct net_device *dev, struct sk_buff *skb);

@@ -31,6 +31,8 @@ struct port_remote { /* a socket of another shard that packets are to be handed 
 	int               ifindex;
 	uint32_t          cpu;
 	uint16_t          flags; /* PORT_F_* */
+	struct ipaddr     peer; /* of a connected TCP socket; else none */
+	uint16_t          peer_port;
 };
 #define PORT_F_REUSE     1u
 #define PORT_F_REUSEPORT 2u
@@ -49,6 +51,9 @@ struct inet_hashinfo {
 	unsigned           nbuckets, count, iterating;
 	struct port_table  tcp, udp;
 	struct siphash_key port_key;
+	uint32_t           announced; /* sockets here and elsewhere that other shards are told of */
+	uint16_t           port_min, port_max; /* the widest that the ephemeral range has been */
+	uint32_t           gen; /* changes with what is known of them */
 	uint32_t           perturb[PERTURB]; /* RFC 6056 3.3.4: one counter for each class of destinations */
 };
 

@@ -164,24 +164,32 @@ int inet_listen_conflict(const struct sock *sk)
 
 /* ---- between shards ------------------------------------------------------------------------------------------------------------------------------------ */
 
-static void port_tell(const struct sock *sk, enum shard_msg_type type)
+static void port_tell(const struct sock *sk, enum shard_msg_type type, const struct ipaddr *peer, uint16_t peer_port)
 {
 	struct stack *stack = sk->stack;
 	struct shard_msg msg = {
 		.type = type, .from = stack->params.cpu, .ifindex = sk->bound_dev_if, .addr = sk->rcv_saddr, .proto = (uint8_t)sk->protocol, .port = sk->sport, .id = sk->ino,
-		.flags = (uint16_t)((sk->reuse ? PORT_F_REUSE : 0) | (sk->reuseport ? PORT_F_REUSEPORT : 0)),
+		.peer = peer ? *peer : IPADDR_NONE, .peer_port = peer_port, .flags = (uint16_t)((sk->reuse ? PORT_F_REUSE : 0) | (sk->reuseport ? PORT_F_REUSEPORT : 0)),
 	};
 
 	if (stack->ops->tell)
 		stack->ops->tell(stack->priv, STACK_CPU_ALL, &msg);
 }
 
-static void port_announce(struct sock *sk)
+static void port_known(struct stack *stack, int one)
+{
+	stack->hashinfo->announced += (uint32_t)one;
+	stack->hashinfo->gen++;
+}
+
+/* peer: of a TCP socket that connects; NULL: of any. */
+static void port_announce(struct sock *sk, const struct ipaddr *peer, uint16_t peer_port)
 {
 	if (!stack_multi(sk->stack) || sk->announced || sk->replica)
 		return;
 	sk->announced = true;
-	port_tell(sk, SHARD_PORT_BIND);
+	port_known(sk->stack, 1);
+	port_tell(sk, SHARD_PORT_BIND, peer, peer_port);
 }
 
 void sock_shard_msg(struct stack *stack, const struct shard_msg *msg)
@@ -205,6 +213,9 @@ void sock_shard_msg(struct stack *stack, const struct shard_msg *msg)
 		r->ifindex = msg->ifindex;
 		r->cpu = msg->from;
 		r->flags = msg->flags;
+		r->peer = msg->peer;
+		r->peer_port = msg->peer_port;
+		port_known(stack, 1);
 		b->auto_only = false;
 		hlist_add_head(&r->node, &b->remotes);
 		return;
@@ -217,6 +228,7 @@ void sock_shard_msg(struct stack *stack, const struct shard_msg *msg)
 			continue;
 		hlist_del(&r->node);
 		free(r);
+		port_known(stack, -1);
 		port_release(stack, b);
 		return;
 	}
@@ -239,6 +251,68 @@ int inet_port_owner(const struct stack *stack, uint8_t protocol, const struct ip
 			cpu = (int)r->cpu;
 	}
 	return cpu;
+}
+
+/* Of the ephemeral range a number is one shard's, for datagram sockets whose port nobody named: see port_mine. Outside of it nobody has a port that he did not name and so
+ * announced. The range may have been another one: what it ever was counts. */
+static bool port_certain(const struct stack *stack, uint16_t port, unsigned cpu)
+{
+	const struct inet_hashinfo *hi = stack->hashinfo;
+
+	return port < hi->port_min || port > hi->port_max || port % stack->params.ncpu == cpu;
+}
+
+struct direct { /* the best so far of those that may have a datagram */
+	int      cpu;
+	unsigned score, equal;
+};
+
+static void direct_one(struct direct *d, unsigned cpu, const struct ipaddr *addr, const struct ipaddr *daddr)
+{
+	unsigned score = ipaddr_equal(addr, daddr) ? 2 : 1;
+
+	if (score < d->score)
+		return;
+	d->equal = score == d->score ? d->equal + 1 : 1;
+	d->score = score;
+	d->cpu = (int)cpu;
+}
+
+static int udp_direct(const struct stack *stack, const struct bind_bucket *b, const struct ipaddr *daddr, int iif)
+{
+	struct direct d = { .cpu = -ENOENT };
+	const struct port_remote *r;
+	const struct sock *sk;
+
+	hlist_for_each(sk, &b->hashed, struct sock, hash_node) {
+		if (!sk->announced || sk->reuse || sk->reuseport)
+			return -ENOENT; /* home may have one as well */
+		if (overlap(daddr, iif, &sk->rcv_saddr, sk->bound_dev_if))
+			direct_one(&d, stack->params.cpu, &sk->rcv_saddr, daddr);
+	}
+	hlist_for_each(r, &b->remotes, struct port_remote, node) {
+		if (r->flags & (PORT_F_REUSE | PORT_F_REUSEPORT))
+			return -ENOENT;
+		if (overlap(daddr, iif, &r->addr, r->ifindex))
+			direct_one(&d, r->cpu, &r->addr, daddr);
+	}
+	return d.equal == 1 && port_certain(stack, b->port, (unsigned)d.cpu) ? d.cpu : -ENOENT; /* of two that bound it at the same instant each has what hashes to it */
+}
+
+int inet_port_direct(struct stack *stack, uint8_t protocol, const struct ipaddr *saddr, uint16_t sport, const struct ipaddr *daddr, uint16_t dport, uint32_t hash, int iif)
+{
+	const struct bind_bucket *b = port_get(stack->hashinfo, protocol, dport);
+	const struct port_remote *r;
+
+	if (!b)
+		return -ENOENT;
+	if (protocol == IPPROTO_UDP)
+		return udp_direct(stack, b, daddr, iif);
+	/* A connection is matched as a whole, and there is one at most. */
+	hlist_for_each(r, &b->remotes, struct port_remote, node)
+		if (r->peer_port == sport && ipaddr_equal(&r->peer, saddr) && ipaddr_equal(&r->addr, daddr))
+			return (int)r->cpu;
+	return inet_ehash_lookup(stack, hash, saddr, sport, daddr, dport, iif) ? (int)stack->params.cpu : -ENOENT;
 }
 
 uint64_t inet_port_owners(const struct stack *stack, uint8_t protocol, uint16_t dport)
@@ -276,17 +350,25 @@ static uint32_t port_range(const struct stack *stack, uint32_t *min)
 	return max >= *min ? max - *min + 1 : 0;
 }
 
+/* On several shards a number that the stack chooses for a datagram socket is one of this shard's, so that no two shards choose the same, and whoever knows of a socket that
+ * was bound to such a number knows that no other shard has chosen it (port_certain). */
+static bool port_mine(const struct sock *sk, uint16_t port)
+{
+	const struct stack_params *p = &sk->stack->params;
+
+	return sk->type == SOCK_STREAM || p->ncpu == 1 || sk->replica || port % p->ncpu == p->cpu;
+}
+
 /* A port of nobody, from a random place on. On several shards a datagram socket takes one whose number is this shard's. */
 static int port_any(struct sock *sk, uint16_t *ret)
 {
 	struct stack *stack = sk->stack;
 	uint32_t min, n = port_range(stack, &min), at = n ? rng_below(&stack->rng, n) : 0;
-	bool mine = sk->type != SOCK_STREAM && stack_multi(stack) && !sk->replica;
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t port = (uint16_t)(min + (at + i) % n);
 
-		if (mine && port % stack->params.ncpu != stack->params.cpu)
+		if (!port_mine(sk, port))
 			continue;
 		if (port_get(stack->hashinfo, (uint8_t)sk->protocol, port))
 			continue;
@@ -321,7 +403,7 @@ int inet_bind_port(struct sock *sk, const struct ipaddr *addr, uint16_t port)
 	sk->rcv_saddr = *addr;
 	port_take(sk, b, false);
 	if (sk->type != SOCK_STREAM)
-		port_announce(sk);
+		port_announce(sk, NULL, 0);
 	return 0;
 }
 
@@ -365,7 +447,7 @@ static int connect_bound_port(struct sock *sk, const struct ipaddr *daddr, uint1
 	if (err)
 		return err;
 	if (flow_cpu(sk->stack, hash) != sk->stack->params.cpu)
-		port_announce(sk);
+		port_announce(sk, sk->type == SOCK_STREAM ? daddr : NULL, dport);
 	sk->hash = hash;
 	return 0;
 }
@@ -383,7 +465,7 @@ int inet_connect_port(struct sock *sk, const struct ipaddr *daddr, uint16_t dpor
 		struct bind_bucket *b = port_get(stack->hashinfo, (uint8_t)sk->protocol, port);
 		uint32_t hash;
 
-		if (b && (!b->auto_only || sk->type != SOCK_STREAM))
+		if ((b && (!b->auto_only || sk->type != SOCK_STREAM)) || !port_mine(sk, port))
 			continue;
 		hash = tuple_hash(sk, daddr, dport, port);
 		if (flow_cpu(stack, hash) != stack->params.cpu || tuple_free(sk, b, daddr, dport, hash, tw_reuse))
@@ -417,8 +499,10 @@ void inet_put_port(struct sock *sk)
 
 	if (!b)
 		return;
-	if (sk->announced)
-		port_tell(sk, SHARD_PORT_UNBIND);
+	if (sk->announced) {
+		port_known(sk->stack, -1);
+		port_tell(sk, SHARD_PORT_UNBIND, NULL, 0);
+	}
 	sk->announced = false;
 	inet_listen_unhash(sk);
 	if (sk->type != SOCK_STREAM)

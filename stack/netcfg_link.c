@@ -365,6 +365,10 @@ static void set_plain(struct link_conf *l, const struct link_conf *link)
 	l->txqlen = link->txqlen;
 	l->addr = link->addr;
 	l->features = link->features;
+	l->rps_set = link->rps_set;
+	l->rps_cpus = link->rps_cpus;
+	l->rps_flow_cnt = link->rps_flow_cnt;
+	l->rss = link->rss;
 	memcpy(l->host_name, link->host_name, sizeof(l->host_name));
 	l->host_name[sizeof(l->host_name) - 1] = '\0';
 	l->host_addr = link->host_addr;

@@ -49,6 +49,7 @@ _Static_assert(NDEVCONFS == sizeof(struct ipv4_devconf), "every field of ipv4_de
 
 static const char conf_prefix[] = "net.ipv4.conf.";
 static const char name_forward[] = "net.ipv4.ip_forward";
+static const char name_flow_limit[] = "net.core.flow_limit_table_len";
 static const char name_cong[] = "net.ipv4.tcp_congestion_control";
 
 #define MAX_VALUES 3
@@ -216,6 +217,13 @@ static int parse_in_range(const char *name, const char **text, int64_t min, int6
 	return 0;
 }
 
+static int parse_mask(const char *name, const char **text, int64_t *ret, struct netcfg_err *err)
+{
+	int r = sysctl_parse_mask(text, ret);
+
+	return r ? cfg_err(err, -EINVAL, "%s takes a mask in hexadecimal, as \"3\" for the first two workers", name) : 0;
+}
+
 static int set_multi(struct netcfg *cfg, const struct multi_def *m, const char *value, struct netcfg_err *err)
 {
 	struct sysctl_values v = cfg->view.sysctl;
@@ -253,8 +261,10 @@ static int set_plain(struct netcfg *cfg, const struct sysctl_def *d, const char 
 {
 	struct sysctl_values v = cfg->view.sysctl;
 	int64_t n;
-	int r = parse_in_range(d->name, &value, d->min, d->max, &n, err);
+	int r = d->type == SYSCTL_mask ? parse_mask(d->name, &value, &n, err) : parse_in_range(d->name, &value, d->min, d->max, &n, err);
 
+	if (!r && d == sysctl_find(name_flow_limit) && (n & (n - 1)))
+		r = cfg_err(err, -EINVAL, "%s must be a power of two", d->name);
 	if (!r && *value)
 		r = cfg_err(err, -EINVAL, "%s takes one number", d->name);
 	if (r)
@@ -348,7 +358,7 @@ int netcfg_sysctl_get(const struct netcfg *cfg, const char *name, char *buf, siz
 	const struct ipv4_devconf *conf;
 	const struct multi_def *m;
 	const struct sysctl_def *d;
-	char n[NAME_MAX_LEN];
+	char n[NAME_MAX_LEN], text[SYSCTL_TEXT];
 
 	if (name_normalise(name, n))
 		return -ENOENT;
@@ -361,7 +371,7 @@ int netcfg_sysctl_get(const struct netcfg *cfg, const char *name, char *buf, siz
 	if (!strcmp(n, name_cong))
 		return snprintf(buf, size, "%s", cong_names[v->tcp_congestion]);
 	d = sysctl_find(n);
-	return d ? snprintf(buf, size, "%lld", (long long)sysctl_read(v, d)) : -ENOENT;
+	return d ? snprintf(buf, size, "%s", sysctl_text(d, sysctl_read(v, d), text)) : -ENOENT;
 }
 
 #define VALUE_MAX 48
@@ -399,7 +409,7 @@ static unsigned list_plain(const struct netcfg *cfg, struct listed *l)
 		if (is_part(d->name))
 			continue;
 		snprintf(l[n].name, sizeof(l[n].name), "%s", d->name);
-		snprintf(l[n].value, sizeof(l[n].value), "%lld", (long long)v);
+		sysctl_text(d, v, l[n].value);
 		l[n].changed = v != d->def;
 		l[n++].help = d->help;
 	}

@@ -216,6 +216,8 @@ unsigned inet_ehash_count(const struct stack *stack);
 /* Another shard that has a matching socket of this port: its number, or -ENOENT. Asked after the local tables had no match (TCP: no connection), and only for a packet
  * that hashes to this shard (flow_cpu(skb->hash)), so that nothing is handed over twice. owners: all of them, as bits. */
 int  inet_port_owner(const struct stack *stack, uint8_t protocol, const struct ipaddr *daddr, uint16_t dport, int iif);
+/* The shard to which a packet may be handed without asking the flow's home, as that has surely no better socket for it: steer.c. -ENOENT: ask home. hash: the flow's. */
+int  inet_port_direct(struct stack *stack, uint8_t protocol, const struct ipaddr *saddr, uint16_t sport, const struct ipaddr *daddr, uint16_t dport, uint32_t hash, int iif);
 uint64_t inet_port_owners(const struct stack *stack, uint8_t protocol, uint16_t dport);
 /* UDP: bound sockets by port. Iterates best match; see udp.c. */
 struct sock *inet_uhash_lookup(struct stack *stack, const struct ipaddr *saddr, uint16_t sport, const struct ipaddr *daddr, uint16_t dport, uint32_t flow_hash, int iif);

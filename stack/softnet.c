@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * softnet.c: from the device to the protocols: the backlog, the choice of the shard, and the table of protocols.
+ * softnet.c: from the device to the protocols: the flow hash, the backlog, and the table of protocols.
  *
- * Theory. Every flow belongs to one shard, found by a keyed hash of both ends that gives the same value for both directions (RPS). A frame of
- * another shard's flow is made private, leaves this shard's pool and is handed over (ops->steer); there it joins the backlog and is not steered
+ * Theory. Every flow has a home, the shard found by a keyed hash of both ends that gives the same value for both directions. Which shard does the work of a packet is decided
+ * in steer.c. A frame that is another shard's is made private, leaves this shard's pool and is handed over (ops->steer); there it joins the backlog and is not steered
  * again. Fragments are hashed by source, destination, protocol and identification, so that all of a datagram meet on one shard; what
  * they are reassembled to is steered once more by its own ports (ip_fragment.c). An ICMP error is hashed by the packet it quotes. Whoever
  * wants the key of a socket's hash takes flow_hash_tuple: steering and tables agree by construction.
@@ -11,15 +11,14 @@
  * The hash is SipHash (1-3 for IPv4, 2-4 for the longer key of IPv6) under a key that all shards of a namespace share and nobody outside knows: nobody can aim many flows at
  * one shard or one bucket.
  *
- * Invariants: a frame is steered at most twice, once before and once after reassembly; the backlog never exceeds netdev_max_backlog.
- *
- * Not done: RFS, flow limit (flow_limit_count stays 0).
+ * Invariants: the backlog never exceeds netdev_max_backlog.
  */
 #include "bug.h"
 #include "dev.h"
 #include "gro.h"
 #include "runtime.h"
 #include "stack_priv.h"
+#include "steer.h"
 #include "wire/wire.h"
 
 #include <sys/socket.h>
@@ -118,35 +117,23 @@ unsigned flow_cpu(const struct stack *stack, uint32_t hash)
 	return (unsigned)((uint64_t)hash * stack->params.ncpu >> 32);
 }
 
-/* ---- between shards ---- */
+/* ---- the backlog ---- */
 
-bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu)
+/* steered: from another shard, which has asked the flow limit if it could. */
+static void enqueue_to_backlog(struct stack *stack, struct sk_buff *skb, bool steered)
 {
-	if (cpu == stack->params.cpu || !stack->ops->steer)
-		return false;
-	if (unlikely(skb_unshare(skb) < 0)) {
-		kfree_skb(skb, SKB_DROP_NOMEM);
-		return true;
-	}
-	skb->steered = 1;
-	skb_disown(skb);
-	if (unlikely(stack->ops->steer(stack->priv, cpu, skb) < 0)) {
-		skb_adopt(stack->pool, skb);
-		stack->softnet.dropped++;
-		stack->softnet.steer_full++;
-		kfree_skb(skb, SKB_DROP_STEER_FULL);
-		return true;
-	}
-	stack->softnet.steered++;
-	return true;
-}
+	enum skb_drop_reason reason = SKB_CONSUMED;
 
-static void enqueue_to_backlog(struct stack *stack, struct sk_buff *skb)
-{
-	if (unlikely(stack->backlog.qlen >= (uint32_t)stack->sysctl->netdev_max_backlog)) {
+	if (unlikely(stack->backlog.qlen >= (uint32_t)stack->sysctl->netdev_max_backlog))
+		reason = SKB_DROP_CPU_BACKLOG;
+	else if (unlikely(stack->steer->limit) && !(steered && stack->ops->steer_done) && skb_flow_limit(stack, skb, stack->backlog.qlen))
+		reason = SKB_DROP_FLOW_LIMIT;
+	if (unlikely(reason)) {
+		if (steered)
+			stack->steer->done[skb->from_cpu]++;
 		stack->softnet.dropped++;
 		skb->dev->stats.rx_dropped++;
-		kfree_skb(skb, SKB_DROP_CPU_BACKLOG);
+		kfree_skb(skb, reason);
 		return;
 	}
 	skb_queue_tail(&stack->backlog, skb);
@@ -159,12 +146,13 @@ void stack_steered(struct stack *stack, struct sk_buff *skb, ktime_t now)
 	skb_adopt(stack->pool, skb);
 	skb->dev = dev_get_by_index(stack, skb->skb_iif);
 	if (unlikely(!skb->dev)) { /* removed here already, or not made yet */
+		stack->steer->done[skb->from_cpu]++;
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 		return;
 	}
 	if (!stack->backlog_napi.scheduled)
 		stack->softnet.received_rps++;
-	enqueue_to_backlog(stack, skb);
+	enqueue_to_backlog(stack, skb, true);
 }
 
 /* ---- to the protocols ---- */
@@ -192,7 +180,7 @@ static void ptype_deliver(struct stack *stack, struct sk_buff *skb)
 /* True: it went to the shard that owns its flow. */
 static bool netif_steer(struct stack *stack, struct sk_buff *skb)
 {
-	return skb->protocol == ETH_P_IP && !skb->steered && steer_skb(stack, skb, flow_cpu(stack, skb_flow_hash(stack, skb)));
+	return skb->protocol == ETH_P_IP && !skb->steered && steer_receive(stack, skb);
 }
 
 /*
@@ -268,7 +256,7 @@ void netif_rx(struct stack *stack, struct sk_buff *skb)
 {
 	if (stack_multi(stack) && netif_steer(stack, skb))
 		return;
-	enqueue_to_backlog(stack, skb);
+	enqueue_to_backlog(stack, skb, false);
 }
 
 int process_backlog(struct napi_struct *napi, int budget)
@@ -280,6 +268,7 @@ int process_backlog(struct napi_struct *napi, int budget)
 	runtime_part(stack, RUNTIME_BACKLOG);
 	while (work < budget && (skb = skb_dequeue(&stack->backlog))) {
 		work++;
+		stack->steer->done[skb->from_cpu] += skb->steered;
 		if (likely(dev_up(skb->dev))) {
 			netif_receive_core(stack, skb);
 			continue;

@@ -19,6 +19,7 @@
 #include "runtime.h"
 #include "sock.h"
 #include "stack_priv.h"
+#include "steer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ static const struct {
 	int  (*init)(struct stack *stack);
 	void (*exit)(struct stack *stack);
 } stack_parts[] = {
+	{ steer_init, steer_exit },
 	{ sock_init, sock_exit },
 	{ route_init, route_exit },
 	{ neigh_init, neigh_exit },
@@ -155,6 +157,7 @@ int stack_apply(struct stack *stack, const struct net_snapshot *snap, ktime_t no
 	(void)neigh_apply(stack, snap);
 	arp_apply(stack, from, snap);
 	sock_apply(stack, from, snap);
+	steer_apply(stack);
 	return 0;
 }
 

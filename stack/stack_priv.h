@@ -43,6 +43,7 @@ struct stack {
 	struct napi_struct         backlog_napi;
 	struct sk_buff_head        backlog; /* netif_rx; bounded by netdev_max_backlog */
 	struct softnet_stats       softnet;
+	struct steer_state        *steer; /* steer.c */
 	struct list_head           taps; /* struct stack_tap.node; tap.c */
 	uint32_t                   udp_gro, udp_gro_devs; /* sockets and devices that want UDP merged, 0: none is looked at; of these the devices */
 	struct runtime            *runtime; /* runtime.c; NULL: net.core.runtime_stats is off */

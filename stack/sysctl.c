@@ -5,6 +5,7 @@
 #include "sysctl_table.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 const struct sysctl_values sysctl_defaults = {
 #define SYSCTL_DEFAULT(field, type, name, def, min, max, help) .field = def,
@@ -37,6 +38,7 @@ int64_t sysctl_read(const struct sysctl_values *v, const struct sysctl_def *d)
 {
 	const char *p = (const char *)v + d->offset;
 	sysctl_uint u;
+	sysctl_mask m;
 	sysctl_int i;
 
 	switch (d->type) {
@@ -46,6 +48,9 @@ int64_t sysctl_read(const struct sysctl_values *v, const struct sysctl_def *d)
 	case SYSCTL_uint:
 		memcpy(&u, p, sizeof(u));
 		return u;
+	case SYSCTL_mask:
+		memcpy(&m, p, sizeof(m));
+		return m;
 	case SYSCTL_bool:
 		break;
 	}
@@ -65,6 +70,9 @@ void sysctl_write(struct sysctl_values *v, const struct sysctl_def *d, int64_t v
 	case SYSCTL_uint:
 		memcpy(p, &u, sizeof(u));
 		return;
+	case SYSCTL_mask:
+		memcpy(p, &value, sizeof(value));
+		return;
 	case SYSCTL_bool:
 		*(sysctl_bool *)(void *)p = value != 0;
 		return;
@@ -72,6 +80,46 @@ void sysctl_write(struct sysctl_values *v, const struct sysctl_def *d, int64_t v
 }
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+int sysctl_parse_mask(const char **text, int64_t *ret)
+{
+	const char *p = *text;
+	uint64_t v = 0;
+	int digits = 0;
+
+	while (is_blank(*p))
+		p++;
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
+		p += 2;
+	for (; hex_digit(*p) >= 0 || (*p == ',' && digits); p++) {
+		if (*p == ',')
+			continue;
+		if (v >> 60)
+			return -ERANGE;
+		v = v << 4 | (uint64_t)hex_digit(*p);
+		digits++;
+	}
+	if (!digits || (*p && !is_blank(*p) && *p != '\n'))
+		return -EINVAL;
+	while (is_blank(*p) || (*p == '\n' && !p[1]))
+		p++;
+	*text = p;
+	*ret = (int64_t)v;
+	return 0;
+}
+
+const char *sysctl_text(const struct sysctl_def *d, int64_t value, char buf[SYSCTL_TEXT])
+{
+	snprintf(buf, SYSCTL_TEXT, d->type == SYSCTL_mask ? "%llx" : "%lld", (long long)value);
+	return buf;
+}
 
 int sysctl_parse_num(const char **text, int64_t *ret)
 {

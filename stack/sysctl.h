@@ -14,6 +14,9 @@
 	X(dev_weight, int, "net.core.dev_weight", 64, 1, INT32_MAX, "frames of one poll of one device, and of one turn of sending") \
 	X(netdev_max_backlog, int, "net.core.netdev_max_backlog", 1000, 1, INT32_MAX, "frames in the backlog of a shard") \
 	X(gro_flush_timeout, int, "net.core.gro_flush_timeout", 0, 0, 1000000000, "nanoseconds that packets may wait after a poll to be merged with what comes") \
+	X(flow_limit_cpus, mask, "net.core.flow_limit_cpu_bitmap", 0, INT64_MIN, INT64_MAX, "workers on which large flows are dropped first when a backlog fills, a mask in hexadecimal") \
+	X(flow_limit_table_len, int, "net.core.flow_limit_table_len", 4096, 1, 1048576, "flows that the flow limit tells apart, a power of two") \
+	X(rps_sock_flow_entries, int, "net.core.rps_sock_flow_entries", 0, 0, 16777216, "flows to sockets of other workers that each worker remembers; 0: it looks for the socket each time") \
 	X(runtime_stats, bool, "net.core.runtime_stats", 0, 0, 1, "measure how long each stage takes, on a sample (show runtime)") \
 	X(somaxconn, int, "net.core.somaxconn", 4096, 1, 65535, "upper limit of listen()'s backlog") \
 	X(rmem_default, int, "net.core.rmem_default", 212992, 2304, INT32_MAX, "receive buffer of a socket, bytes") \
@@ -103,6 +106,7 @@ enum tcp_cong_id {
 typedef int      sysctl_int;
 typedef unsigned sysctl_uint;
 typedef bool     sysctl_bool;
+typedef int64_t  sysctl_mask; /* bits of workers */
 
 struct sysctl_values {
 #define NET_SYSCTL_FIELD(field, type, name, def, min, max, help) sysctl_##type field;

@@ -138,6 +138,16 @@ static void listen_rcv(struct stack *stack, struct tcp_sock *lp, struct sk_buff 
 	}
 }
 
+/* It came straight to a socket that is gone (steer.c): the flow's home has the say, also before our replica of a listener. True: handed over. */
+static bool steer_home(struct stack *stack, struct sk_buff *skb, uint32_t hash)
+{
+	if (!stack_multi(stack) || skb->handed || flow_cpu(stack, hash) == stack->params.cpu)
+		return false;
+	skb_push(skb, (uint32_t)(skb->data - skb_network_header(skb)));
+	skb->handed = 1;
+	return steer_skb(stack, skb, flow_cpu(stack, hash));
+}
+
 /* Nobody here knows the port. A socket bound to it may live on another shard. True: handed over. */
 static bool steer_to_owner(struct stack *stack, struct sk_buff *skb, const struct ipaddr *daddr, uint16_t dport)
 {
@@ -247,6 +257,8 @@ void tcp_v4_rcv(struct stack *stack, struct sk_buff *skb)
 		deliver(stack, e, skb, hash);
 		return;
 	}
+	if (steer_home(stack, skb, hash))
+		return;
 	struct sock *lsk = inet_lhash_lookup(stack, &local, lport, hash, iif);
 
 	if (lsk && lsk->state == SS_LISTEN) {

@@ -577,6 +577,14 @@ void udp_rcv(struct stack *stack, struct sk_buff *skb)
 	sk = group ? NULL : inet_uhash_lookup(stack, &saddr, sport, &daddr, dport, skb->hash, skb->dev ? skb->dev->ifindex : 0);
 	if (unlikely(!sk) && stack_multi(stack))
 		home = udp_is_home(stack, skb, &saddr, &daddr, sport, dport);
+	if (unlikely(!sk) && stack_multi(stack) && !home && !group && !skb->handed) { /* it came straight to a socket that is gone (steer.c) */
+		skb_push(skb, (uint32_t)(skb->data - skb_network_header(skb)));
+		skb->handed = 1;
+		if (!skb->hash)
+			skb->hash = flow_hash_tuple(stack, &saddr, &daddr, sport, dport, IPPROTO_UDP);
+		if (steer_skb(stack, skb, flow_cpu(stack, skb->hash)))
+			return;
+	}
 	if (home && group)
 		elsewhere = udp_steer_all(stack, skb, dport);
 	else if (home && udp_steer_owner(stack, skb, &daddr, dport))

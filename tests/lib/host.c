@@ -104,6 +104,13 @@ static int op_steer(void *priv, unsigned cpu, struct sk_buff *skb)
 	return ring_push(&h->shard[cpu], skb, NULL);
 }
 
+static uint32_t op_steer_done(void *priv, unsigned cpu)
+{
+	struct host_shard *s = priv;
+
+	return stack_steer_done(s->host->shard[cpu].stack, s->cpu);
+}
+
 static void op_tell(void *priv, unsigned cpu, const struct shard_msg *msg)
 {
 	struct host_shard *s = priv;
@@ -145,7 +152,7 @@ static struct netcfg *find_netns(void *arg, uint32_t netns)
 	return h ? h->cfg : NULL;
 }
 
-static const struct stack_ops shard_ops = { .xmit = op_xmit, .poll = op_poll, .steer = op_steer, .tell = op_tell, .wake = op_wake, .netns = op_netns };
+static const struct stack_ops shard_ops = { .xmit = op_xmit, .poll = op_poll, .steer = op_steer, .steer_done = op_steer_done, .tell = op_tell, .wake = op_wake, .netns = op_netns };
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 

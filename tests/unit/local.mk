@@ -35,6 +35,7 @@ UNIT_TESTS += %reldir%/test_sock
 UNIT_TESTS += %reldir%/test_softnet
 UNIT_TESTS += %reldir%/test_state
 UNIT_TESTS += %reldir%/test_status
+UNIT_TESTS += %reldir%/test_steer
 UNIT_TESTS += %reldir%/test_stream
 UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_tap

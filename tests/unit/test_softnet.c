@@ -904,7 +904,10 @@ Test(softnet, steering)
 	struct rig *r = rig_new(4);
 	struct softnet_stats st;
 	unsigned home = 0, away = 0;
+	struct addr_conf addr = { .ifindex = r->dev[0], .local = { ipaddr_v4(0x0201a8c0), 24 } };
 
+	cr_assert_eq(netcfg_addr_add(r->cfg, &addr, false, NULL), 0);
+	apply(r);
 	r->steer_room = 20;
 	for (uint16_t port = 1; port <= 60; port++) {
 		struct flow_packet p = { 17, 0x0101a8c0, 0x0201a8c0, port, 80, 0, 1 };

@@ -13,6 +13,7 @@
 	X(DEV_DOWN, "dev_down", "the device is administratively down or being removed") \
 	X(DEV_HDR, "dev_hdr", "the device's own header (vnet) was malformed") \
 	X(DEV_TOO_LONG, "dev_too_long", "the device cut the frame, which was longer than its MTU allows") \
+	X(FLOW_LIMIT, "flow_limit", "one flow had more than its share of a backlog that was filling (net.core.flow_limit_cpu_bitmap)") \
 	X(CPU_BACKLOG, "cpu_backlog", "the backlog of the shard was full (net.core.netdev_max_backlog)") \
 	X(STEER_FULL, "steer_full", "the ring to the shard that owns the flow was full") \
 	X(DEV_TX_FULL, "dev_tx_full", "the device did not take the frame and its queue was full") \

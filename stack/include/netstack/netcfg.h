@@ -15,6 +15,7 @@
 #define NETSTACK_NETCFG_H
 
 #include <linux/rtnetlink.h> /* RTN_*, RT_SCOPE_*, RT_TABLE_*, RTPROT_*, RTNH_F_*, NUD_*: constants only */
+#include <netstack/rss.h>
 #include <netstack/types.h>
 
 struct netcfg;
@@ -45,6 +46,11 @@ struct ipv4_devconf { /* net.ipv4.conf.DEV.*; effective values, "all" already me
 	uint8_t arp_ignore, arp_announce, arp_accept, arp_filter, arp_notify, route_localnet, bc_forwarding;
 };
 
+struct link_rss { /* rss.h: in place of the even spread of rps_cpus, while that is not given */
+	uint8_t set; /* 0: none */
+	uint8_t key[RSS_KEY_LEN], indir[RSS_INDIR_LEN]; /* indir: shards, modulo their number */
+};
+
 struct link_conf {
 	int             ifindex; /* > 0; stable for the life of the link; lo is 1 */
 	char            name[NS_IFNAMSIZ];
@@ -66,6 +72,10 @@ struct link_conf {
 	uint8_t         port_flags; /* LINK_PORT_*, while master is not 0 */
 	uint32_t        ageing_time; /* LINK_BRIDGE: hundredths of a second after which a station that was not heard is forgotten; default 30000 */
 	uint32_t        fdb_max_learned; /* LINK_BRIDGE: stations learned by each shard; default 8192 */
+	uint8_t         rps_set; /* rps_cpus was given; else a device with fewer queues than there are shards uses all, any other none */
+	uint64_t        rps_cpus; /* shards among which its forwarded flows are spread, bit 0 the first; none: who receives a frame forwards it */
+	uint32_t        rps_flow_cnt; /* how many bundles of flows are told apart when that changes; 0: 128 */
+	struct link_rss rss;
 	uint32_t        gen; /* changes whenever anything of this link does */
 	char            host_name[NS_IFNAMSIZ]; /* LINK_TAP: the host's end; set by the daemon, opaque here */
 	struct ipprefix host_addr;
@@ -143,7 +153,7 @@ int netcfg_veth_add(struct netcfg *cfg, const struct link_conf *params, const st
 		    struct netcfg_err *err);
 /* Its addresses, routes, neighbours too; the twin of a veth; VLANs above it; a bridge's ports become free. */
 int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err);
-/* Replaces flags, mtu, txqlen, addr, features, host_*, own, master, port_flags, ageing_time, fdb_max_learned, VLAN maps; name, type, queues and what it stands on stay.
+/* Replaces flags, mtu, txqlen, addr, features, rps_*, rss, host_*, own, master, port_flags, ageing_time, fdb_max_learned, VLAN maps; name, type, queues and what it stands on stay.
  * An MTU or an address that differs from what was is own from now on. A new master (-EINVAL: no bridge; -ELOOP; -EMLINK) gives default port_flags and takes the static
  * stations of the old one away. */
 int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct netcfg_err *err);

@@ -131,6 +131,7 @@ struct sk_buff {
 			uint8_t sampled : 1; /* its stages are timed (runtime.c) */
 		};
 	};
+	uint8_t  from_cpu; /* on the way to another shard and in its backlog: who handed it over */
 	uint8_t  nr_frags;
 	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
 	uint8_t  priority; /* 0 to 15, from the tag it came in with (vlan.c) */

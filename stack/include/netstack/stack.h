@@ -52,6 +52,10 @@ struct stack_ops {
 	/* Hands a frame to the shard cpu; there it goes into stack_steered. Consumes skb (already disowned) on 0; on -ENOBUFS the
 	 * ring is full and the stack takes the skb back and drops it. NULL with one shard. */
 	int (*steer)(void *priv, unsigned cpu, struct sk_buff *skb);
+	/* How many of the frames that steer took for shard cpu, since the beginning and modulo 2^32, that shard is done with: what its stack_steer_done said for us after a
+	 * stack_run, and after what that sent has reached the device. It may lag behind. With it flows keep their order when their way changes, and netdev_max_backlog
+	 * counts what is on its way. NULL: not known. */
+	uint32_t (*steer_done)(void *priv, unsigned cpu);
 	/* Sends a copy of msg to shard cpu, or to all others (STACK_CPU_ALL); there it goes into stack_msg. Never lost, in order
 	 * for each pair of shards. NULL with one shard. */
 	void (*tell)(void *priv, unsigned cpu, const struct shard_msg *msg);
@@ -90,6 +94,7 @@ const struct net_snapshot *stack_snapshot(const struct stack *stack);
 void stack_irq(struct stack *stack, int ifindex, ktime_t now); /* the device has frames: napi_schedule */
 void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now); /* consumes skb */
 void stack_steered(struct stack *stack, struct sk_buff *skb, ktime_t now); /* from another shard; consumes skb */
+uint32_t stack_steer_done(const struct stack *stack, unsigned from); /* frames of shard from that this one is done with, modulo 2^32: for its ops->steer_done */
 void stack_msg(struct stack *stack, const struct shard_msg *msg, ktime_t now); /* from another shard */
 void stack_tx_ready(struct stack *stack, int ifindex, ktime_t now); /* the device takes frames again */
 /* A frame that ops->xmit had taken could not be sent after all: counts it as an error instead, and drops it. Consumes skb. */
@@ -135,6 +140,8 @@ struct shard_msg {
 	uint32_t            mtu;
 	ktime_t             when;
 	uint64_t            id; /* SHARD_PORT_*: which socket of the sending shard */
+	struct ipaddr       peer; /* SHARD_PORT_BIND of a connected TCP socket: the other end; else none */
+	uint16_t            peer_port; /* host order */
 };
 
 /* ---- neighbours by hand (permanent entries are part of the configuration; this acts on learned ones) -------------- */
@@ -189,6 +196,7 @@ struct softnet_stats { /* as /proc/net/softnet_stat, and more */
 	uint64_t processed, dropped, time_squeeze, received_rps, flow_limit_count;
 	uint64_t squeeze_budget, squeeze_time; /* the parts of time_squeeze: cut by netdev_budget, by netdev_budget_usecs */
 	uint64_t rounds, restarts_cut; /* runs of NET_RX; calls of stack_run that left work for the next one */
+	uint64_t rfs; /* frames that went straight to the shard of a socket which is not the flow's home */
 	uint64_t steered, steer_full; /* handed to other shards; dropped because a shard takes no more */
 	uint32_t backlog_len;
 };
