@@ -343,3 +343,18 @@ DRILL(tcp_send, overtaken_window_is_not_heeded,
       "+0    > tcp . 2921:4381(1460) ack 21",
       "+0    > tcp P. 4381:5841(1460) ack 21",
       "+0.02 < tcp . 21 ack 5841 win 4000")
+
+/* What goes out in one large frame ends with PSH, as Linux marks it: who merges the pieces again need not wait for more. One segment alone ends with it only where the data does. */
+DRILL(tcp_send, large_frames_are_pushed,
+      "set tso", OPEN_PLAIN,
+      "+0    send c 29200",
+      "+0    > tcp . 1:1461(1460) ack 1",
+      "+0    > tcp . 1461:2921(1460) ack 1",
+      "+0    > tcp . 2921:4381(1460) ack 1",
+      "+0    > tcp . 4381:5841(1460) ack 1",
+      "+0    > tcp . 5841:7301(1460) ack 1",
+      "+0    > tcp . 7301:8761(1460) ack 1",
+      "+0    > tcp . 8761:10221(1460) ack 1",
+      "+0    > tcp . 10221:11681(1460) ack 1",
+      "+0    > tcp . 11681:13141(1460) ack 1",
+      "+0    > tcp P. 13141:14601(1460) ack 1")

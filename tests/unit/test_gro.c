@@ -214,14 +214,14 @@ static void on_frame(void *arg, const struct stack_tap_frame *frame)
 	}
 }
 
+static void to_the_peer(struct rig *r, int ifindex);
 static void rig_init(struct rig *r, unsigned ncpu, uint64_t seed, uint32_t features)
 {
 	*r = (struct rig){ .h = host_new("gro", ncpu, seed, NULL, NULL) };
 	r->eth0 = host_link(r->h, "eth0", "192.0.2.1/24", 1, 65000, LINK_F_GRO | features);
 	r->eth1 = host_link(r->h, "eth1", "198.51.100.1/24", 3, 65000, 0);
 	cr_assert_eq(netcfg_sysctl_set(r->h->cfg, "net.ipv4.ip_forward", "1", NULL), 0);
-	cr_assert_eq(netcfg_neigh_add(r->h->cfg, &(struct neigh_conf){ .ifindex = r->eth1, .addr = ipaddr_v4(cpu_to_be32(0xc6336409u)), .lladdr = { { 2, 0, 0, 0, 0, 8 } } },
-				      false, NULL), 0);
+	to_the_peer(r, r->eth1);
 	host_apply(r->h);
 	cr_assert_eq(stack_tap_attach(r->h->shard[0].stack, 0, STACK_TAP_RX, on_frame, r, &r->tap), 0);
 }
@@ -589,29 +589,95 @@ Test(gro, random_streams_come_out_as_they_came, .timeout = 60)
 
 /* ---- through the router ------------------------------------------------------------------------------------------------------------------------------- */
 
-/* What a router makes of a frame to 198.51.100.9. */
-static void forwarded(uint8_t *f)
+enum way { ROUTED, ROUTED_VLAN, BRIDGED };
+
+/* What a router makes of a frame to 198.51.100.9 (with a VLAN on each side: the tag behind the addresses is another one). A bridge makes nothing of it. */
+static void forwarded(uint8_t *f, enum way way)
 {
+	uint8_t *ip = f + (way == ROUTED_VLAN ? ETH_HLEN + 4 : ETH_HLEN);
 	uint16_t c;
 
+	if (way == BRIDGED)
+		return;
 	memcpy(f, (uint8_t[12]){ 2, 0, 0, 0, 0, 8, 2, 0, 0, 0, 0, 3 }, 12);
-	f[22]--;
-	f[24] = f[25] = 0;
-	c = ip_fast_csum(f + 14, 5);
-	memcpy(f + 24, &c, 2);
+	if (way == ROUTED_VLAN)
+		put_be16(f + 14, 6);
+	ip[8]--;
+	ip[10] = ip[11] = 0;
+	c = ip_fast_csum(ip, 5);
+	memcpy(ip + 10, &c, 2);
 }
 
-static void forward_streams(uint64_t *rng, unsigned ncpu)
+static int link_add(struct netcfg *cfg, const char *name, enum link_type type, int lower, uint16_t id)
+{
+	struct link_conf l = { .type = type, .link = lower, .vlan_id = id, .flags = NS_IFF_UP };
+	int ifindex;
+
+	snprintf(l.name, sizeof(l.name), "%s", name);
+	cr_assert_eq(netcfg_link_add(cfg, &l, 1, &ifindex, NULL), 0);
+	l = *netcfg_link_by_index(cfg, ifindex);
+	l.flags |= NS_IFF_UP;
+	cr_assert_eq(netcfg_link_set(cfg, &l, NULL), 0);
+	return ifindex;
+}
+
+static void to_the_peer(struct rig *r, int ifindex)
+{
+	struct addr_conf a = { .ifindex = ifindex, .local = { ipaddr_v4(cpu_to_be32(0xc6336401u)), 24 } };
+	struct neigh_conf n = { .ifindex = ifindex, .addr = ipaddr_v4(cpu_to_be32(0xc6336409u)), .lladdr = { { 2, 0, 0, 0, 0, 8 } } };
+
+	if (ifindex != r->eth1)
+		cr_assert_eq(netcfg_addr_add(r->h->cfg, &a, false, NULL), 0);
+	cr_assert_eq(netcfg_neigh_add(r->h->cfg, &n, false, NULL), 0);
+}
+
+/* eth0 and eth1 without addresses, as ports or under VLANs. */
+static void rig_init_way(struct rig *r, unsigned ncpu, uint64_t seed, enum way way)
+{
+	struct netcfg *cfg;
+	int in;
+
+	if (way == ROUTED) {
+		rig_init(r, ncpu, seed, LINK_F_UDP_GRO_FWD);
+		return;
+	}
+	*r = (struct rig){ .h = host_new("gro", ncpu, seed, NULL, NULL) };
+	cfg = r->h->cfg;
+	r->eth0 = host_link(r->h, "eth0", NULL, 1, 65000, LINK_F_GRO | LINK_F_UDP_GRO_FWD);
+	r->eth1 = host_link(r->h, "eth1", NULL, 3, 65000, 0);
+	cr_assert_eq(netcfg_sysctl_set(cfg, "net.ipv4.ip_forward", "1", NULL), 0);
+	if (way == BRIDGED) {
+		int br = link_add(cfg, "br0", LINK_BRIDGE, 0, 0);
+
+		for (int i = 0; i < 2; i++) {
+			struct link_conf l = *netcfg_link_by_index(cfg, i ? r->eth1 : r->eth0);
+
+			l.master = br;
+			cr_assert_eq(netcfg_link_set(cfg, &l, NULL), 0);
+		}
+	} else {
+		in = link_add(cfg, "eth0.5", LINK_VLAN, r->eth0, 5);
+		cr_assert_eq(netcfg_addr_add(cfg, &(struct addr_conf){ .ifindex = in, .local = { ipaddr_v4(cpu_to_be32(0xc0000201u)), 24 } }, false, NULL), 0);
+		to_the_peer(r, link_add(cfg, "eth1.6", LINK_VLAN, r->eth1, 6));
+	}
+	host_apply(r->h);
+	cr_assert_eq(stack_tap_attach(r->h->shard[0].stack, 0, STACK_TAP_RX, on_frame, r, &r->tap), 0);
+}
+
+static void forward_streams(uint64_t *rng, unsigned ncpu, enum way way)
 {
 	static uint8_t frame[70000];
 	struct flow flows[FLOWS];
 	struct host_frame *f;
 	struct rig r;
 
-	rig_init(&r, ncpu, test_random(rng), LINK_F_UDP_GRO_FWD);
+	rig_init_way(&r, ncpu, test_random(rng), way);
 	for (unsigned i = 0; i < FLOWS; i++) {
 		flow_new(rng, &flows[i], i);
-		flows[i].next.tags = flows[i].next.v6 = 0;
+		if (way == BRIDGED)
+			continue;
+		flows[i].next.tags = way == ROUTED_VLAN;
+		flows[i].next.v6 = false;
 	}
 	for (int poll = 0; poll < 20; poll++) {
 		for (unsigned n = test_random_below(rng, 200), live = 1 + test_random_below(rng, FLOWS); n--;) {
@@ -621,10 +687,13 @@ static void forward_streams(uint64_t *rng, unsigned ncpu)
 
 			flow_step(rng, &flows[i], &s);
 			s.lie = LIE_NONE;
-			s.pad = 0;
+			if (way != BRIDGED)
+				s.pad = 0;
 			len = build(frame, &s);
+			if (way == BRIDGED)
+				frame[5] = 0x55; /* a station behind eth1 */
 			cr_assert_eq(host_rx(r.h, 0, r.eth0, frame, len), 0);
-			forwarded(frame);
+			forwarded(frame, way);
 			fifo_put(&r.want[i], frame, len);
 		}
 		host_run(r.h, r.h->now + NSEC_PER_MSEC);
@@ -634,9 +703,9 @@ static void forward_streams(uint64_t *rng, unsigned ncpu)
 		}
 	}
 	cr_expect_gt(stats(&r).merged, 300u);
-	cr_expect_eq(r.lost, 0u, "%u frames left that are not what came in", r.lost);
+	cr_expect_eq(r.lost, 0u, "way %d: %u frames left that are not what came in", way, r.lost);
 	for (unsigned i = 0; i < FIFOS; i++)
-		cr_expect_null(r.want[i].first, "a frame of flow %u did not leave", i);
+		cr_expect_null(r.want[i].first, "way %d: a frame of flow %u did not leave", way, i);
 	rig_free(&r);
 }
 
@@ -644,8 +713,8 @@ Test(gro, forwarded_as_it_came, .timeout = 60)
 {
 	uint64_t rng = test_seed("gro_forward", 12);
 
-	for (int round = 0; round < 15; round++)
-		forward_streams(&rng, 1 + (unsigned)round % 3);
+	for (int round = 0; round < 27; round++)
+		forward_streams(&rng, 1 + (unsigned)round % 3, (enum way)(round / 3 % 3));
 }
 
 static unsigned sent_frames(struct rig *r, size_t *longest)
