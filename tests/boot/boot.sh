@@ -130,6 +130,28 @@ check "nsctl is refused to a stranger, with status 3" refused_nobody
 member() { inside setpriv --reuid=65534 --regid=65534 --groups="$(inside getent group netstackd | cut -d: -f3)" "$nsctl" show version; }
 check "nsctl as a member of the group" member
 
+# ---- links: to the host and back, and by the rtnetlink socket that systemd made
+is_mode() { is "$(inside stat -c '%a %G %F' /run/netstackd/rtnetlink)" "660 netstackd socket"; }
+check "the rtnetlink socket is there, for the group" is_mode
+link_is() { inside "$nsctl" link show eth0 | grep -q "$1"; }
+host_is() { net ip link show nstap0 | grep -q "$1"; }
+timeout 60 nsenter -t "$LEADER" -a -- timeout 40 "$nsctl" monitor link >"$TMP/layer/monitor" 2>&1 &
+sleep 0.5
+net ip link set nstap0 down
+check "ip link set down on the host pulls the cable" wait_for 10 link_is 'NO-CARRIER.*state DOWN'
+net ip link set nstap0 up
+check "and up puts it in" wait_for 10 link_is 'LOWER_UP.*state UP'
+check "nsctl monitor link, by rtnetlink, has seen it" wait_for 10 grep -q 'eth0: <NO-CARRIER.*state DOWN' "$TMP/layer/monitor"
+inside "$nsctl" link set eth0 down
+check "link set down is seen by the host" wait_for 10 host_is 'NO-CARRIER.*state DOWN'
+inside "$nsctl" link set eth0 up
+net ip link del nstap0
+check "a TAP that the host deletes is gone" wait_for 10 link_is 'state NOTPRESENT'
+check "link set up makes it anew, in the sandbox" inside "$nsctl" link set eth0 up
+check "with its state on the host" wait_for 10 host_is 'LOWER_UP.*state UP'
+inside "$nsctl" route add default via 10.77.0.1 # went with the link
+check "ping again" wait_for 10 pings
+
 # ---- what it may --------------------------------------------------------------------------------------------------------------
 pid=$(prop MainPID)
 proc_status() { inside sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
@@ -175,7 +197,7 @@ check "systemctl stop" sctl stop netstackd.socket netstackd.service
 check "it is inactive, not failed" is "$(prop ActiveState)" inactive
 check "no TAP is left" wait_for 5 no_tap
 check "no process is left" wait_for 5 no_process
-check "no socket is left" not inside test -e /run/netstackd/control
+check "no socket is left" not inside test -e /run/netstackd/control -o -e /run/netstackd/rtnetlink
 check "nsctl says that there is no daemon, with status 3" is "$(inside "$nsctl" link >/dev/null 2>&1; echo $?)" 3
 
 # ---- by its socket -------------------------------------------------------------------------------------------------------------------
