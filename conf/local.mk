@@ -16,6 +16,7 @@ libgrammar_a_SOURCES += %reldir%/grammar_text.c
 libgrammar_a_SOURCES += %reldir%/grammar_value.c
 libgrammar_a_SOURCES += %reldir%/netlink_proto.h
 EXTRA_DIST += %reldir%/netstackd.conf
+EXTRA_DIST += %reldir%/examples/five_routers.conf
 EXTRA_DIST += %reldir%/examples/host.conf
 EXTRA_DIST += %reldir%/examples/router.conf
 EXTRA_DIST += %reldir%/examples/workers.conf

@@ -10,6 +10,7 @@ EXTRA_DIST += %reldir%/devices.sh
 EXTRA_DIST += %reldir%/end.sh
 EXTRA_DIST += %reldir%/gro.sh
 EXTRA_DIST += %reldir%/flood.sh
+EXTRA_DIST += %reldir%/five_routers.sh
 EXTRA_DIST += %reldir%/host.sh
 EXTRA_DIST += %reldir%/hostile.py
 EXTRA_DIST += %reldir%/hostile.sh
