@@ -81,6 +81,7 @@ struct page_data { /* what struct status_data points to */
 	struct status_link   *links;
 	struct sock_info     *socks;
 	const struct gather  *gather;
+	const char           *netns[NETNS_MAX];
 	unsigned              max_links;
 };
 
@@ -147,6 +148,20 @@ static void add_part(struct page_data *p, const struct page_part *part, unsigned
 	p->data.nsocks += part->listed;
 }
 
+/* Where there is more than one namespace, the page says which it is about. */
+static void add_netns(struct page_data *p, const struct gather *g)
+{
+	const struct daemon *d = g->daemon;
+	const struct conf_state *st = NULL;
+
+	if (!d->conf.nnetns)
+		return;
+	while ((st = conf_netns_next(&d->conf, st)))
+		p->netns[p->data.nnetns++] = conf_netns_name(st);
+	p->data.all_netns = p->netns;
+	p->data.netns = conf_netns_name(g->conf);
+}
+
 static struct page_data *page_data(const struct gather *g)
 {
 	const struct daemon *d = g->daemon;
@@ -171,6 +186,7 @@ static struct page_data *page_data(const struct gather *g)
 	for (unsigned i = 0; i < g->n; i++)
 		add_part(p, g->slot[i].data, i);
 	netcfg_link_foreach(g->conf->cfg, add_link, p);
+	add_netns(p, g);
 	p->data.version = netstack_version();
 	p->data.uptime_ns = clock_now() - d->started;
 	p->data.pid = getpid();

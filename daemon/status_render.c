@@ -111,6 +111,21 @@ static const char *const tcp_state_names[16] = {
 
 /* ---- JSON ---- */
 
+static void json_netns(struct out *o, const struct status_data *d)
+{
+	if (!d->netns)
+		return;
+	put(o, "\"netns\":\"");
+	put_escaped(o, ESC_JSON, d->netns);
+	put(o, "\",\"all_netns\":[");
+	for (unsigned i = 0; i < d->nnetns; i++) {
+		put(o, "%s\"", i ? "," : "");
+		put_escaped(o, ESC_JSON, d->all_netns[i]);
+		put(o, "\"");
+	}
+	put(o, "],");
+}
+
 static void json_links(struct out *o, const struct status_data *d)
 {
 	put(o, "\"links\":[");
@@ -172,6 +187,7 @@ static void render_json(struct out *o, const struct status_data *d)
 	put(o, "{\"version\":\"");
 	put_escaped(o, ESC_JSON, d->version);
 	put(o, "\",\"pid\":%d,\"uptime_ms\":%lld,", d->pid, (long long)(d->uptime_ns / NSEC_PER_MSEC));
+	json_netns(o, d);
 	json_links(o, d);
 	json_workers(o, d);
 	json_counts(o, d);
@@ -264,6 +280,10 @@ static void render_metrics(struct out *o, const struct status_data *d)
 	prom_head(o, "netstack_info", "gauge", "The version, as a label.");
 	put(o, "netstack_info{version=\"");
 	put_escaped(o, ESC_LABEL, d->version);
+	if (d->netns) {
+		put(o, "\",netns=\"");
+		put_escaped(o, ESC_LABEL, d->netns);
+	}
 	put(o, "\"} 1\n");
 	prom_head(o, "netstack_uptime_seconds", "gauge", "Seconds since the start.");
 	put(o, "netstack_uptime_seconds %lld.%03lld\n", (long long)(d->uptime_ns / NSEC_PER_SEC), (long long)(d->uptime_ns / NSEC_PER_MSEC % 1000));
@@ -300,6 +320,20 @@ static void html_uptime(struct out *o, int64_t ns)
 	if (s >= 86400)
 		put(o, "%lld d ", s / 86400);
 	put(o, "%lld:%02lld:%02lld", s / 3600 % 24, s / 60 % 60, s % 60);
+}
+
+static void html_netns(struct out *o, const struct status_data *d)
+{
+	if (!d->netns)
+		return;
+	put(o, "<p>This is the network namespace <b>");
+	put_escaped(o, ESC_HTML, d->netns);
+	put(o, "</b>. There are:");
+	for (unsigned i = 0; i < d->nnetns; i++) {
+		put(o, "%s ", i ? "," : "");
+		put_escaped(o, ESC_HTML, d->all_netns[i]);
+	}
+	put(o, ".</p>\n");
 }
 
 static void html_links(struct out *o, const struct status_data *d)
@@ -393,6 +427,7 @@ static void render_html(struct out *o, const struct status_data *d)
 	html_uptime(o, d->uptime_ns);
 	put(o, ", process %d, %u worker%s.</p>\n<p><a href=/metrics>/metrics</a> for Prometheus, <a href=/status.json>/status.json</a>, "
 	       "<a href=/bytes/1000000>/bytes/N</a> sends N bytes, <code>PUT /sink</code> counts what it gets.</p>\n", d->pid, d->nworkers, d->nworkers == 1 ? "" : "s");
+	html_netns(o, d);
 	html_links(o, d);
 	html_sockets(o, d);
 	html_workers(o, d);

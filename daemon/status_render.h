@@ -32,6 +32,9 @@ struct status_data {
 	const struct sock_info      *socks; /* nsocks: those listed; the caller cuts the list where it likes */
 	uint64_t        nsocks_total; /* how many there are, */
 	uint64_t        tcp_states[16]; /* by TCP_ESTABLISHED ... of <netinet/tcp.h>, TCP only */
+	const char     *netns; /* the network namespace that all of this is about; NULL: there is one only */
+	unsigned        nnetns;
+	const char *const *all_netns; /* nnetns names */
 	const uint64_t *mib; /* NET_MIB_MAX sums */
 	const uint64_t *drops; /* SKB_DROP_MAX sums */
 };

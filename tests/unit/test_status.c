@@ -56,6 +56,35 @@ Test(status, json_is_json)
 	free(text);
 }
 
+Test(status, says_which_network_namespace)
+{
+	static const char *const all[] = { "default", "<r\"1>" };
+	struct status_data d = make();
+	json_error_t err;
+	size_t len;
+	char *text = status_render(PAGE_STATUS_JSON, &d, &len);
+	json_t *j;
+
+	cr_expect_null(strstr(text, "netns"), "one namespace needs no name");
+	free(text);
+	d.netns = all[1];
+	d.all_netns = all;
+	d.nnetns = 2;
+	text = status_render(PAGE_STATUS_JSON, &d, &len);
+	j = json_loadb(text, len, 0, &err);
+	cr_assert_not_null(j, "%s at %d: %s", err.text, err.position, text);
+	cr_expect_str_eq(json_string_value(json_object_get(j, "netns")), "<r\"1>");
+	cr_expect_str_eq(json_string_value(json_array_get(json_object_get(j, "all_netns"), 0)), "default");
+	json_decref(j);
+	free(text);
+	text = status_render(PAGE_METRICS, &d, &len);
+	cr_expect(strstr(text, "netns=\"<r\\\"1>\"}"), "%s", text);
+	free(text);
+	text = status_render(PAGE_STATUS_HTML, &d, &len);
+	cr_expect(strstr(text, "<b>&#60;r&#34;1&#62;</b>. There are: default, &#60;r"), "%s", text);
+	free(text);
+}
+
 /* name{label="value",...} number, or a comment of the two kinds. */
 static bool metric_line(const char *p, char *name, size_t size)
 {
