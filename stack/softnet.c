@@ -194,7 +194,7 @@ static __attribute__((noinline)) void netif_receive_upper(struct stack *stack, s
 	enum rx_result r;
 
 	for (unsigned round = 0;; round++) {
-		if (skb->dev->hooks & DEV_HOOK_TAP)
+		if (skb->dev->hooks & DEV_HOOK_TAP && !skb->tapped) /* a frame that lost a priority tag is still the same */
 			tap_rx(stack, skb);
 		r = vlan_is_tag(skb->protocol) ? vlan_rcv(skb) : RX_PASS;
 		if (r == RX_PASS && skb->dev->bridge && skb->dev->conf->master)

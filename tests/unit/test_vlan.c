@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <netstack/tap.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -249,6 +250,43 @@ Test(vlan, tags_there_and_back)
 	ask("a VLAN that there is not", TAGS(ETH_P_8021Q, 11), "10.10.0.1", NULL);
 	ask("the other protocol", TAGS(ETH_P_8021AD, 10), "10.10.0.1", NULL);
 	ask("not stacked", TAGS(ETH_P_8021Q, 10, ETH_P_8021Q, 30), "10.30.0.1", NULL);
+}
+
+static void count_frames(void *arg, const struct stack_tap_frame *f)
+{
+	(void)f;
+	++*(unsigned *)arg;
+}
+
+Test(vlan, taps_show_a_frame_once_a_link)
+{
+	const struct { const char *what; const uint16_t *tags; unsigned below, vlan; } rows[] = {
+		{ "no tag", NO_TAGS, 1, 0 },
+		{ "a priority tag", TAGS(ETH_P_8021Q, 0xe000), 1, 0 },
+		{ "a VLAN", TAGS(ETH_P_8021Q, 10), 1, 1 },
+		{ "a priority tag and a VLAN", TAGS(ETH_P_8021Q, 0, ETH_P_8021Q, 10), 1, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig *r = rig_new(1, 0);
+		struct stack *stack = r->h->shard[0].stack;
+		unsigned below = 0, vlan = 0;
+		struct stack_tap *a, *b;
+
+		cr_assert_eq(stack_tap_attach(stack, r->eth, STACK_TAP_RX, count_frames, &below, &a), 0);
+		cr_assert_eq(stack_tap_attach(stack, of(r->h->cfg, "v10")->ifindex, STACK_TAP_RX, count_frames, &vlan, &b), 0);
+		begin(r, &all);
+		for (const uint16_t *t = rows[i].tags; *t; t += 2) {
+			put16(r, t[0]);
+			put16(r, t[1]);
+		}
+		arp_request(r, "192.0.2.77", "192.0.2.9");
+		give(r);
+		cr_expect(below == rows[i].below && vlan == rows[i].vlan, "%s: %u below, %u in the VLAN", rows[i].what, below, vlan);
+		stack_tap_detach(a);
+		stack_tap_detach(b);
+		rig_free(r);
+	}
 }
 
 Test(vlan, an_address_lives_in_its_vlan)
