@@ -2,6 +2,8 @@
 /*
  * fuzz_frame.c: hostile frames, from Ethernet up, into a host and router of one to four shards with listening TCP, UDP and raw sockets whose owner echoes.
  *
+ * With 0x40 in its first byte the input meets more than that: VLANs, one in the other, a bridge of two ports and a veth, whose other end is the host's, and a VLAN on the bridge.
+ *
  * The input is a program of small steps: raw frames; frames whose lengths, checksums and TCP sequence numbers are made right, so that what is behind them is
  * reached; time; calls on sockets. Oracles: nothing crashes; every frame that comes from one of our own addresses has right lengths and checksums; an hour
  * after the end no buffer is left and no timer runs; and skb_pool_free and the timer wheel assert the rest.
@@ -24,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct fuzz {
 	const uint8_t *p, *end;
 	struct host   *host;
-	int            ifindex[2];
+	int            ifindex[4]; /* the last two: ports of the bridge, if there is one */
+	bool           devices;
 	struct { struct socket *sock; bool listener, raw; unsigned cpu; } sock[MAX_SOCKS]; /* raw: only read, for what it sends is its own invention */
 	uint8_t        last[64]; /* beginning of the last TCP segment that left */
 	uint32_t       last_seq_end, last_ack;
@@ -125,6 +128,15 @@ static void listener(struct fuzz *z, unsigned cpu, int type, int proto, uint16_t
 
 /* ---- what leaves ------------------------------------------------------------------------------------------------------------ */
 
+static size_t untag(uint8_t *f, size_t len)
+{
+	while (len >= 18 && (get_be16(f + 12) == ETH_P_8021Q || get_be16(f + 12) == ETH_P_8021AD)) {
+		memmove(f + 12, f + 16, len - 16);
+		len -= 4;
+	}
+	return len;
+}
+
 static int on_xmit(void *arg, struct host *h, unsigned cpu, int ifindex, const struct sk_buff *skb)
 {
 	static uint8_t buf[FRAME_MAX];
@@ -132,25 +144,29 @@ static int on_xmit(void *arg, struct host *h, unsigned cpu, int ifindex, const s
 	char           why[128];
 	const uint8_t *ip = buf + 14, *l4;
 	uint32_t       hl;
+	size_t         flen;
 
 	(void)h;
 	(void)cpu;
-	(void)ifindex;
 	if (skb->len > sizeof(buf) || skb_copy_bits(skb, 0, buf, skb->len))
 		abort();
 	if (++z->frames > 100000) {
 		fprintf(stderr, "a storm: 100,000 frames from one input\n");
 		abort();
 	}
-	if (skb->len < 34 || get_be16(buf + 12) != ETH_P_IP)
+	flen = untag(buf, skb->len);
+	if (flen < 34 || get_be16(buf + 12) != ETH_P_IP)
 		return 0;
-	if (memcmp(ip + 12, (uint8_t[]){ 192, 0, 2, 1 }, 4) != 0 && memcmp(ip + 12, (uint8_t[]){ 198, 51, 100, 1 }, 4) != 0)
+	if (memcmp(ip + 12, (uint8_t[]){ 192, 0, 2, 1 }, 4) != 0 && memcmp(ip + 12, (uint8_t[]){ 198, 51, 100, 1 }, 4) != 0 &&
+	    (memcmp(ip + 12, (uint8_t[]){ 10, 77 }, 2) != 0 || ip[15] != 1))
 		return 0; /* forwarded: what is inside is the sender's */
-	if (!frame_sound(buf, skb->len, why, sizeof(why))) {
+	if (ip[12] == 10 && ifindex >= z->ifindex[2]) /* may have crossed the bridge */
+		return 0;
+	if (!frame_sound(buf, flen, why, sizeof(why))) {
 		static struct frame_ctx ctx;
 		char                    text[600];
 
-		frame_describe(&ctx, 0, true, buf, skb->len, text, sizeof(text));
+		frame_describe(&ctx, 0, true, buf, flen, text, sizeof(text));
 		fprintf(stderr, "a malformed frame was sent: %s: %s\n", why, text);
 		abort();
 	}
@@ -207,9 +223,36 @@ static void fix_checksums(uint8_t *f, uint32_t len, uint8_t what)
 	put_be16(ip + 10, (uint16_t)~sum16(ip, hl, 0));
 }
 
-static void arrive(struct fuzz *z, unsigned where, const uint8_t *f, uint32_t len)
+/* Tags, cut short at times, and which port: as the input says. */
+static unsigned device_frame(struct fuzz *z, unsigned where, uint8_t *f, uint32_t *len)
 {
-	host_rx(z->host, (where >> 1) % z->host->ncpu, z->ifindex[where & 1], f, len);
+	static const uint16_t protos[] = { ETH_P_8021Q, ETH_P_8021AD }, vids[] = { 10, 20, 30, 7, 0 };
+	uint8_t how = u8(z);
+
+	for (unsigned i = 0; i < (how & 3) && *len >= 14 && *len + 4 <= 2100; i++) {
+		uint8_t t = u8(z);
+
+		memmove(f + 16, f + 12, *len - 12);
+		put_be16(f + 12, protos[t & 1]);
+		put_be16(f + 14, t & 0x80 ? u16(z) : (uint16_t)(vids[(t >> 1) % 5] | (t & 0x70) << 9));
+		*len += 4;
+	}
+	if (how & 4)
+		*len = *len < 14u + u8(z) % 12 ? *len : 14u + u8(z) % 12;
+	if (how & 8) /* to whom, from whom: one of a few stations, a group, or ourselves */
+		memcpy(f, (uint8_t[]){ how & 16 ? 1 : 2, how & 16 ? 0x80 : 0, how & 16 ? 0xc2 : 0, 0, 0, u8(z) }, 6);
+	if (how & 32)
+		f[11] = u8(z);
+	return (where & 1) + (how & 64 ? 2 : 0);
+}
+
+static void arrive(struct fuzz *z, unsigned where, uint8_t *f, uint32_t len)
+{
+	unsigned dev = where & 1;
+
+	if (z->devices)
+		dev = device_frame(z, where, f, &len);
+	host_rx(z->host, (where >> 1) % z->host->ncpu, z->ifindex[dev], f, len);
 	host_run(z->host, z->host->now);
 }
 
@@ -223,7 +266,7 @@ static void ethernet(struct fuzz *z, unsigned dev, uint8_t *f, uint16_t type)
 /* A frame of which the input gives every byte from the network header on. */
 static void step_frame(struct fuzz *z)
 {
-	static uint8_t f[2100];
+	static uint8_t f[2200];
 	uint8_t        how = u8(z);
 	uint32_t       n = u16(z) % 2048;
 
@@ -241,7 +284,7 @@ static void step_frame(struct fuzz *z)
 /* An IP packet with a header made here: protocol and payload from the input. */
 static void step_ip(struct fuzz *z)
 {
-	static uint8_t f[2100];
+	static uint8_t f[2200];
 	uint8_t       *ip = f + 14, how = u8(z), bits = u8(z);
 	uint16_t       frag = 0, n;
 
@@ -275,7 +318,7 @@ static void step_ip(struct fuzz *z)
 /* A TCP segment that fits the connection of the last segment that left, give or take what the input says. */
 static void step_tcp(struct fuzz *z)
 {
-	static uint8_t f[2100];
+	static uint8_t f[2200];
 	uint8_t       *ip = f + 14, *l4 = ip + 20, how = u8(z), flags = u8(z), bits = u8(z);
 	uint32_t       optlen = 0, n;
 
@@ -345,6 +388,47 @@ static void step_call(struct fuzz *z)
 	}
 }
 
+static int link_new(struct fuzz *z, struct link_conf l, const char *name, uint8_t net)
+{
+	struct addr_conf a = { .local = { ipaddr_v4(htonl(0x0a4d0001u | (uint32_t)net << 8)), 24 } };
+
+	l.flags = NS_IFF_UP;
+	strcpy(l.name, name);
+	if (netcfg_link_add(z->host->cfg, &l, 1, &a.ifindex, NULL) || (net && netcfg_addr_add(z->host->cfg, &a, false, NULL)))
+		abort();
+	return a.ifindex;
+}
+
+static void port(struct fuzz *z, int ifindex, int bridge)
+{
+	struct link_conf l = *netcfg_link_by_index(z->host->cfg, ifindex);
+
+	l.master = bridge;
+	if (netcfg_link_set(z->host->cfg, &l, NULL))
+		abort();
+}
+
+/* Over eth0: v10, s20 and in it q30. br0 with eth2, eth3 and p0, whose other end p1 the host has too; and br0.7. */
+static void devices_new(struct fuzz *z)
+{
+	struct link_conf veth = { .name = "p0", .flags = NS_IFF_UP }, twin = { .name = "p1", .flags = NS_IFF_UP };
+	int s20, br, p0, p1;
+
+	z->devices = true;
+	z->ifindex[2] = host_link(z->host, "eth2", NULL, 0x12, 1500, 0);
+	z->ifindex[3] = host_link(z->host, "eth3", NULL, 0x13, 1500, 0);
+	link_new(z, (struct link_conf){ .type = LINK_VLAN, .link = z->ifindex[0], .vlan_id = 10 }, "v10", 10);
+	s20 = link_new(z, (struct link_conf){ .type = LINK_VLAN, .link = z->ifindex[0], .vlan_id = 20, .vlan_proto = ETH_P_8021AD }, "s20", 20);
+	link_new(z, (struct link_conf){ .type = LINK_VLAN, .link = s20, .vlan_id = 30 }, "q30", 30);
+	br = link_new(z, (struct link_conf){ .type = LINK_BRIDGE, .fdb_max_learned = 20 }, "br0", 40);
+	link_new(z, (struct link_conf){ .type = LINK_VLAN, .link = br, .vlan_id = 7 }, "br0.7", 7);
+	if (netcfg_veth_add(z->host->cfg, &veth, &twin, 1, &p0, &p1, NULL))
+		abort();
+	port(z, z->ifindex[2], br);
+	port(z, z->ifindex[3], br);
+	port(z, p0, br);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz      *z = calloc(1, sizeof(*z));
@@ -363,6 +447,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	z->ifindex[0] = host_link(z->host, "eth0", "192.0.2.1/24", 0x10, 1500, 0);
 	z->ifindex[1] = host_link(z->host, "eth1", "198.51.100.1/24", 0x11, setup & 2 ? 576 : 1500, 0);
 	n.ifindex = z->ifindex[0];
+	if (setup & 0x40)
+		devices_new(z);
 	if (setup & 4)
 		netcfg_neigh_add(z->host->cfg, &n, false, NULL);
 	netcfg_sysctl_set(z->host->cfg, "net.ipv4.ip_forward", "1", NULL);
