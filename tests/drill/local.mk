@@ -9,6 +9,7 @@ DRILL_TESTS += %reldir%/test_ip_input
 DRILL_TESTS += %reldir%/test_ip_options
 DRILL_TESTS += %reldir%/test_loopback
 DRILL_TESTS += %reldir%/test_neigh
+DRILL_TESTS += %reldir%/test_taps
 DRILL_TESTS += %reldir%/test_tcp_close
 DRILL_TESTS += %reldir%/test_tcp_loss
 DRILL_TESTS += %reldir%/test_tcp_open

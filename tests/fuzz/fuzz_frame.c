@@ -458,6 +458,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		listener(z, cpu, SOCK_DGRAM, 0, 7);
 	}
 	listener(z, 0, SOCK_RAW, 1, 0);
+	if (setup & 0x20)
+		host_observe(z->host);
 	host_run(z->host, z->host->now);
 	while (z->p < z->end)
 		switch (u8(z) % 6) {

@@ -198,6 +198,8 @@ static bool start(struct drill *d)
 	}
 	host_apply(d->host);
 	host_run(d->host, d->host->now);
+	if (d->observe)
+		host_observe(d->host);
 	for (struct host_frame *f; (f = host_sent(d->host));)
 		free(f); /* announcements of the new addresses are not a table's business */
 	return true;
@@ -271,6 +273,8 @@ static bool row_set(struct drill *d)
 		return drill_fail(d, "'set' comes before everything else");
 	if (strcmp(d->w[1], "arp") == 0)
 		return d->arp = true;
+	if (strcmp(d->w[1], "observe") == 0)
+		return d->observe = true;
 	if (strcmp(d->w[1], "nodrain") == 0)
 		return d->nodrain = true;
 	if (strcmp(d->w[1], "gro") == 0)

@@ -32,6 +32,7 @@
  *   mib NAME = N          counter since the start, as nstat names it (TcpExtTCPTimeouts); N may be ">=N", "A..B"
  *   gro normal|held|merged = N   what GRO did on eth0 ("set gro")
  *   drops NAME = N        the same for a drop reason
+ *   seen in|out|drops = N  how many frames packet taps were shown since the start (with "set observe")
  *   sockets = N           how many TIME-WAIT, half-open and full sockets there are (stack_sock_foreach)
  *   sysctl NAME=VALUE     addr add|del ADDR/LEN dev D     route add|del PREFIX [via A] [dev D] [mtu N] [metric N] [type blackhole|unreachable|prohibit]
  *   neigh add ADDR MAC dev D | neigh del ADDR dev D       link D up|down|carrier on|carrier off|mtu N
@@ -40,7 +41,7 @@
  * A call is expected to return 0 (send and recv: the length; connect: 0 or EINPROGRESS) unless the row ends in "= ERRNO" or "= N".
  *
  * Before the first row with a time:
- *   set shards N | seed N | devs N | arp (no permanent neighbour for the peer) | peer-isn N | nodrain | tso (TCP sees a device with TSO; without checksums it gets the frames cut) | ports PEER LOCAL ("*": learned from what leaves) | mtu N
+ *   set shards N | seed N | devs N | arp (no permanent neighbour for the peer) | peer-isn N | nodrain | observe (packet taps look at everything) | tso (TCP sees a device with TSO; without checksums it gets the frames cut) | ports PEER LOCAL ("*": learned from what leaves) | mtu N
  * eth0 is 192.0.2.1/24 with the peer 192.0.2.2, eth1 198.51.100.1/24 with .2, eth2 203.0.113.1/24 with .2. Default ports: the peer's 40000, ours 80; connect sets them.
  *
  * At the end every socket is closed, time runs on for an hour with whatever leaves thrown away, and no packet buffer may be left (nodrain skips the hour).

@@ -47,6 +47,18 @@ static bool row_drops(struct drill *d)
 	return drill_fail(d, "no drop reason '%s'", d->w[1]);
 }
 
+static bool row_seen(struct drill *d)
+{
+	NEED(d, 2);
+	if (!d->observe)
+		return drill_fail(d, "nobody looked: the table has to begin with 'set observe'");
+	if (strcmp(d->w[1], "in") == 0)
+		return drill_expect_number(d, "frames seen coming in", d->host->seen.in);
+	if (strcmp(d->w[1], "out") == 0)
+		return drill_expect_number(d, "frames seen leaving", d->host->seen.out);
+	return strcmp(d->w[1], "drops") == 0 ? drill_expect_number(d, "drops seen", d->host->seen.drops) : drill_fail(d, "in, out or drops?");
+}
+
 static int count_sock(void *arg, const struct sock_info *info)
 {
 	(void)info;
@@ -213,7 +225,7 @@ static bool row_shutdown_stack(struct drill *d)
 }
 
 const struct drill_op drill_config_ops[] = {
-	{ "mib", row_mib }, { "gro", row_gro }, { "drops", row_drops }, { "sockets", row_sockets }, { "sysctl", row_sysctl }, { "addr", row_addr },
+	{ "mib", row_mib }, { "gro", row_gro }, { "drops", row_drops }, { "seen", row_seen }, { "sockets", row_sockets }, { "sysctl", row_sysctl }, { "addr", row_addr },
 	{ "route", row_route }, { "neigh", row_neigh }, { "link", row_link }, { "txfull", row_txfull }, { "shutdown-stack", row_shutdown_stack },
 	{ NULL, NULL },
 };

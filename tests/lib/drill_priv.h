@@ -31,7 +31,7 @@ struct drill {
 	uint64_t          seed;
 	uint32_t          mtu;
 	uint32_t           features; /* LINK_F_* of every device */
-	bool              arp, nodrain, txfull;
+	bool              arp, nodrain, observe, txfull;
 	int               ifindex[FRAME_DEVS];
 	struct dsock      sock[MAX_SOCKS];
 	unsigned          nsocks;

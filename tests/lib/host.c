@@ -214,6 +214,35 @@ struct host *host_netns(struct host *first, const char *name)
 	return h;
 }
 
+/* Aborts when a frame is not what tap.h says. */
+static void observe(void *arg, const struct stack_tap_frame *f)
+{
+	struct host *h = arg;
+	unsigned char *copy = malloc(f->len ? f->len : 1);
+
+	if (!copy || stack_tap_copy(f, 0, copy, f->len) || !stack_tap_copy(f, f->len, copy, 1))
+		abort();
+	if (f->head_len > f->len || f->len - f->head_len != f->skb->len - f->skb_off || f->reason >= SKB_DROP_MAX)
+		abort();
+	if (!f->reason && (f->made || f->len < 14 || !f->ifindex))
+		abort();
+	if (f->protocol >= 0x600 && (f->made || !f->reason) && get_be16(copy + 12) != f->protocol)
+		abort();
+	h->seen.drops += f->reason != 0;
+	h->seen.in += !f->reason && f->dir == STACK_TAP_DIR_IN;
+	h->seen.out += !f->reason && f->dir == STACK_TAP_DIR_OUT;
+	free(copy);
+}
+
+void host_observe(struct host *h)
+{
+	struct stack_tap *tap; /* goes with the stack */
+
+	for (unsigned i = 0; i < h->ncpu; i++)
+		if (stack_tap_attach(h->shard[i].stack, 0, STACK_TAP_RX | STACK_TAP_TX | STACK_TAP_DROPS | STACK_TAP_PROMISC, observe, h, &tap))
+			abort();
+}
+
 void host_free(struct host *h)
 {
 	struct host_frame *f;

@@ -13,6 +13,7 @@
 #include <netstack/netcfg.h>
 #include <netstack/socket.h>
 #include <netstack/stack.h>
+#include <netstack/tap.h>
 
 #define HOST_MAX_CPUS 8
 
@@ -56,6 +57,7 @@ struct host {
 	struct host        *root, *sibling; /* hosts whose stacks are namespaces of the same shards: the first one, and the next */
 	unsigned            steer_limit; /* frames in a ring; beyond it steer says -ENOBUFS. 0: no limit */
 	uint64_t            steered; /* frames that went from shard to shard */
+	struct { uint64_t in, out, drops; } seen; /* what taps showed, after host_observe */
 };
 
 /* NULL: no memory. seed makes every random choice of the stacks repeatable. */
@@ -74,6 +76,8 @@ void host_apply(struct host *h); /* commits the configuration and gives it to ev
 int  host_rx(struct host *h, unsigned cpu, int ifindex, const void *frame, size_t len);
 /* Says that a call was made on a socket of that shard, which has to run soon. Before the call: host_touch, so that time is right. */
 struct stack *host_touch(struct host *h, unsigned cpu);
+/* Puts a tap on all that every shard receives, sends and drops. Each frame that is shown is read to its last byte and must be what tap.h says; they are counted in seen. */
+void host_observe(struct host *h);
 /* The next time at which something is due: now or earlier when work is left. */
 ktime_t host_next(const struct host *h);
 /* Does what is due up to and including until, and leaves the clock there. */

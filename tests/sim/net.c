@@ -253,6 +253,8 @@ struct sim_host *net_add_host(struct net *net, const char *name, unsigned ncpu)
 
 	*h = (struct sim_host){ .net = net, .index = net->nhosts };
 	h->host = host_new(name, ncpu, test_random(&net->rng), &sim_ops, h);
+	if (h->host && test_random(&net->rng) & 1) /* whether somebody looks makes no difference */
+		host_observe(h->host);
 	if (!h->host || ++net->nhosts > NET_MAX_HOSTS - 1)
 		abort();
 	/* What arrives within so many nanoseconds is merged by devices that do it. */
