@@ -36,6 +36,7 @@ struct port_remote { /* a socket of another shard that packets are to be handed 
 };
 #define PORT_F_REUSE     1u
 #define PORT_F_REUSEPORT 2u
+#define PORT_F_GRO       4u /* UDP_GRO */
 
 struct port_page {
 	unsigned            used;

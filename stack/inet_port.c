@@ -169,7 +169,7 @@ static void port_tell(const struct sock *sk, enum shard_msg_type type, const str
 	struct stack *stack = sk->stack;
 	struct shard_msg msg = {
 		.type = type, .from = stack->params.cpu, .ifindex = sk->bound_dev_if, .addr = sk->rcv_saddr, .proto = (uint8_t)sk->protocol, .port = sk->sport, .id = sk->ino,
-		.peer = peer ? *peer : IPADDR_NONE, .peer_port = peer_port, .flags = (uint16_t)((sk->reuse ? PORT_F_REUSE : 0) | (sk->reuseport ? PORT_F_REUSEPORT : 0)),
+		.peer = peer ? *peer : IPADDR_NONE, .peer_port = peer_port, .flags = (uint16_t)((sk->reuse ? PORT_F_REUSE : 0) | (sk->reuseport ? PORT_F_REUSEPORT : 0) | (sk->udp_gro ? PORT_F_GRO : 0)),
 	};
 
 	if (stack->ops->tell)
@@ -190,6 +190,14 @@ static void port_announce(struct sock *sk, const struct ipaddr *peer, uint16_t p
 	sk->announced = true;
 	port_known(sk->stack, 1);
 	port_tell(sk, SHARD_PORT_BIND, peer, peer_port);
+}
+
+void inet_port_announce_again(struct sock *sk)
+{
+	if (!sk->announced || sk->sport == 0)
+		return;
+	port_tell(sk, SHARD_PORT_UNBIND, NULL, 0);
+	port_tell(sk, SHARD_PORT_BIND, NULL, 0);
 }
 
 void sock_shard_msg(struct stack *stack, const struct shard_msg *msg)
@@ -216,6 +224,7 @@ void sock_shard_msg(struct stack *stack, const struct shard_msg *msg)
 		r->peer = msg->peer;
 		r->peer_port = msg->peer_port;
 		port_known(stack, 1);
+		stack->udp_gro += (r->flags & PORT_F_GRO) != 0;
 		b->auto_only = false;
 		hlist_add_head(&r->node, &b->remotes);
 		return;
@@ -227,6 +236,7 @@ void sock_shard_msg(struct stack *stack, const struct shard_msg *msg)
 		if (r->cpu != msg->from || r->id != msg->id)
 			continue;
 		hlist_del(&r->node);
+		stack->udp_gro -= (r->flags & PORT_F_GRO) != 0;
 		free(r);
 		port_known(stack, -1);
 		port_release(stack, b);
@@ -251,6 +261,18 @@ int inet_port_owner(const struct stack *stack, uint8_t protocol, const struct ip
 			cpu = (int)r->cpu;
 	}
 	return cpu;
+}
+
+bool inet_port_gro(const struct stack *stack, const struct ipaddr *daddr, uint16_t dport, int iif)
+{
+	const struct bind_bucket *b = port_get(stack->hashinfo, IPPROTO_UDP, dport);
+	const struct port_remote *r;
+
+	if (b)
+		hlist_for_each(r, &b->remotes, struct port_remote, node)
+			if ((r->flags & PORT_F_GRO) && (!r->ifindex || r->ifindex == iif) && (ipaddr_is_any(&r->addr) || ipaddr_equal(&r->addr, daddr)))
+				return true;
+	return false;
 }
 
 /* Of the ephemeral range a number is one shard's, for datagram sockets whose port nobody named: see port_mine. Outside of it nobody has a port that he did not name and so

@@ -74,7 +74,7 @@ struct sock {
 	uint32_t            skb_refs; /* skbs whose destructor will come back to this sock */
 
 	/* options */
-	bool                reuse, reuseport, broadcast, localroute, keepopen, linger_on, oobinline, timestamp, pktinfo, recvttl, recvtos, recverr, replica, freebind, nodefrag;
+	bool                reuse, reuseport, udp_gro, broadcast, localroute, keepopen, linger_on, oobinline, timestamp, pktinfo, recvttl, recvtos, recverr, replica, freebind, nodefrag;
 	uint8_t             tos, ttl /* 0: default */, mcast_ttl, pmtudisc, userlocks /* bit 0: SO_SNDBUF set, bit 1: SO_RCVBUF set */;
 	bool                mcast_loop, mcast_all, timestampns, recvopts, no_check, bind_no_port, reuse_repeat, rxq_ovfl, recvorigdst;
 	uint8_t             min_ttl, optlen, ipopt[40]; /* IP_OPTIONS, sent with each packet */
@@ -216,6 +216,8 @@ unsigned inet_ehash_count(const struct stack *stack);
 /* Another shard that has a matching socket of this port: its number, or -ENOENT. Asked after the local tables had no match (TCP: no connection), and only for a packet
  * that hashes to this shard (flow_cpu(skb->hash)), so that nothing is handed over twice. owners: all of them, as bits. */
 int  inet_port_owner(const struct stack *stack, uint8_t protocol, const struct ipaddr *daddr, uint16_t dport, int iif);
+bool inet_port_gro(const struct stack *stack, const struct ipaddr *daddr, uint16_t dport, int iif); /* a UDP socket of another shard there asked for UDP_GRO */
+void inet_port_announce_again(struct sock *sk); /* what the others know of a socket has changed; no-op for one that they do not know */
 /* The shard to which a packet may be handed without asking the flow's home, as that has surely no better socket for it: steer.c. -ENOENT: ask home. hash: the flow's. */
 int  inet_port_direct(struct stack *stack, uint8_t protocol, const struct ipaddr *saddr, uint16_t sport, const struct ipaddr *daddr, uint16_t dport, uint32_t hash, int iif);
 uint64_t inet_port_owners(const struct stack *stack, uint8_t protocol, uint16_t dport);

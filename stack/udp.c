@@ -43,7 +43,7 @@ struct udp_flow { /* where one datagram goes, and how */
 
 struct udp_sock {
 	struct sock     sk; /* first */
-	bool            cork, gro;
+	bool            cork;
 	uint16_t        gso_size;
 	struct sk_buff *pending; /* corked data, no header yet */
 	struct udp_flow flow; /* of pending */
@@ -426,7 +426,7 @@ static void udp_unicast(struct stack *stack, struct sock *sk, struct sk_buff *sk
 {
 	struct sk_buff_head segs;
 
-	if (likely(!skb_is_gso(skb) || udp_sk(sk)->gro)) {
+	if (likely(!skb_is_gso(skb) || sk->udp_gro)) {
 		udp_queue_rcv(sk, skb);
 		return;
 	}
@@ -542,7 +542,7 @@ bool udp_gro_wanted(struct stack *stack, const struct ip_hdr *iph, const struct 
 	struct ipaddr saddr = ipaddr_v4(iph->saddr), daddr = ipaddr_v4(iph->daddr);
 	struct sock *sk = inet_uhash_lookup(stack, &saddr, be16_to_cpu(uh->source), &daddr, be16_to_cpu(uh->dest), 0, iif);
 
-	return sk && udp_sk(sk)->gro;
+	return sk ? sk->udp_gro : stack_multi(stack) && inet_port_gro(stack, &daddr, be16_to_cpu(uh->dest), iif);
 }
 
 void udp_rcv(struct stack *stack, struct sk_buff *skb)
@@ -707,25 +707,27 @@ static int udp_connect(struct sock *sk, const struct ipaddr *addr, uint16_t port
 	return err == -EADDRNOTAVAIL ? -EAGAIN : err;
 }
 
-/* What gro.c asks first is whether anybody wants UDP merged at all. */
-static void udp_set_gro(struct udp_sock *up, bool on)
+/* What gro.c asks first is whether anybody wants UDP merged at all. Other shards receive for this socket, too. */
+static void udp_set_gro(struct sock *sk, bool on)
 {
-	if (up->gro != on)
-		up->sk.stack->udp_gro += on ? 1u : -1u;
-	up->gro = on;
+	if (sk->udp_gro == on)
+		return;
+	sk->stack->udp_gro += on ? 1u : -1u;
+	sk->udp_gro = on;
+	inet_port_announce_again(sk);
 }
 
 static void udp_close(struct sock *sk)
 {
-	udp_set_gro(udp_sk(sk), false);
 	udp_drop_pending(udp_sk(sk));
 	inet_put_port(sk);
+	udp_set_gro(sk, false);
 	sock_put(sk);
 }
 
 static void udp_destroy(struct sock *sk)
 {
-	udp_set_gro(udp_sk(sk), false);
+	udp_set_gro(sk, false);
 	udp_drop_pending(udp_sk(sk));
 }
 
@@ -749,7 +751,7 @@ static int udp_setsockopt(struct sock *sk, int level, int name, const void *val,
 		up->gso_size = (uint16_t)v;
 		return 0;
 	case UDP_GRO:
-		udp_set_gro(up, v != 0);
+		udp_set_gro(sk, v != 0);
 		return 0;
 	default:
 		return -ENOPROTOOPT;
@@ -768,7 +770,7 @@ static int udp_getsockopt(struct sock *sk, int level, int name, void *val, sockl
 	case UDP_SEGMENT:
 		return opt_put_int(val, len, up->gso_size);
 	case UDP_GRO:
-		return opt_put_int(val, len, up->gro);
+		return opt_put_int(val, len, sk->udp_gro);
 	default:
 		return -ENOPROTOOPT;
 	}
