@@ -122,6 +122,22 @@ static void link_stats(const struct show *s, const json_t *stats, bool errors)
 	table_print(&t, s->out);
 }
 
+static void link_steering(const struct show *s, const json_t *link)
+{
+	static const char *const keys[][2] = { { "rps_cpus", "rps-cpus" }, { "rps_flow_cnt", "rps-flow-cnt" }, { "rss_indir", "rss-indir" }, { "rss_key", "rss-key" } };
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (!rec_has(link, keys[i][0]))
+			continue;
+		fprintf(s->out, "%s%s ", any ? " " : "    ", keys[i][1]);
+		put_text(s->out, rec_str(link, keys[i][0]));
+		any = true;
+	}
+	if (any)
+		fputc('\n', s->out);
+}
+
 /* In words that "link set" knows. */
 static void link_device(const struct show *s, const json_t *link)
 {
@@ -214,8 +230,10 @@ void show_links(const struct show *s, const json_t *records)
 	json_array_foreach(records, i, link) {
 		show_link_line(s, link);
 		link_kind(s, link);
-		if (cmd_arg(s->cmd, "details"))
+		if (cmd_arg(s->cmd, "details")) {
 			link_device(s, link);
+			link_steering(s, link);
+		}
 		if (rec_obj(link, "stats"))
 			link_stats(s, rec_obj(link, "stats"), cmd_count(s->cmd, "stats") > 1);
 	}

@@ -172,6 +172,10 @@ static const struct arg_def link_set_args[] = {
 	{ .key = "section", .meta = "NAME", .type = ARG_WORD, .help = "the program's section or function (default: xdp)" },
 	{ .key = "object", .meta = "BASE64", .type = ARG_WORD, .help = "the object file itself; nsctl adds it" },
 	DEVICE_ARGS,
+	{ .key = "rps-cpus", .meta = "MASK", .type = ARG_WORD, .help = "workers that forward what comes in by it, a mask in hexadecimal; 0: who receives it; auto: that, or all if it has fewer queues (default: auto)" },
+	{ .key = "rps-flow-cnt", .type = ARG_U32, .min = 0, .max = 1048576, .help = "bundles of flows that change their worker one by one (default: 0, which is 128)" },
+	{ .key = "rss-indir", .meta = "WORKERS", .type = ARG_WORD, .help = "in place of rps-cpus: a table of workers, repeated to 128 entries, as 0,1,1,3; none (default: none)" },
+	{ .key = "rss-key", .meta = "KEY", .type = ARG_WORD, .help = "with rss-indir: key of its Toeplitz hash, 40 bytes in hexadecimal (default: the published one)" },
 	END
 };
 

@@ -9,6 +9,7 @@
  */
 #include "state.h"
 
+#include "link_steer.h"
 #include "tap.h"
 
 #include <errno.h>
@@ -391,6 +392,7 @@ static int follow_link(void *arg, const struct link_conf *want)
 	link.flags = want->flags;
 	take_own(&link, want, wx);
 	link.txqlen = want->txqlen;
+	link_steer_copy(&link, want);
 	link.features = hx && hx->tap ? link_dev_features(&hx->dev, hx->tap->offered) : want->features;
 	link.host_addr = want->host_addr;
 	if (wx && wx->host_name_given)
@@ -400,7 +402,7 @@ static int follow_link(void *arg, const struct link_conf *want)
 		hx->host_name_given = wx->host_name_given;
 		hx->queues_given = wx->queues_given;
 	}
-	if (link.flags == have->flags && same_own(&link, have) && link.txqlen == have->txqlen && link.features == have->features &&
+	if (link.flags == have->flags && same_own(&link, have) && link_steer_same(&link, have) && link.txqlen == have->txqlen && link.features == have->features &&
 	    strcmp(link.host_name, have->host_name) == 0 && ipaddr_equal(&link.host_addr.addr, &have->host_addr.addr) &&
 	    link.host_addr.len == have->host_addr.len)
 		return 0;

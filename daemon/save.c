@@ -13,6 +13,7 @@
 #include "show.h"
 
 #include "daemon.h"
+#include "link_steer.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -147,13 +148,14 @@ static void save_link_set(struct saver *s, const struct link_conf *link, uint32_
 {
 	static const uint32_t bits = NS_IFF_UP | NS_IFF_PROMISC | NS_IFF_ALLMULTI | NS_IFF_NOARP;
 	struct line l = { .len = 0 };
-	char name[NAME_TEXT];
+	char name[NAME_TEXT], steer[LINK_STEER_WORDS];
 
-	if (!((link->flags ^ def) & bits) && !more[0])
+	link_steer_words(link, steer);
+	if (!((link->flags ^ def) & bits) && !more[0] && !steer[0])
 		return;
-	put(&l, "link set %s%s%s%s%s%s", grammar_quote(link->name, name, sizeof(name)), FLAG_WORDS(link, def, NS_IFF_UP, " up", " down"),
+	put(&l, "link set %s%s%s%s%s%s%s", grammar_quote(link->name, name, sizeof(name)), FLAG_WORDS(link, def, NS_IFF_UP, " up", " down"),
 	    FLAG_WORDS(link, def, NS_IFF_PROMISC, " promisc on", " promisc off"), FLAG_WORDS(link, def, NS_IFF_ALLMULTI, " allmulti on", " allmulti off"),
-	    FLAG_WORDS(link, def, NS_IFF_NOARP, " arp off", " arp on"), more);
+	    FLAG_WORDS(link, def, NS_IFF_NOARP, " arp off", " arp on"), more, steer);
 	end_line(s->conf, s->lines, &l);
 }
 

@@ -6,6 +6,7 @@
 #include "show.h"
 
 #include "daemon.h"
+#include "link_steer.h"
 #include "host_link.h"
 #include "links.h"
 
@@ -149,6 +150,7 @@ json_t *record_link(const struct conf_state *st, const struct link_conf *link)
 		if (extra)
 			json_object_set_new(r, "device", link_dev_record(extra, link->features));
 	}
+	link_steer_record(link, r);
 	record_device(r, st, link);
 	return r;
 }

@@ -5,6 +5,7 @@
  */
 #include "state_priv.h"
 
+#include "link_steer.h"
 #include "tap.h"
 
 #include <arpa/inet.h>
@@ -548,6 +549,9 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	set_flag(cmd, "arp", true, NS_IFF_NOARP, &link.flags);
 	take_u32(cmd, "mtu", &link.mtu);
 	take_u32(cmd, "txqueuelen", &link.txqlen);
+	err = link_steer_take(&link, cmd, e);
+	if (err)
+		return err;
 	arg = cmd_arg(cmd, "address");
 	if (arg)
 		link.addr = arg->lladdr;

@@ -186,6 +186,8 @@ static const char *const cases[] = {
 	LINKS "sysctl net.ipv4.ip_forward=1\nsysctl net.ipv4.conf.eth0.forwarding=0\n",
 	"link add a=b@c type tap host-name t9\nsysctl net.ipv4.conf.default.arp_ignore=3\nlink add x.y type tap host-name t8\n",
 	LINKS "link set eth0 carrier off\nlink set \"via\" promisc on arp off allmulti on\n",
+	LINKS "link set eth0 rps-cpus 5 rps-flow-cnt 1024\nlink set \"via\" rss-indir 0,1,1,3 rss-key 01:08:0f:16:1d:24:2b:32:39:40:47:4e:55:5c:63:6a:71:78:7f:86:8d:94:9b:a2:a9:b0:b7:be:c5:cc:d3:da:e1:e8:ef:f6:fd:04:0b:12\n",
+	LINKS "link set eth0 rps-cpus 0 rss-indir 2\nsysctl net.core.flow_limit_cpu_bitmap=f\nsysctl net.core.rps_sock_flow_entries=4096\n",
 	"link set lo down\n", "link set lo mtu 9000 txqueuelen 7 promisc on\n",
 	"addr del 127.0.0.1/8 dev lo\naddr add 127.0.0.2/8 dev lo\n",
 	"addr replace 127.0.0.1/8 dev lo label loop\n",
@@ -287,7 +289,7 @@ static void random_command(struct conf_state *st, unsigned *seed, char *line, si
 		snprintf(line, size, "link set %s %s promisc %s carrier %s", dev, below(seed, 3) ? "up" : "down", o, onoff[below(seed, 2)]);
 		break;
 	case 3:
-		snprintf(line, size, "link set %s mtu %u arp %s allmulti %s txqueuelen %u", dev, 600 + b, o, onoff[below(seed, 2)], a);
+		snprintf(line, size, "link set %s mtu %u arp %s allmulti %s txqueuelen %u rps-cpus %x rps-flow-cnt %u", dev, 600 + b, o, onoff[below(seed, 2)], a, b, a);
 		break;
 	case 4:
 	case 5: /* on lo hosts only: a network of lo is all ours, gateways included */

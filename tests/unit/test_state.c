@@ -284,6 +284,43 @@ Test(state, reload_keeps_what_is_the_same)
 	conf_state_exit(&st);
 }
 
+/* Words of steering: what they become, which are refused and at which column; another mask is no other link. */
+Test(state, steering_words)
+{
+	static const struct { const char *words, *culprit; } bad[] = {
+		{ "rps-cpus x", "x" }, { "rps-cpus 10000000000000000", "10000000000000000" }, { "rps-cpus ,1", ",1" }, { "rss-indir 0,,1", "0,,1" }, { "rss-indir 64", "64" },
+		{ "rss-indir 1,", "1," }, { "rss-key default", "default" }, { "rss-indir 1 rss-key 00:11", "00:11" },
+	};
+	struct conf_state st;
+	const struct link_conf *link;
+	int ifindex;
+
+	must(&st, ETH0 "link set eth0 rps-cpus 0x1,00000003 rps-flow-cnt 512\n");
+	link = netcfg_link_by_name(st.cfg, "eth0");
+	ifindex = link->ifindex;
+	cr_expect(link->rps_set && link->rps_cpus == 0x100000003u && link->rps_flow_cnt == 512);
+	follow(&st, ETH0 "link set eth0 rss-indir 3,1\n");
+	link = netcfg_link_by_name(st.cfg, "eth0");
+	cr_expect_eq(link->ifindex, ifindex);
+	cr_expect(!link->rps_set && !link->rps_flow_cnt && link->rss.set && link->rss.indir[0] == 3 && link->rss.indir[127] == 1);
+	cr_expect_arr_eq(link->rss.key, rss_default_key, RSS_KEY_LEN);
+	follow(&st, ETH0 "link set eth0 rps-cpus auto rss-indir none\n");
+	link = netcfg_link_by_name(st.cfg, "eth0");
+	cr_expect(!link->rps_set && !link->rss.set);
+	conf_state_exit(&st);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct conf_error e;
+		char text[512];
+
+		snprintf(text, sizeof(text), ETH0 "link set eth0 %s\n", bad[i].words);
+		cr_assert_eq(conf_state_init(&st, 2), 0);
+		cr_expect_eq(config_parse(&st, text, strlen(text), &e), -EINVAL, "%s", bad[i].words);
+		cr_expect_str_eq(e.word, bad[i].culprit, "%s: %s", bad[i].words, e.text);
+		cr_expect_eq(e.line, 4u);
+		conf_state_exit(&st);
+	}
+}
+
 Test(state, random_reloads)
 {
 	static const char *const optional[] = {
