@@ -21,6 +21,7 @@ EXTRA_DIST += %reldir%/lossy.sh
 EXTRA_DIST += %reldir%/router.sh
 EXTRA_DIST += %reldir%/rtnetlink.py
 EXTRA_DIST += %reldir%/smoke.sh
+EXTRA_DIST += %reldir%/steer.sh
 EXTRA_DIST += %reldir%/tcp_mix.py
 EXTRA_DIST += %reldir%/tcp_mix.sh
 EXTRA_DIST += %reldir%/xdp.sh
