@@ -81,6 +81,7 @@ static void see_gone(struct conf_link *cl)
 
 	if (tap_lives(cl->tap, name)) {
 		cl->host.down = false; /* in another namespace: who put it there will switch it on */
+		cl->host.changed = true; /* that it went down on the way may have been seen and followed before */
 		return;
 	}
 	cl->host.gone = cl->host.changed = true;

@@ -7,6 +7,7 @@ EXTRA_DIST += %reldir%/bytes.py
 EXTRA_DIST += %reldir%/capture.sh
 EXTRA_DIST += %reldir%/devices.py
 EXTRA_DIST += %reldir%/devices.sh
+EXTRA_DIST += %reldir%/device.sh
 EXTRA_DIST += %reldir%/end.sh
 EXTRA_DIST += %reldir%/gro.sh
 EXTRA_DIST += %reldir%/flood.sh

@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# device.sh: a TAP as a NIC, with both backends in turn: rings and what the host drops on them, MTU up to 65,520, offloads by feature while a transfer runs,
+# coalescing, busy polling, pinning, a loop that serves everybody under a flood, a device that is taken away.
+#
+#   namespace h:  tap0 10.10.0.1/24  <-- TAP -->  eth0 10.10.0.2/24 (netstackd);  tap1 10.11.0.1/24 -- eth1 10.11.0.2/24
+#   namespace b:  tap2 10.12.0.1/24 -- eth2 10.12.0.2/24, whose MTU the daemon does not see
+. "$(dirname "$0")/lib.sh"
+need python3 curl ping awk
+ns h; ns b
+lossless() { local out; out=$("$@" 2>&1); printf '%s\n' "$out" | tail -n 4; printf '%s\n' "$out" | grep -qE '[^0-9]0% packet loss'; }
+python3 "$SRC/tests/netns/bytes.py" make 4000000 >"$TMP/want"
+key() { nsctl -j link show eth0 | python3 -c "import json,sys; r=json.load(sys.stdin)[0]; print($1)"; } # KEY: an expression of r, the link's record
+is() { local got; got=$(key "$1"); echo "$1 is $got"; [ "$got" = "$2" ]; }
+at_least() { local got; got=$(key "$1"); echo "$1 is $got"; [ "$got" -ge "$2" ]; }
+fetch() { in_ns h curl -sSf -m 60 -o /dev/null -w '%{size_download}\n' "http://10.10.0.2/bytes/$1" | grep -qx "$1"; }
+send() { in_ns h curl -sSf -m 60 -o /dev/null -T "$TMP/want" http://10.10.0.2/sink; }
+both_ways() { fetch 4000000 && send; }
+
+# frames of 60 bytes to the daemon's address, COUNT of them, as fast as they can be made
+cat >"$TMP/frames.py" <<'PY'
+import socket, sys
+dev, count = sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind((dev, 0))
+s.setsockopt(263, 20, 1) # SOL_PACKET, PACKET_QDISC_BYPASS
+frame = bytes.fromhex("020000000002" "0200000000ee" "88b5") + bytes(46)
+done = 0
+while done < count:
+    try:
+        s.send(frame)
+        done += 1
+    except OSError: # the queue is full: that is the point
+        done += 1
+PY
+# for SECONDS
+cat >"$TMP/flood.py" <<'PY'
+import socket, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind((sys.argv[1], 0))
+frame = bytes.fromhex("020000000002" "0200000000ee" "88b5") + bytes(46)
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    for i in range(100):
+        try:
+            s.send(frame)
+        except OSError:
+            pass
+PY
+
+with_backend() {
+	local b=$1
+	BACKEND=$b daemon h <<-CONF
+		link add eth0 type tap host-name tap0 host-addr 10.10.0.1/24 address 02:00:00:00:00:02 ring rx 256 tx 64
+		link add eth1 type tap host-name tap1 host-addr 10.11.0.1/24 offload off
+		link add eth2 type tap host-name tap2 offload off
+		link set eth0 up
+		link set eth1 up
+		link set eth2 up
+		addr add 10.10.0.2/24 dev eth0
+		addr add 10.11.0.2/24 dev eth1
+		addr add 10.12.0.2/24 dev eth2
+		service add tcp 80 http
+		service add udp 7 echo
+	CONF
+	if [ "$b" = uring ] && grep -q "no io_uring" "$TMP/daemon.log"; then
+		ok "$b: # SKIP this kernel or sandbox offers no io_uring: $(grep -o 'no io_uring.*' "$TMP/daemon.log" | head -n 1)"
+	else
+		check "$b: is the backend of every worker" is '",".join(sorted({q["backend"] for q in r["rings"]}))' "$b"
+	fi
+	check "$b: ping" lossless in_ns h ping -q -c 20 -i 0.01 10.10.0.2
+	check "$b: the host's queue has the size of the ring" bash -c "nsenter --net=/run/netns/$(nsname h) ip link show tap0 | grep -q 'qlen 256'"
+	check "$b: 4 MB each way" both_ways
+	check "$b: 4 MB each way without offloads" bash -c "$(declare -f in_ns nsname); TAG=$TAG; in_ns h curl -sSf -m 60 -o /dev/null http://10.11.0.2/bytes/4000000 && in_ns h curl -sSf -m 60 -o /dev/null -T $TMP/want http://10.11.0.2/sink"
+
+	# offloads come and go while a transfer runs
+	( while fetch 5000000; do :; done ) 2>/dev/null & local loop=$!
+	PIDS+=("$loop")
+	local f bad=0
+	for f in "tso off" "rx-gro-hw off" "rx off" "tx off" "tx on tso on" "gro off" "rx on" "rx-gro-hw on gro on" off on; do
+		nsctl link set eth0 offload $f || bad=1
+		fetch 1000000 || bad=1
+	done
+	check "$b: each feature is switched while transfers run" test $bad = 0
+	kill "$loop" 2>/dev/null; wait "$loop" 2>/dev/null
+	check "$b: all features are on again" is 'all(f["active"] for n, f in r["device"]["features"].items() if n != "rx-udp-gro-forwarding" and not f["fixed"])' True
+
+	# MTU 65,520: one frame a ping
+	for mtu in 9000 65520; do
+		nsctl link set eth0 mtu $mtu; nsctl link set eth1 mtu $mtu
+		for dev in 10.10.0.2 10.11.0.2; do
+			check "$b: MTU $mtu, unfragmented, $dev" lossless in_ns h ping -q -M do -s $((mtu - 28)) -c 5 -i 0.02 -W 3 $dev
+		done
+	done
+	check "$b: ping -s 65000 at MTU 65520" lossless in_ns h ping -q -s 65000 -c 20 -i 0.02 -W 3 10.10.0.2
+	check "$b: 4 MB each way at MTU 65520" both_ways
+	nsctl link set eth0 mtu 1500; nsctl link set eth1 mtu 1500
+	in_ns h ip link set tap2 netns "$(nsname b)"; in_ns b ip addr add 10.12.0.1/24 dev tap2; in_ns b ip link set tap2 up mtu 9000
+	wait_for 10 lossless in_ns b ping -q -c 1 -W 1 10.12.0.2 # a second may pass before the carrier is back
+	in_ns b ping -q -M do -s 8000 -c 3 -i 0.05 -W 1 10.12.0.2 >/dev/null
+	check "$b: a frame that is longer than the MTU lets it be is dropped by name" bash -c "'$NSCTL' -s '$NETSTACKD_CONTROL' show drops | grep -qE '[1-9][0-9]* +dev_too_long'"
+	check "$b: and others pass" lossless in_ns b ping -q -c 5 -i 0.02 -W 3 10.12.0.2
+
+	# what the host could not put on the queue: the daemon stands still while more come than the ring holds
+	nsctl link set eth0 ring rx 64
+	local missed=$(key 'r["stats"]["rx"]["missed"]')
+	kill -STOP "$DAEMON_PID"; in_ns h python3 "$TMP/frames.py" tap0 5000; kill -CONT "$DAEMON_PID"
+	check "$b: what the host dropped on the queue was missed" wait_for 10 at_least 'r["stats"]["rx"]["missed"]' $((missed + 4900))
+	check "$b: and shows as fifo errors too" at_least 'r["stats"]["rx"]["fifo_errors"]' 4900
+	check "$b: link show -s -s has the columns" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl link show -s -s eth0 | grep -qE 'RX errors: +length +crc +frame +fifo +overrun'"
+	check "$b: the ring was found full at least once" at_least 'max(q["rx_peak"] for q in r["rings"])' 32
+	nsctl link set eth0 ring rx 1000
+
+	# interrupt moderation and busy polling: everything works, and is set and shown
+	check "$b: coalescing" nsctl link set eth0 rx-usecs 200 rx-frames 16
+	check "$b: 4 MB each way with it" both_ways
+	check "$b: pings with it" lossless in_ns h ping -q -c 50 -i 0.002 -W 3 10.10.0.2
+	check "$b: adaptive" nsctl link set eth0 adaptive-rx on rx-usecs 0 rx-frames 0
+	check "$b: 4 MB each way with it" both_ways
+	check "$b: busy polling" nsctl link set eth0 adaptive-rx off busy-poll 100
+	check "$b: 4 MB each way with it" both_ways
+	check "$b: pings with it" lossless in_ns h ping -q -c 50 -i 0.002 -W 3 10.10.0.2
+	nsctl link set eth0 busy-poll 0
+	check "$b: the workers are pinned" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl link set eth0 irq-affinity 0 && sleep 0.2; grep -h Cpus_allowed_list /proc/$DAEMON_PID/task/*/status | sort | uniq -c; n=0; for t in /proc/$DAEMON_PID/task/*; do grep -q worker/0 \$t/comm && grep -qE '^Cpus_allowed_list:.0\$' \$t/status && n=1; done; [ \$n = 1 ]"
+	nsctl link set eth0 irq-affinity all
+	check "$b: save and reload keep it all" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl link set eth0 copybreak 256 offload tso4 off && nsctl save >$TMP/netstackd.conf && nsctl save >$TMP/one && nsctl reload && nsctl save | cmp - $TMP/one && grep 'copybreak 256' $TMP/one"
+	nsctl link set eth0 offload tso on
+
+	# the smallest budget: there is always work left over, and everybody else is served all the same
+	nsctl sysctl net.core.netdev_budget=1 >/dev/null
+	bg_ns h python3 "$TMP/flood.py" tap0 2; local flood=$!
+	local answered=0 i
+	for i in 1 2 3 4 5 6 7 8; do nsctl show softnet >/dev/null && answered=$((answered + 1)); done
+	check "$b: commands are answered under a flood" test $answered = 8
+	check "$b: pings on the other device are answered under a flood" lossless in_ns h ping -q -c 10 -i 0.05 -W 3 10.11.0.2
+	check "$b: a connection on the other device, timers and all" in_ns h curl -sSf -m 20 -o /dev/null http://10.11.0.2/bytes/100000
+	wait "$flood" 2>/dev/null
+	nsctl sysctl net.core.netdev_budget=300 >/dev/null
+	check "$b: turns were cut and went on" bash -c "'$NSCTL' -s '$NETSTACKD_CONTROL' -j show softnet | python3 -c 'import json,sys; exit(not any(r[\"time_squeeze\"] for r in json.load(sys.stdin)))'"
+
+	# taken away under the daemon
+	in_ns h ip link del tap1
+	check "$b: a TAP that is deleted on the host has no carrier" wait_for 10 bash -c "'$NSCTL' -s '$NETSTACKD_CONTROL' link show eth1 | grep -q NO-CARRIER"
+	check "$b: the other goes on" lossless in_ns h ping -q -c 5 -i 0.02 10.10.0.2
+	check_stop
+	: >"$TMP/daemon.log"
+}
+with_backend read
+with_backend uring
+plan_end
