@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * save.c: the running configuration as lines of the grammar, in an order in which they can be read again: tunables, links, tunables of links, addresses, routes,
- * neighbours, services; tunables and links of all network namespaces first, as links may join two. Reading them gives the same configuration, and saving that gives the same lines.
+ * neighbours, services; tunables and links of all network namespaces first, as links may join two. Reading them gives the same configuration, and saving that gives the same
+ * lines, but that ends of pairs between namespaces may come in another order the first time.
  *
  * What is as it would be anyway is left out. What it would be is found out by doing it: a second configuration (ref) gets each tunable and link as its line is
  * made, so that a default which an earlier line has changed (ip_forward sets accept_redirects, a link begins with the values of "default") is known.

@@ -160,6 +160,7 @@ lane_sanitizers() {
 	[ -n "$ROOT" ] || return 0
 	rung asan-daemon "netns/hostile.sh, 2 workers, ASan and UBSan" sanitized_daemon asan tests/netns/hostile.sh
 	rung tsan-daemon "netns/host.sh, 2 workers, TSan" sanitized_daemon tsan tests/netns/host.sh
+	rung tsan-netns "netns/five_routers.sh, 2 workers, TSan" sanitized_daemon tsan tests/netns/five_routers.sh
 }
 lane_compilers() {
 	rung clang "clang, warnings are errors" clang_werror

@@ -6,7 +6,7 @@
 #   (rK has 10.0.K-1.2 on "left" and 10.0.K.1 on "right"; the daemon runs in namespace a, and the host's end of its second TAP is moved to b)
 . "$(dirname "$0")/lib.sh"
 need curl ping traceroute python3
-SIZE=${SIZE:-20000000}
+SIZE=${SIZE:-$((${INSTRUMENTED:-0} ? 4000000 : 20000000))}
 ns a; ns b
 # One router's lines, without the links to its neighbours
 router() {
@@ -74,8 +74,8 @@ nsctl save >"$TMP/again"
 check "it is the same" cmp "$TMP/saved" "$TMP/again"
 
 # One goes in the middle of a transfer; when it is back, the transfer ends well.
-in_ns a curl -sSf -m 100 --limit-rate 8M -o "$TMP/got2" http://10.0.5.2:8000/want & CURL=$!; PIDS+=($CURL)
-wait_for 20 bash -c "test \$(stat -c %s $TMP/got2) -gt 1000000"
+in_ns a curl -sSf -m 100 --limit-rate $((SIZE / 3)) -o "$TMP/got2" http://10.0.5.2:8000/want & CURL=$!; PIDS+=($CURL)
+wait_for 20 bash -c "test \$(stat -c %s $TMP/got2) -gt 100000"
 check "a router is deleted in the middle of a transfer" nsctl netns del r3
 check "its neighbours' ends of the links are gone" bash -c "$NS; ! nsctl -n r2 link show | grep -q right && ! nsctl -n r4 link show | grep -q left"
 refuse "nothing passes" in_ns a ping -q -c 2 -i 0.2 -W 1 10.0.5.2

@@ -305,6 +305,83 @@ Test(netns, reload_follows_by_name)
 	conf_state_exit(&want);
 }
 
+/* ---- pairs between two ---------------------------------------------------------------------------------------------------- */
+
+static const char pairs[] = "netns add red\nnetns add blue\n"
+			    "link add a type veth peer b netns red\nlink set a up\n-n red link set b up\n"
+			    "-n blue link add e type veth peer f netns default mtu 9000\n"
+			    "-n red link add c type veth peer d netns blue\n-n red link set c up\n-n blue link set d up\n"
+			    "addr add 10.1.0.1/24 dev a\n-n red addr add 10.1.0.2/24 dev b\n-n red addr add 10.2.0.1/24 dev c\n-n blue addr add 10.2.0.2/24 dev d\n"
+			    "-n red route add default via 10.1.0.1\n-n blue route add 10.1.0.0/24 via 10.2.0.1\n";
+
+static const struct link_conf *link_in(const struct conf_state *st, const char *netns, const char *name)
+{
+	return netcfg_link_by_name(conf_netns_find(st, netns)->cfg, name);
+}
+
+Test(netns, pairs_are_saved_and_read_back)
+{
+	struct conf_state st;
+
+	load(&st, pairs);
+	cr_expect_eq(link_in(&st, "red", "b")->link_netns, 0u);
+	cr_expect_eq(link_in(&st, "red", "c")->link_netns, conf_netns_find(&st, "blue")->id);
+	cr_expect(link_in(&st, "red", "c")->carrier);
+	cr_expect(!link_in(&st, "blue", "e")->carrier);
+	reads_back(&st);
+	conf_state_exit(&st);
+}
+
+Test(netns, pairs_go_with_either_end)
+{
+	struct conf_state st;
+	struct conf_undo undo;
+	char *before, *after;
+
+	load(&st, pairs);
+	before = saved(&st);
+	cr_assert_eq(conf_begin(&st, &undo), 0);
+	does(&st, "netns del red");
+	cr_expect_null(link_in(&st, NULL, "a"));
+	cr_expect_null(conf_link_find(&st, "a"));
+	cr_expect_null(link_in(&st, "blue", "d"));
+	cr_expect_not_null(link_in(&st, "blue", "e"));
+	cr_expect_eq(conf_netns_find(&st, "blue")->nlinks, 1u);
+	does(&st, "link del f");
+	cr_expect_null(link_in(&st, "blue", "e"));
+	cr_expect_eq(conf_netns_find(&st, "blue")->nlinks, 0u);
+	conf_rollback(&st, &undo);
+	after = saved(&st);
+	cr_expect_str_eq(after, before);
+	free(before);
+	free(after);
+	refuses(&st, "link add g type veth peer h netns rot", -ENOENT, 35, "");
+	refuses(&st, "link add g type veth peer b netns red", -EEXIST, 27, "");
+	conf_state_exit(&st);
+}
+
+Test(netns, reload_moves_an_end)
+{
+	struct conf_state st, want;
+	struct conf_error e;
+	char *is, *should;
+
+	load(&st, pairs);
+	load(&want, "netns add red\nnetns add blue\n"
+		    "link add a type veth peer b netns blue\n"
+		    "-n red link add c type veth peer d netns blue\n-n red link set c up\n-n blue link set d up\n"
+		    "-n red addr add 10.2.0.1/24 dev c\n-n blue addr add 10.2.0.2/24 dev d\n");
+	netcfg_commit(st.cfg);
+	cr_assert_eq(conf_follow(&st, &want, &e), 0, "%s", e.text);
+	is = saved(&st);
+	should = saved(&want);
+	cr_expect_str_eq(is, should);
+	free(is);
+	free(should);
+	conf_state_exit(&st);
+	conf_state_exit(&want);
+}
+
 /* ---- the grammar -------------------------------------------------------------------------------------------------------------- */
 
 static void formats(const char *line, const char *netns, const char *canonical)
