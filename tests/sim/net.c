@@ -59,13 +59,23 @@ static struct flight *heap_pop(struct net *net)
 
 /* ---- the wire ---------------------------------------------------------------------------------------------------------- */
 
+/* The Ethernet header with its tags. */
+static uint32_t link_header(const uint8_t *data, uint32_t len)
+{
+	uint32_t n = ETH_HLEN;
+
+	while (n + 4 < len && (get_be16(data + n - 2) == ETH_P_8021Q || get_be16(data + n - 2) == ETH_P_8021AD))
+		n += 4;
+	return n;
+}
+
 static void flip_bits(struct net *net, uint8_t *data, uint32_t len)
 {
-	uint32_t bits = (len - ETH_HLEN) * 8, run = 1 + test_random_below(&net->rng, 15), first;
+	uint32_t head = link_header(data, len), bits = (len - head) * 8, run = 1 + test_random_below(&net->rng, 15), first;
 
 	if (run > bits)
 		run = bits;
-	first = ETH_HLEN * 8 + test_random_below(&net->rng, bits - run + 1);
+	first = head * 8 + test_random_below(&net->rng, bits - run + 1);
 	for (uint32_t i = 0; i < run; i++)
 		if (i == 0 || i == run - 1 || test_random_below(&net->rng, 2))
 			data[(first + i) / 8] ^= (uint8_t)(0x80 >> ((first + i) % 8));
@@ -95,7 +105,7 @@ static void launch(struct net *net, struct sim_link *l, unsigned from, const str
 		abort();
 	if (chance(net, l->model.corrupt) && skb->len > ETH_HLEN) {
 		l->stats.corrupted++;
-		if (get_be16(f->data + 12) == ETH_P_ARP) {
+		if (get_be16(f->data + link_header(f->data, skb->len) - 2) == ETH_P_ARP) {
 			if (counted)
 				l->end[from].waiting--;
 			free(f);

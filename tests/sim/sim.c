@@ -24,7 +24,7 @@
 struct options {
 	uint64_t          seed;
 	unsigned          connections, parallel, clients, max_bytes;
-	bool              router, trace, twice, verbose;
+	bool              router, bridge, trace, twice, verbose;
 	uint32_t          mtu;
 	double            limit; /* simulated seconds for one connection */
 	ktime_t           pace; /* between two that begin: uniform in [0, 2 * pace) */
@@ -301,6 +301,60 @@ static void on_wake(void *arg, struct sim_host *h, unsigned cpu, uint64_t cookie
 
 /* ---- a run -------------------------------------------------------------------------------------------------------------------- */
 
+/* A VLAN on the host's link, with the address. */
+static void vlan(struct sim_host *h, const char *addr)
+{
+	struct link_conf l = { .name = "v10", .type = LINK_VLAN, .flags = NS_IFF_UP, .link = h->port[0].ifindex, .vlan_id = 10 };
+	struct addr_conf a = { .local = { ipaddr_v4(inet_addr(addr)), 24 } };
+
+	if (netcfg_link_add(h->host->cfg, &l, 1, &a.ifindex, NULL) || netcfg_addr_add(h->host->cfg, &a, false, NULL))
+		abort();
+	host_apply(h->host);
+}
+
+static void port(struct netcfg *cfg, int ifindex, const char *bridge)
+{
+	struct link_conf l = *netcfg_link_by_index(cfg, ifindex);
+
+	l.master = netcfg_link_by_name(cfg, bridge)->ifindex;
+	if (netcfg_link_set(cfg, &l, NULL))
+		abort();
+}
+
+/*
+ * Everybody in one VLAN, across two bridges that a veth joins:
+ *	client -- VLAN 10, wire -- br0 -- veth -- br1 -- wire, VLAN 10 -- server
+ */
+static void switched(struct sim *s)
+{
+	struct link_conf  veth = { .name = "veth0", .flags = NS_IFF_UP }, peer = { .name = "veth1", .flags = NS_IFF_UP };
+	struct link_conf  br = { .type = LINK_BRIDGE, .flags = NS_IFF_UP };
+	struct sim_host  *sw = net_add_host(&s->net, "switch", s->ncpu);
+	struct netcfg    *cfg = sw->host->cfg;
+	const struct options *o = s->opt;
+	int               a, b;
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(br.name, sizeof(br.name), "br%d", i);
+		if (netcfg_link_add(cfg, &br, 1, NULL, NULL))
+			abort();
+	}
+	if (netcfg_veth_add(cfg, &veth, &peer, 1, &a, &b, NULL))
+		abort();
+	port(cfg, a, "br0");
+	port(cfg, b, "br1");
+	for (unsigned i = 0; i <= o->clients; i++) {
+		struct sim_host *h = i < o->clients ? s->client[i] : s->server;
+		char             addr[24];
+
+		net_join(&s->net, h, NULL, sw, NULL, o->mtu, &o->model);
+		port(cfg, sw->port[i].ifindex, h == s->server ? "br1" : "br0");
+		snprintf(addr, sizeof(addr), "10.0.0.%u", h == s->server ? 2 : 10 + i);
+		vlan(h, addr);
+	}
+	host_apply(sw->host);
+}
+
 static void topology(struct sim *s)
 {
 	const struct options *o = s->opt;
@@ -318,6 +372,10 @@ static void topology(struct sim *s)
 		    netcfg_sysctl_set(s->net.host[i].host->cfg, "net.ipv4.tcp_syn_retries", "15", &err) ||
 		    netcfg_sysctl_set(s->net.host[i].host->cfg, "net.ipv4.tcp_synack_retries", "15", &err))
 			abort();
+	if (o->bridge) {
+		switched(s);
+		return;
+	}
 	if (!o->router) {
 		net_join(&s->net, s->server, "10.0.0.2/24", s->client[0], "10.0.0.1/24", o->mtu, &o->model);
 		return;
@@ -531,17 +589,17 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr, uint64_t 
 
 static void usage(void)
 {
-	puts("sim [--seed N] [--pace MS] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P] [--swap P]\n"
+	puts("sim [--seed N] [--pace MS] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router | --bridge] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P] [--swap P]\n"
 	     "    [--delay MS] [--jitter MS] [--rate MBIT] [--queue FRAMES] [--max-bytes N] [--limit SECONDS] [--twice] [--trace] [--verbose]\n"
 	     "--twice: each run once more, and every frame that is sent must be the same, at the same time.\n"
-	     "P is a probability in percent, of each frame on each link. One client without --router, up to eight behind one.");
+	     "P is a probability in percent, of each frame on each link. One client without --router or --bridge, up to eight with them. --bridge: VLANs across two bridges joined by a veth.");
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "seed", 1, NULL, 's' }, { "shards", 1, NULL, 'n' }, { "connections", 1, NULL, 'c' }, { "parallel", 1, NULL, 'p' }, { "clients", 1, NULL, 'C' },
-		{ "router", 0, NULL, 'R' }, { "mtu", 1, NULL, 'm' }, { "loss", 1, NULL, 'l' }, { "reorder", 1, NULL, 'r' }, { "dup", 1, NULL, 'd' },
+		{ "router", 0, NULL, 'R' }, { "bridge", 0, NULL, 'B' }, { "mtu", 1, NULL, 'm' }, { "loss", 1, NULL, 'l' }, { "reorder", 1, NULL, 'r' }, { "dup", 1, NULL, 'd' },
 		{ "corrupt", 1, NULL, 'x' }, { "swap", 1, NULL, 'w' }, { "delay", 1, NULL, 'D' }, { "jitter", 1, NULL, 'J' }, { "rate", 1, NULL, 'b' }, { "queue", 1, NULL, 'q' },
 		{ "max-bytes", 1, NULL, 'M' }, { "limit", 1, NULL, 'L' }, { "pace", 1, NULL, 'P' }, { "twice", 0, NULL, '2' }, { "trace", 0, NULL, 'T' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -563,6 +621,7 @@ int main(int argc, char **argv)
 		case 'p': opt.parallel = (unsigned)atoi(optarg); break;
 		case 'C': opt.clients = (unsigned)atoi(optarg); break;
 		case 'R': opt.router = true; break;
+		case 'B': opt.bridge = true; break;
 		case 'm': opt.mtu = (uint32_t)atoi(optarg); break;
 		case 'l': opt.model.loss = atof(optarg) / 100; break;
 		case 'r': opt.model.reorder = atof(optarg) / 100; break;
@@ -581,7 +640,7 @@ int main(int argc, char **argv)
 		case 'v': opt.verbose = true; break;
 		default: usage(); return o == 'h' ? 0 : 2;
 		}
-	if (opt.connections == 0 || opt.clients == 0 || opt.clients > 8 || opt.max_bytes == 0 || (!opt.router && opt.clients != 1)) {
+	if (opt.connections == 0 || opt.clients == 0 || opt.clients > 8 || opt.max_bytes == 0 || (!opt.router && !opt.bridge && opt.clients != 1) || (opt.router && opt.bridge)) {
 		usage();
 		return 2;
 	}
