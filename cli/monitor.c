@@ -61,11 +61,13 @@ static int ask_all(int fd)
 static int join(int fd, const char *netns)
 {
 	struct sockaddr_nl bind = { .nl_family = AF_NETLINK, .nl_groups = 1u << (RTNLGRP_LINK - 1) };
-	struct { struct nsnl_sockopt o; char name[128]; } q = { .o = { .level = SOL_NSNL, .name = NSNL_NETNS } };
+	const struct nsnl_sockopt option = { .level = SOL_NSNL, .name = NSNL_NETNS };
+	unsigned char body[sizeof(option) + 128];
 
 	if (netns) {
-		snprintf(q.name, sizeof(q.name), "%s", netns);
-		if (send_message(fd, NSNL_SOCKOPT, NLM_F_ACK, &q, sizeof(q.o) + strlen(q.name) + 1) < 0)
+		memcpy(body, &option, sizeof(option));
+		snprintf((char *)body + sizeof(option), sizeof(body) - sizeof(option), "%s", netns);
+		if (send_message(fd, NSNL_SOCKOPT, NLM_F_ACK, body, sizeof(option) + strlen((char *)body + sizeof(option)) + 1) < 0)
 			return -1;
 	}
 	return send(fd, &bind, sizeof(bind), MSG_NOSIGNAL) < 0 ? -1 : 0;

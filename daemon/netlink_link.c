@@ -40,7 +40,7 @@
 
 static const struct nl_attr_rule rules[LINK_ATTR_MAX + 1] = {
 	[IFLA_IFNAME] = { 1, NS_IFNAMSIZ }, [IFLA_ADDRESS] = { 0, 32 }, [IFLA_BROADCAST] = { 0, 32 }, [IFLA_MTU] = { 4, 4 }, [IFLA_LINK] = { 4, 4 },
-	[IFLA_MASTER] = { 4, 4 }, [IFLA_TXQLEN] = { 4, 4 }, [IFLA_OPERSTATE] = { 1, 1 }, [IFLA_LINKMODE] = { 1, 1 }, [IFLA_LINKINFO] = { 0, 0, true },
+	[IFLA_MASTER] = { 4, 4 }, [IFLA_TXQLEN] = { 4, 4 }, [IFLA_OPERSTATE] = { 1, 1 }, [IFLA_LINKMODE] = { 1, 1 }, [IFLA_LINKINFO] = { 0, 0 },
 	[IFLA_NET_NS_PID] = { 4, 4 }, [IFLA_NET_NS_FD] = { 4, 4 }, [IFLA_GROUP] = { 4, 4 }, [IFLA_EXT_MASK] = { 4, 4 }, [IFLA_PROMISCUITY] = { 4, 4 },
 	[IFLA_NUM_TX_QUEUES] = { 4, 4 }, [IFLA_NUM_RX_QUEUES] = { 4, 4 }, [IFLA_CARRIER] = { 1, 1 }, [IFLA_PROTO_DOWN] = { 1, 1 },
 	[IFLA_ALT_IFNAME] = { 1, 128 },
@@ -447,8 +447,8 @@ static int find_link(struct nl_request *q, const struct ifinfomsg *ifi, const st
 		*ret = linkwatch_dev(q->st->lw, ifi->ifi_index);
 		return *ret ? 0 : nl_refuse(q, -ENODEV, NULL, "there is no link with number %d", ifi->ifi_index);
 	}
-	if (!a)
-		return nl_refuse(q, -EINVAL, NULL, "neither the number nor the name of a link is given");
+	if (!a) /* ip(8) finds out by ENODEV that RTM_NEWLINK is there */
+		return nl_refuse(q, q->nlh->nlmsg_type == RTM_NEWLINK ? -ENODEV : -EINVAL, NULL, "neither the number nor the name of a link is given");
 	err = attr_name(q, a, name);
 	if (err)
 		return err;

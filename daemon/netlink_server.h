@@ -89,7 +89,7 @@ void nl_broadcast(struct daemon *daemon, const struct conf_state *st, unsigned g
 bool nl_anyone(const struct daemon *daemon, const struct conf_state *st, unsigned group); /* listens */
 
 /* Attributes of a request, by number, after hdrlen bytes of payload; checked against policy. -EINVAL with bad and why. */
-struct nl_attr_rule { uint16_t min, max; /* bytes; max 0: any */ bool nested; };
+struct nl_attr_rule { uint16_t min, max; /* bytes; max 0: any */ };
 int  nl_parse(struct nl_request *q, size_t hdrlen, const struct nlattr *tb[], unsigned max, const struct nl_attr_rule *rules);
 int  nl_refuse(struct nl_request *q, int err, const struct nlattr *bad, const char *fmt, ...) __attribute__((format(printf, 4, 5))); /* returns err */
 

@@ -81,6 +81,29 @@ ns_events() { # in a namespace of netstackd's own, and gone with it
 }
 check "nsctl monitor link in another namespace hears that one, and ends with it" ns_events
 
+# ---- the unmodified ip(8), which takes netstackd for the kernel (nlshim.c)
+if ${CC:-cc} -shared -fPIC -O1 -o "$TMP/nlshim.so" "$SRC/tests/netns/nlshim.c" -ldl 2>"$TMP/cc.log"; then
+	theirs() { LD_PRELOAD=$TMP/nlshim.so NSNL_SOCKET=$TMP/rtnetlink ip "$@"; }
+	shows() { theirs "${@:2}" | tee "$TMP/ip.out"; theirs "${@:2}" | grep -q -- "$1"; }
+	check "ip link lists our links" shows '^2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc pfifo state UP mode DEFAULT group default qlen 1000' link
+	check "ip -s -d link show dev eth0: counters, kind, the host's end" shows 'tun type tap.*parentbus host parentdev tap0' -s -d -o link show dev eth0
+	check "ip link show type tun" shows 'eth1: ' link show type tun
+	check "ip -j link is JSON" bash -c "LD_PRELOAD='$TMP/nlshim.so' NSNL_SOCKET='$TMP/rtnetlink' ip -j link | python3 -c 'import json, sys; assert [l for l in json.load(sys.stdin) if l[\"ifname\"] == \"lo\"][0][\"operstate\"] == \"UNKNOWN\"'"
+	LD_PRELOAD=$TMP/nlshim.so NSNL_SOCKET=$TMP/rtnetlink timeout 60 ip -o monitor link >"$TMP/ipmon.ours" 2>&1 & PIDS+=($!)
+	sleep 0.3
+	check "ip link set mtu" theirs link set dev eth0 mtu 1433
+	eventually "which is so" ours 'mtu 1433'
+	eventually "and told to ip monitor link" grep -q 'eth0: .*mtu 1433' "$TMP/ipmon.ours"
+	complains() { theirs link set dev eth0 mtu 12 2>&1 | tee "$TMP/ip.err"; grep -q 'the MTU must be from 68' "$TMP/ip.err"; }
+	check "ip says why not, in netstackd's words" complains
+	check "ip link set down" theirs link set dev eth0 down
+	eventually "which is so" ours 'state DOWN'
+	check "up, with another MAC address" theirs link set dev eth0 mtu 1500 address 02:00:00:00:0e:00 up
+	eventually "which is so" ours 'LOWER_UP.*state UP'
+else
+	ok "# SKIP no compiler for nlshim.c"
+fi
+
 # ---- from us to the host
 nsenter --net="/run/netns/$H" ip -o monitor link >"$TMP/ipmon" 2>&1 & PIDS+=($!)
 wait_for 5 bash -c "ip netns exec $H true 2>/dev/null; nsenter --net=/run/netns/$H ip link set lo down; nsenter --net=/run/netns/$H ip link set lo up; grep -q ': lo:' '$TMP/ipmon'" # it listens now

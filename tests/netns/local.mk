@@ -20,6 +20,7 @@ EXTRA_DIST += %reldir%/lib.sh
 EXTRA_DIST += %reldir%/links.sh
 EXTRA_DIST += %reldir%/lossy.sh
 EXTRA_DIST += %reldir%/router.sh
+EXTRA_DIST += %reldir%/nlshim.c
 EXTRA_DIST += %reldir%/rtnetlink.py
 EXTRA_DIST += %reldir%/smoke.sh
 EXTRA_DIST += %reldir%/steer.sh
