@@ -49,6 +49,19 @@ static __attribute__((noinline)) int xmit_sampled(struct stack *stack, struct ne
 	return err;
 }
 
+/* The driver did not take it: -EAGAIN, and skb is still the caller's; or any other error, and it is gone. */
+static __attribute__((noinline)) int xmit_refused(struct net_device *dev, struct sk_buff *skb, int err)
+{
+	if (err == -EAGAIN) {
+		dev->tx_stopped = true;
+		skb->requeued = (dev->hooks & DEV_HOOK_TAP) != 0;
+		return err;
+	}
+	dev->stats.tx_errors++;
+	kfree_skb(skb, err == -ENOMEM || err == -ENOBUFS ? SKB_DROP_NOMEM : SKB_DROP_DEV_TX_FULL);
+	return err;
+}
+
 static inline int start_xmit(struct net_device *dev, struct sk_buff *skb)
 {
 	struct stack *stack = dev->stack;
@@ -71,14 +84,7 @@ static inline int start_xmit(struct net_device *dev, struct sk_buff *skb)
 		dev->stats.tx_bytes += len;
 		return 0;
 	}
-	if (err == -EAGAIN) {
-		dev->tx_stopped = true;
-		skb->requeued = (dev->hooks & DEV_HOOK_TAP) != 0;
-		return err;
-	}
-	dev->stats.tx_errors++;
-	kfree_skb(skb, err == -ENOMEM || err == -ENOBUFS ? SKB_DROP_NOMEM : SKB_DROP_DEV_TX_FULL);
-	return err;
+	return xmit_refused(dev, skb, err);
 }
 
 int dev_hard_start_xmit(struct net_device *dev, struct sk_buff *skb)
@@ -148,10 +154,8 @@ static int xmit_gso(struct net_device *dev, struct sk_buff *skb)
 	return ret;
 }
 
-int dev_queue_xmit(struct sk_buff *skb)
+static __attribute__((noinline)) int queue_xmit_slow(struct net_device *dev, struct sk_buff *skb)
 {
-	struct net_device *dev = skb->dev;
-
 	if (unlikely(!dev_running(dev))) {
 		dev->stats.tx_dropped++;
 		if (dev_up(dev)) {
@@ -165,6 +169,24 @@ int dev_queue_xmit(struct sk_buff *skb)
 	if (skb_is_gso(skb) && !dev_can_gso(dev, skb))
 		return xmit_gso(dev, skb);
 	return xmit_csum(dev, skb);
+}
+
+int dev_queue_xmit(struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
+	struct stack *stack = dev->stack;
+	uint32_t len = skb->len;
+	int err;
+
+	/* all that is unusual, in tests of words that are at hand: the plain frame goes straight to the driver */
+	if (unlikely(!dev_running(dev) || skb->gso_size || skb->ip_summed == CHECKSUM_PARTIAL || dev->tx_stopped || dev->txq.qlen || dev->hooks || dev->ops))
+		return queue_xmit_slow(dev, skb);
+	err = stack->ops->xmit(stack->priv, dev->ifindex, skb);
+	if (unlikely(err))
+		return xmit_refused(dev, skb, err) == -EAGAIN ? qdisc_enqueue(dev, skb) : err;
+	dev->stats.tx_packets++;
+	dev->stats.tx_bytes += len;
+	return 0;
 }
 
 void net_tx_action(struct stack *stack)
