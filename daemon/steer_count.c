@@ -7,6 +7,7 @@
 #include "worker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static struct steer_count *count_of(struct steer_counts *c, unsigned from, uint32_t netns)
 {
@@ -15,10 +16,13 @@ static struct steer_count *count_of(struct steer_counts *c, unsigned from, uint3
 
 struct steer_counts *steer_counts_new(unsigned nworkers)
 {
-	struct steer_counts *c = calloc(1, sizeof(*c) + (size_t)nworkers * NETNS_MAX * sizeof(c->count[0]));
+	size_t size = (sizeof(struct steer_counts) + (size_t)nworkers * NETNS_MAX * sizeof(struct steer_count) + 63) / 64 * 64;
+	struct steer_counts *c = aligned_alloc(64, size);
 
-	if (c)
-		c->nworkers = nworkers;
+	if (!c)
+		return NULL;
+	memset(c, 0, size);
+	c->nworkers = nworkers;
 	return c;
 }
 

@@ -20,7 +20,7 @@ struct steer_counts {
 	struct steer_count { /* [from * NETNS_MAX + namespace % NETNS_MAX], as worker->ns has them */
 		_Atomic uint32_t done; /* what others see */
 		uint32_t         base; /* of earlier stacks of this number, and of frames that met none */
-	} count[];
+	} _Alignas(64) count[]; /* not on the line of owed, which the owner writes for each frame */
 };
 
 struct steer_counts *steer_counts_new(unsigned nworkers); /* NULL: no memory */
