@@ -39,6 +39,7 @@ UNIT_TESTS += %reldir%/test_steer
 UNIT_TESTS += %reldir%/test_stream
 UNIT_TESTS += %reldir%/test_sysctl
 UNIT_TESTS += %reldir%/test_tap
+UNIT_TESTS += %reldir%/test_tapq
 UNIT_TESTS += %reldir%/test_tcp_batch
 UNIT_TESTS += %reldir%/test_tcp_cong
 UNIT_TESTS += %reldir%/test_tcp_hostile
@@ -65,6 +66,7 @@ UNIT_TESTS += %reldir%/test_xdp
 %canon_reldir%_test_state_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
 %canon_reldir%_test_status_LDADD = libservice.a libnetstack.la $(JANSSON_LIBS) $(CRITERION_LIBS)
 %canon_reldir%_test_tcp_cong_LDADD = libtest.a libnetstack.la $(CRITERION_LIBS) -lm
+%canon_reldir%_test_tapq_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
 %canon_reldir%_test_vnet_LDADD = $(DAEMON_LDADD) $(CRITERION_LIBS)
 
 if HAVE_CRITERION
