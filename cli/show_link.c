@@ -173,7 +173,7 @@ void show_features(const struct show *s, const json_t *records)
 		{ "rx-checksumming", NULL }, { "tx-checksumming", NULL }, { "scatter-gather", "on [fixed]" }, { "tcp-segmentation-offload", NULL },
 		{ "tx-tcp-segmentation", NULL }, { "tx-tcp6-segmentation", NULL }, { "generic-segmentation-offload", "on [fixed]" },
 		{ "generic-receive-offload", NULL }, { "large-receive-offload", "off [fixed]" }, { "tx-udp-segmentation", NULL }, { "rx-gro-hw", NULL },
-		{ "rx-udp-gro-forwarding", NULL },
+		{ "rx-udp-gro-forwarding", NULL }, { "rx-filter", NULL },
 	};
 	char buf[64];
 	json_t *link;

@@ -20,7 +20,7 @@ enum arg_type { ARG_FLAG, ARG_NAME, ARG_WORD, ARG_U16, ARG_U32, ARG_ADDR, ARG_PR
 	ARG_ASSIGN /* NAME=VALUE in the table; a cmd has it as the two args "name" and "value" */,
 	ARG_SECTION /* of the table only: a keyword that opens a section, "ring" of "ring rx 1024"; see grammar_priv.h */ };
 
-#define CMD_MAX_ARGS 48
+#define CMD_MAX_ARGS 64
 
 struct cmd_arg {
 	const char     *key; /* "dev", "via"; for a positional value its name in lower case: "name", "prefix" */

@@ -111,6 +111,7 @@ static const struct arg_word monitors[] = {
 	OFFLOAD("gro", "put received segments together before they go up"), \
 	OFFLOAD("rx-udp-gro-forwarding", "put received UDP datagrams together that are to be forwarded (default: off)"), \
 	OFFLOAD("rx-gro-hw", "receive frames of many segments as the host has them"), \
+	OFFLOAD("rx-filter", "the host keeps back frames for other stations, and counts them as missed (default: off)"), \
 	{ .key = "ring", .type = ARG_SECTION, .help = "how many frames may wait between the kernel and netstackd" }, \
 	{ .key = "ring-rx", .under = "ring", .type = ARG_U32, .min = 16, .max = 65536, .help = "on the host's queue, for each queue of the device (default: as the host has it)" }, \
 	{ .key = "ring-tx", .under = "ring", .type = ARG_U32, .min = 16, .max = 1024, .help = "on their way to the kernel, for each worker (default: 256)" }, \

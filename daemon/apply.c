@@ -392,6 +392,29 @@ static void tell_carrier(const struct tap *tap, const struct conf_link *cl, cons
 		log_link(LOG_WARNING, tap->link, "%s: cannot set the carrier of %s: %s", tap->link, tap->host_name, strerror(errno));
 }
 
+static int lies_below(void *arg, const struct link_conf *link)
+{
+	const struct link_conf *below = arg;
+
+	return link->link == below->ifindex && link->type == LINK_VLAN;
+}
+
+/* The host keeps back what is for other stations, unless somebody here wants to see that: a bridge, a VLAN device with an address of its own, anybody. */
+static void tell_filter(const struct conf_state *st, struct tap *tap, const struct link_conf *link)
+{
+	bool all = !(link->features & LINK_F_RX_FILTER) || link->flags & NS_IFF_PROMISC || link->master ||
+		   netcfg_link_foreach(st->cfg, lies_below, (void *)(uintptr_t)link);
+	int err;
+
+	if (all && !tap->filtered)
+		return;
+	err = link_dev_set_filter(tap->fd[0], link, all);
+	if (err)
+		log_link(LOG_WARNING, tap->link, "%s: cannot set the address filter of %s: %s", tap->link, tap->host_name, strerror(-err));
+	else
+		tap->filtered = !all;
+}
+
 struct host_before { /* of a link whose TAP stays: what its host end was told */
 	uint32_t        netns;
 	int             ifindex;
@@ -663,8 +686,12 @@ static void tell_host(struct daemon *d)
 
 	while ((st = conf_netns_next(&d->conf, st))) {
 		for (unsigned i = 0; i < st->nlinks; i++)
-			if (st->links[i].tap)
-				tell_carrier(st->links[i].tap, &st->links[i], netcfg_link_by_index(st->cfg, st->links[i].ifindex));
+			if (st->links[i].tap) {
+				const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
+
+				tell_carrier(st->links[i].tap, &st->links[i], link);
+				tell_filter(st, st->links[i].tap, link);
+			}
 		links_tell_host(d, st);
 	}
 }

@@ -8,6 +8,9 @@
  * Which way is which: tx, tso and uso are about frames that go to the host: a vnet header carries them whether or not anybody was asked before. rx and
  * rx-gro-hw are about frames that come from it: the host is told by TUNSETOFFLOAD what it may hand over as it is; what it may not it completes or cuts itself.
  *
+ * The address filter (rx-filter) is the one that is off by default: the host counts what it keeps back as dropped, like what does not fit on the queue, so nobody could
+ * tell the one from the other.
+ *
  * Not done: hash and tunnel reports, large receive offload (GRO's older brother).
  */
 #include "link_dev.h"
@@ -41,6 +44,7 @@ static const struct {
 	{ "offload-gro", "generic-receive-offload", LINK_F_GRO },
 	{ "offload-rx-udp-gro-forwarding", "rx-udp-gro-forwarding", LINK_F_UDP_GRO_FWD },
 	{ "offload-rx-gro-hw", "rx-gro-hw", LINK_F_RX_GRO_HW },
+	{ "offload-rx-filter", "rx-filter", LINK_F_RX_FILTER },
 };
 #define NFEATURES (sizeof(features) / sizeof(features[0]))
 
@@ -77,7 +81,7 @@ void link_dev_init(struct link_dev *dev)
 
 uint32_t link_dev_features(const struct link_dev *dev, uint32_t offered)
 {
-	uint32_t on = dev->features & (offered | LINK_F_GRO | LINK_F_UDP_GRO_FWD);
+	uint32_t on = dev->features & (offered | LINK_F_GRO | LINK_F_UDP_GRO_FWD | LINK_F_RX_FILTER);
 
 	if (!(on & LINK_F_TX_CSUM)) /* VIRTIO 1.2 section 5.1.3.1, and any NIC: a segment needs its own checksum */
 		on &= ~(uint32_t)(LINK_F_TSO4 | LINK_F_TSO6 | LINK_F_USO);
@@ -319,4 +323,17 @@ uint32_t link_dev_offered(int fd)
 	if (ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6) == 0)
 		offered |= LINK_F_USO;
 	return ioctl(fd, TUNSETOFFLOAD, 0) == 0 ? offered : 0;
+}
+
+int link_dev_set_filter(int fd, const struct link_conf *link, bool all)
+{
+	struct {
+		struct tun_filter f;
+		uint8_t           addr[3][ETH_ADDR_LEN];
+	} filter = { .f.flags = link->flags & NS_IFF_ALLMULTI ? TUN_FLT_ALLMULTI : 0, .f.count = all ? 0 : 3 }; /* none: no filter */
+
+	memcpy(filter.addr[0], link->addr.b, ETH_ADDR_LEN);
+	memset(filter.addr[1], 0xff, ETH_ADDR_LEN);
+	memcpy(filter.addr[2], "\x01\0\x5e\0\0\x01", ETH_ADDR_LEN); /* 224.0.0.1, RFC 1112 section 7.2 */
+	return ioctl(fd, TUNSETTXFILTER, &filter) < 0 ? -errno : 0;
 }

@@ -16,6 +16,7 @@ struct tap_conf;
 
 /* Not the stack's business: the host hands over frames of many segments (TUN_F_TSO4 and its kind). As ethtool's rx-gro-hw. */
 #define LINK_F_RX_GRO_HW (1u << 31)
+#define LINK_F_RX_FILTER (1u << 30) /* the host keeps back what is sent to other stations (TUNSETTXFILTER) */
 #define LINK_DEV_CPUS    256
 
 struct link_dev {
@@ -44,5 +45,7 @@ json_t *link_dev_record(const struct conf_link *link, uint32_t features); /* as 
 /* TUNSETOFFLOAD on a descriptor for features; and what the kernel offers: LINK_F_*. 0 or -errno. */
 int      link_dev_set_offload(int fd, uint32_t features);
 uint32_t link_dev_offered(int fd);
+/* TUNSETTXFILTER: which frames the host hands over. all: whatever there is. 0 or -errno. */
+int      link_dev_set_filter(int fd, const struct link_conf *link, bool all);
 
 #endif

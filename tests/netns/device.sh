@@ -20,11 +20,11 @@ both_ways() { fetch 4000000 && send; }
 # frames of 60 bytes to the daemon's address, COUNT of them, as fast as they can be made
 cat >"$TMP/frames.py" <<'PY'
 import socket, sys
-dev, count = sys.argv[1], int(sys.argv[2])
+dev, count, mac = sys.argv[1], int(sys.argv[2]), (sys.argv + ["02:00:00:00:00:02"])[3]
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 s.bind((dev, 0))
 s.setsockopt(263, 20, 1) # SOL_PACKET, PACKET_QDISC_BYPASS
-frame = bytes.fromhex("020000000002" "0200000000ee" "88b5") + bytes(46)
+frame = bytes.fromhex(mac.replace(":", "") + "0200000000ee" "88b5") + bytes(46)
 done = 0
 while done < count:
     try:
@@ -83,7 +83,7 @@ with_backend() {
 	done
 	check "$b: each feature is switched while transfers run" test $bad = 0
 	kill "$loop" 2>/dev/null; wait "$loop" 2>/dev/null
-	check "$b: all features are on again" is 'all(f["active"] for n, f in r["device"]["features"].items() if n != "rx-udp-gro-forwarding" and not f["fixed"])' True
+	check "$b: all features are on again" is 'all(f["active"] for n, f in r["device"]["features"].items() if n not in ("rx-udp-gro-forwarding", "rx-filter") and not f["fixed"])' True
 
 	# MTU 65,520: one frame a ping
 	for mtu in 9000 65520; do
@@ -110,6 +110,18 @@ with_backend() {
 	check "$b: link show -s -s has the columns" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl link show -s -s eth0 | grep -qE 'RX errors: +length +crc +frame +fifo +overrun'"
 	check "$b: the ring was found full at least once" at_least 'max(q["rx_peak"] for q in r["rings"])' 32
 	nsctl link set eth0 ring rx 1000
+
+	# the address filter
+	other() { in_ns h python3 "$TMP/frames.py" tap0 200 02:00:00:00:00:77; nsctl -j show drops | python3 -c 'import json,sys; print(sum(r["count"] for r in json.load(sys.stdin) if r["reason"] == "otherhost"))'; }
+	local before; before=$(other)
+	check "$b: frames for another station are dropped by name" wait_for 5 bash -c "[ \$('$NSCTL' -s '$NETSTACKD_CONTROL' -j show drops | python3 -c 'import json,sys; print(sum(r[\"count\"] for r in json.load(sys.stdin) if r[\"reason\"] == \"otherhost\"))') -ge 150 ]"
+	nsctl link set eth0 offload rx-filter on
+	local n1 n2; n1=$(other); sleep 0.2; n1=$(other); sleep 0.2; n2=$(other)
+	check "$b: with the filter the host keeps them back: $n1, $n2" test "$n1" = "$n2"
+	check "$b: and what is for us comes" lossless in_ns h ping -q -c 5 -i 0.02 10.10.0.2
+	nsctl link set eth0 promisc on; other >/dev/null; sleep 0.2
+	check "$b: a promiscuous device sees all again" test "$(other)" -ge "$n2"
+	nsctl link set eth0 promisc off offload rx-filter off
 
 	# interrupt moderation and busy polling: everything works, and is set and shown
 	check "$b: coalescing" nsctl link set eth0 rx-usecs 200 rx-frames 16

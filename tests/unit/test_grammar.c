@@ -356,11 +356,11 @@ Test(grammar, completion)
 		{ "link set eth0 m", "mtu master mcast_flood " },
 		{ "link set eth0 up ", "mtu address txqueuelen carrier promisc allmulti arp master nomaster learning flood mcast_flood bcast_flood hairpin isolated "
 		  "ingress-qos-map egress-qos-map ageing_time fdb_max_learned host-name host-addr xdp section object backend offload ring copybreak "
-		  "rx-usecs rx-frames adaptive-rx busy-poll irq-affinity " },
+		  "rx-usecs rx-frames adaptive-rx busy-poll irq-affinity rps-cpus rps-flow-cnt rss-indir rss-key " },
 		{ "link set eth0 ring ", "rx tx " },
 		{ "link set eth0 ring r", "rx " },
 		{ "link set eth0 offload t", "tx tso tso4 tso6 " },
-		{ "link set eth0 offload ", "on off rx tx tso tso4 tso6 uso gro rx-udp-gro-forwarding rx-gro-hw " },
+		{ "link set eth0 offload ", "on off rx tx tso tso4 tso6 uso gro rx-udp-gro-forwarding rx-gro-hw rx-filter " },
 		{ "link set eth0 ring rx 64 t", "txqueuelen tx " },
 		{ "link set eth0 carrier ", "on off " },
 		{ "link set ", "<dev> " },

@@ -246,6 +246,21 @@ static void random_sysctl(struct conf_state *st, unsigned *seed, char *line, siz
 	snprintf(line, size, "sysctl %s=%s", names.name[below(seed, names.n)], values[below(seed, sizeof(values) / sizeof(values[0]))]);
 }
 
+/* How a device is driven: some of it at random. */
+static void random_device(unsigned *seed, const char *dev, char *line, size_t size)
+{
+	static const char *const words[] = {
+		"backend read", "backend uring", "backend auto", "offload off", "offload on", "offload tso off", "offload tso on", "offload tso4 off", "offload tso6 on",
+		"offload tso6 off", "offload rx off", "offload tx off", "offload uso off rx-gro-hw off", "offload gro off", "offload rx-udp-gro-forwarding on",
+		"offload rx-filter on", "ring rx 512", "ring tx 64 rx 2000", "copybreak 0", "copybreak 1942", "rx-usecs 50", "rx-frames 32", "adaptive-rx on", "busy-poll 20",
+		"irq-affinity 0-2,7,63-65", "irq-affinity all",
+	};
+	size_t n = (size_t)snprintf(line, size, "link set %s", dev);
+
+	for (unsigned k = 0; k < 3; k++)
+		n += (size_t)snprintf(line + n, size - n, " %s", words[below(seed, sizeof(words) / sizeof(words[0]))]); /* the same keyword twice is refused: that is fine */
+}
+
 static void random_command(struct conf_state *st, unsigned *seed, char *line, size_t size)
 {
 	static const char *const devs[] = { "eth0", "eth1", "eth2", "\"dev\"", "a.b", "lo", "br0", "br1", "v0", "v1", "q0", "d0" };
@@ -257,7 +272,10 @@ static void random_command(struct conf_state *st, unsigned *seed, char *line, si
 	unsigned a = below(seed, 4), b = below(seed, 8);
 	char more[128] = "";
 
-	switch (below(seed, 22)) {
+	switch (below(seed, 23)) {
+	case 22:
+		random_device(seed, dev, line, size);
+		break;
 	case 16:
 		snprintf(line, size, "link add %s type %s%s", devs[below(seed, 4) + 6], below(seed, 4) ? "bridge" : "dummy", below(seed, 2) ? "" : " mtu 1300");
 		break;
