@@ -76,12 +76,8 @@ static void on_frame(void *arg, const struct stack_tap_frame *frame)
 	}
 }
 
-static void goes_in(struct fuzz *z, uint8_t *frame, uint32_t len)
+static void goes_in(struct fuzz *z, const uint8_t *frame, uint32_t len)
 {
-	uint16_t type = get_be16(frame + 12);
-
-	if ((type == ETH_P_8021Q || type == ETH_P_8021AD) && len >= 16)
-		frame[15] |= 1; /* a tag of VLAN 0 is taken off and the frame shown once more */
 	z->in[z->n].bytes = malloc(len);
 	z->in[z->n].len = len;
 	memcpy(z->in[z->n++].bytes, frame, len);
