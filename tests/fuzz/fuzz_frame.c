@@ -444,7 +444,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	z->lport = 80;
 	z->pport = 40000;
 	z->host = host_new("fuzz", 1 + (setup & 1) + (setup >> 2 & 2), 1, &fuzz_ops, z);
-	z->ifindex[0] = host_link(z->host, "eth0", "192.0.2.1/24", 0x10, 1500, 0);
+	z->ifindex[0] = host_link(z->host, "eth0", "192.0.2.1/24", 0x10, 1500, setup & 0x10 ? LINK_F_GRO : 0);
 	z->ifindex[1] = host_link(z->host, "eth1", "198.51.100.1/24", 0x11, setup & 2 ? 576 : 1500, 0);
 	n.ifindex = z->ifindex[0];
 	if (setup & 0x40)

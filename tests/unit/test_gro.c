@@ -469,6 +469,46 @@ Test(gro, rows_go_on_over_polls)
 	rig_free(&r);
 }
 
+/* What the device says of checksums and segments: one that it will complete, or has verified, is merged without a look at the payload; one that lies about where it stands,
+ * and what is a large frame already, goes on as it is. Of three frames the second one is special, and its checksum is wrong. */
+Test(gro, what_the_device_says)
+{
+	static const struct { const char *what, *seen; unsigned summed; uint16_t start, offset, gso; } rows[] = {
+		{ "it will complete it", "3", CHECKSUM_PARTIAL, 34, 16, 0 }, { "but not there", "1 1 1", CHECKSUM_PARTIAL, 36, 16, 0 },
+		{ "nor into that field", "1 1 1", CHECKSUM_PARTIAL, 34, 14, 0 }, { "it has verified it", "3", CHECKSUM_UNNECESSARY, 0, 0, 0 },
+		{ "it says nothing", "1 1 1", CHECKSUM_NONE, 0, 0, 0 }, { "a large frame", "1 2 1", CHECKSUM_PARTIAL, 34, 16, 50 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		static uint8_t frame[2000];
+		struct seg s[3] = { ONE(0), { SEG, AT(1), .lie = LIE_TCP_SUM }, ONE(2) };
+		struct rig r;
+
+		rig_init(&r, 1, 1, 0);
+		for (unsigned k = 0; k < 3; k++) {
+			uint32_t len = build(frame, &s[k]);
+			struct sk_buff *skb = alloc_skb(stack_skb_pool(r.h->shard[0].stack), SKB_HEADROOM + len, SKB_HEADROOM);
+
+			skb_put_data(skb, frame, len);
+			skb->skb_iif = r.eth0;
+			if (k == 1) {
+				skb->ip_summed = rows[i].summed & 3;
+				skb->csum_start = (uint16_t)(SKB_HEADROOM + rows[i].start);
+				skb->csum_offset = rows[i].offset;
+				skb->gso_size = rows[i].gso;
+				skb->gso_segs = rows[i].gso ? 2 : 0;
+				skb->gso_type = rows[i].gso ? SKB_GSO_TCPV4 : 0;
+			}
+			skb_queue_tail(&r.h->shard[0].rxq, skb);
+			stack_irq(r.h->shard[0].stack, r.eth0, r.h->now);
+		}
+		r.h->shard[0].next = r.h->now;
+		host_run(r.h, r.h->now);
+		cr_expect_str_eq(r.seen, rows[i].seen, "%s: %s, not %s", rows[i].what, r.seen, rows[i].seen);
+		rig_free(&r);
+	}
+}
+
 Test(gro, off_means_off)
 {
 	uint32_t seq = 1;

@@ -244,3 +244,140 @@ Test(gso, no_memory_leaves_all_as_it_was)
 	consume_skb(skb);
 	skb_pool_free(pool);
 }
+
+/* As gro.c makes it: the head has the first segment, each fragment one more in an area of its own, with what was in front of it still there. */
+static struct sk_buff *merged(struct skb_pool *pool, unsigned n, uint32_t headroom)
+{
+	struct shape s = { true, true, 0, 12, 1000, 1000, 1, 1000 };
+	struct sk_buff *skb = make(pool, &s);
+
+	skb->data[14 + 20 + 13] = TCPHDR_ACK | TCPHDR_PSH;
+	for (unsigned i = 1; i < n; i++) {
+		struct sk_buff *next = alloc_skb(pool, headroom + 66 + 1000, headroom);
+
+		memset(skb_put(next, 66), 0xee, 66);
+		for (uint32_t k = 0; k < 1000; k++)
+			*(uint8_t *)skb_put(next, 1) = byte_at(i * 1000 + k);
+		cr_assert_eq(skb_append(skb, next, 66), 0);
+	}
+	return skb;
+}
+
+/* Headers are put back where they stood: no area more than came in. Where somebody else holds a fragment, or there is no room, its piece gets a head of its own. */
+Test(gso, in_place)
+{
+	static const struct { uint32_t headroom; int shared; uint64_t areas; unsigned linear; } rows[] = {
+		{ 64, -1, 5, 5 }, { 128, -1, 5, 5 }, { 63, -1, 5 + 4, 1 }, { 64, 0, 5 + 1, 4 }, { 64, 3, 5 + 1, 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct skb_pool *pool = skb_pool_new(0);
+		struct sk_buff *skb = merged(pool, 5, rows[i].headroom), *seg;
+		struct skb_area *held = NULL;
+		struct sk_buff_head segs;
+		unsigned n = 0, linear = 0;
+		uint8_t flat[1100];
+
+		if (rows[i].shared == 0)
+			held = skb->area;
+		else if (rows[i].shared > 0)
+			held = skb->frags[rows[i].shared].area;
+		if (held)
+			skb_area_get(held);
+		skb_queue_init(&segs);
+		cr_assert_eq(skb_gso_segment(skb, &segs), 0);
+		cr_expect_eq(skb_pool_stats(pool)->outstanding_areas, rows[i].areas, "row %zu: %llu areas", i, (unsigned long long)skb_pool_stats(pool)->outstanding_areas);
+		for (; (seg = skb_dequeue(&segs)); n++) {
+			linear += seg->nr_frags == 0;
+			cr_assert_eq(seg->len, 1066u);
+			cr_assert_eq(skb_copy_bits(seg, 0, flat, seg->len), 0);
+			cr_expect_eq(get_be32(flat + 14 + 20 + 4), 0xfffffff0u + n * 1000);
+			cr_expect_eq(flat[14 + 20 + 13], TCPHDR_ACK | (n == 4 ? TCPHDR_PSH : 0));
+			for (uint32_t k = 0; k < 1000; k++)
+				cr_assert_eq(flat[66 + k], byte_at(n * 1000 + k));
+			consume_skb(seg);
+		}
+		cr_expect_eq(n, 5u);
+		cr_expect_eq(linear, rows[i].linear, "row %zu: %u", i, linear);
+		if (held)
+			skb_area_put(pool, held);
+		skb_pool_free(pool);
+	}
+}
+
+/* The first piece stood in the head when memory ran out: the head is what it was. */
+Test(gso, in_place_undone)
+{
+	struct skb_pool *pool = skb_pool_new(5 * SKB_SMALL);
+	struct sk_buff *skb = merged(pool, 5, 64);
+	struct skb_area *held = skb->frags[1].area;
+	struct sk_buff_head segs;
+	uint8_t before[66];
+
+	memcpy(before, skb->data, sizeof(before));
+	skb_area_get(held);
+	skb_queue_init(&segs);
+	cr_expect_eq(skb_gso_segment(skb, &segs), -ENOMEM);
+	cr_expect(skb_queue_empty(&segs));
+	cr_expect_eq(memcmp(before, skb->data, sizeof(before)), 0);
+	cr_expect_eq(skb->area->refcnt, 1u);
+	cr_expect_eq(skb->len, 66u + 5000);
+	skb_area_put(pool, held);
+	consume_skb(skb);
+	skb_pool_free(pool);
+}
+
+/* IPv6, with extension headers in front of TCP; tags in front of all. What cannot be believed is refused. */
+Test(gso, ipv6_and_tags)
+{
+	static const struct { const char *what; unsigned tags; uint8_t next, chain[3], ext_len; uint32_t ext; int ret; } rows[] = {
+		{ "plain", 0, 6, { 0 }, 0, 0, 0 }, { "two tags", 2, 6, { 0 }, 0, 0, 0 }, { "three", 3, 6, { 0 }, 0, 0, -EINVAL },
+		{ "hop-by-hop options", 0, 0, { 6 }, 0, 8, 0 }, { "all that may be", 1, 0, { 43, 60, 6 }, 0, 24, 0 }, { "a fragment", 0, 44, { 6 }, 0, 8, -EINVAL },
+		{ "an extension header without end", 0, 0, { 6 }, 255, 8, -EINVAL }, { "not TCP", 0, 17, { 0 }, 0, 0, -EINVAL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct skb_pool *pool = skb_pool_new(0);
+		uint32_t net = 14 + rows[i].tags * 4, trans = net + 40 + rows[i].ext, hlen = trans + 20;
+		struct sk_buff *skb = alloc_skb(pool, 64 + hlen + 2500, 64), *seg;
+		uint8_t *p = skb_put(skb, hlen + 2500);
+		struct sk_buff_head segs;
+		unsigned n = 0;
+
+		memset(p, 0, hlen + 2500);
+		for (unsigned t = 0; t <= rows[i].tags; t++)
+			put_be16(p + 12 + 4 * t, t < rows[i].tags ? ETH_P_8021Q : ETH_P_IPV6);
+		p[net] = 0x60;
+		put_be16(p + net + 4, (uint16_t)(hlen + 2500 - net - 40));
+		p[net + 6] = rows[i].next;
+		p[net + 8] = p[net + 24] = 0x20;
+		for (uint32_t e = 0; e < rows[i].ext; e += 8) {
+			p[net + 40 + e] = rows[i].chain[e / 8];
+			p[net + 40 + e + 1] = rows[i].ext_len;
+		}
+		put_be32(p + trans + 4, 100);
+		p[trans + 12] = 0x50;
+		p[trans + 13] = TCPHDR_ACK | TCPHDR_PSH;
+		skb->network_header = (uint16_t)(skb_headroom(skb) + 14);
+		skb->gso_size = 1000;
+		skb->gso_type = SKB_GSO_TCPV6;
+		skb_queue_init(&segs);
+		cr_expect_eq(skb_gso_segment(skb, &segs), rows[i].ret, "%s", rows[i].what);
+		if (rows[i].ret)
+			consume_skb(skb);
+		for (; (seg = skb_dequeue(&segs)); n++) {
+			uint8_t flat[1200];
+			uint32_t len;
+
+			cr_assert_eq(skb_checksum_help(seg), 0);
+			len = seg->len - trans;
+			skb_copy_bits(seg, 0, flat, seg->len);
+			cr_expect_eq(get_be16(flat + net + 4), seg->len - net - 40, "%s", rows[i].what);
+			cr_expect_eq(get_be32(flat + trans + 4), 100 + n * 1000);
+			cr_expect_eq(csum_fold(csum_partial(flat + trans, len, csum_partial(flat + net + 8, 32, cpu_to_be32(len + 6)))), 0);
+			consume_skb(seg);
+		}
+		cr_expect_eq(n, rows[i].ret ? 0u : 3u, "%s", rows[i].what);
+		skb_pool_free(pool);
+	}
+}
