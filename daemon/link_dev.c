@@ -283,10 +283,11 @@ json_t *link_dev_record(const struct conf_link *link, uint32_t on)
 
 	json_object_set_new(r, "backend", json_string(backends[dev->backend]));
 	for (size_t i = 0; i < NFEATURES; i++) {
-		json_t *f = json_object();
+		json_t *f;
 
 		if (!features[i].ethtool)
 			continue;
+		f = json_object();
 		json_object_set_new(f, "active", json_boolean((on & features[i].bits) != 0));
 		json_object_set_new(f, "requested", json_boolean((dev->features & features[i].bits) != 0));
 		json_object_set_new(f, "fixed", json_boolean((features[i].bits & DRIVER_FEATURES & ~offered) != 0));
