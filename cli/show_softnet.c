@@ -18,7 +18,8 @@ static const struct column columns[] = {
 	{ "RECEIVED_RPS", "received_rps", "batches of frames that came from other workers while this one had none of them to do" },
 	{ "FLOW_LIMIT", "flow_limit", "frames of large flows dropped so that small ones pass, while a backlog was more than half full" },
 	{ "BACKLOG", "backlog", "frames that wait now, in the rings from other workers and in the backlog" },
-	{ "STEERED", "steered", "frames handed to the worker that owns their flow" },
+	{ "STEERED", "steered", "frames handed to another worker: the owner of their flow, or one that rps-cpus names" },
+	{ "RFS", "rfs", "frames that went straight to the worker of their socket, not by way of the one that their flow hashes to" },
 	{ "KICKS", "kicks", "wake-ups of other workers, one for a batch; there is none for a worker that is awake" },
 };
 #define NCOLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -37,7 +38,7 @@ static void proc_line(FILE *out, const json_t *r)
 /* What of it wants an explanation; silent about what went well. */
 static void explain_worker(const struct show *s, const json_t *r)
 {
-	uint64_t dropped = rec_num(r, "dropped"), full = rec_num(r, "steer_full");
+	uint64_t dropped = rec_num(r, "dropped"), full = rec_num(r, "steer_full"), limited = rec_num(r, "flow_limit");
 	char n[24], a[24], b[24];
 
 	if (rec_num(r, "time_squeeze")) {
@@ -48,14 +49,14 @@ static void explain_worker(const struct show *s, const json_t *r)
 				rec_str(r, "netdev_budget_usecs"));
 		fputs("; nothing is lost by that: the rest had its turn in the next round\n", s->out);
 	}
-	if (dropped > full)
-		fprintf(s->out, "cpu %s: %s frames were dropped because the backlog was full (net.core.netdev_max_backlog, %s frames)\n", rec_str(r, "cpu"),
-			units(dropped - full, s->human, n), rec_has(r, "netdev_max_backlog") ? rec_str(r, "netdev_max_backlog") : "?");
+	if (dropped > full + limited)
+		fprintf(s->out, "cpu %s: %s frames were dropped because as many as net.core.netdev_max_backlog (%s) waited for a worker\n", rec_str(r, "cpu"),
+			units(dropped - full - limited, s->human, n), rec_has(r, "netdev_max_backlog") ? rec_str(r, "netdev_max_backlog") : "?");
 	if (full)
 		fprintf(s->out, "cpu %s: %s frames were dropped because the worker that owns their flow takes no more\n", rec_str(r, "cpu"), units(full, s->human, n));
-	if (rec_num(r, "flow_limit"))
+	if (limited)
 		fprintf(s->out, "cpu %s: %s frames of large flows were dropped while a backlog was more than half full (net.core.flow_limit_cpu_bitmap)\n", rec_str(r, "cpu"),
-			units(rec_num(r, "flow_limit"), s->human, n));
+			units(limited, s->human, n));
 }
 
 void show_softnet(const struct show *s, const json_t *records)
@@ -74,7 +75,7 @@ void show_softnet(const struct show *s, const json_t *records)
 		heads[i] = columns[i].head;
 		keys[i] = columns[i].key;
 	}
-	plain_table(s, records, ">>>>>>>>>", heads, keys);
+	plain_table(s, records, ">>>>>>>>>>", heads, keys);
 	json_array_foreach(records, i, rec)
 		explain_worker(s, rec);
 	if (!cmd_arg(s->cmd, "explain"))

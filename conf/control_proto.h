@@ -32,7 +32,7 @@
  *            tcp_info{the members of struct tcp_info of <linux/tcp.h> without "tcpi_"} (with info)
  *   drop     reason count help
  *   softnet  cpu processed dropped time_squeeze received_rps flow_limit backlog(= input_qlen + process_qlen) input_qlen process_qlen squeeze_budget squeeze_time rounds
- *            deferred steered steer_full kicks kicks_saved, and the limits netdev_budget netdev_budget_usecs netdev_max_backlog
+ *            deferred steered steer_full rfs kicks kicks_saved, and the limits netdev_budget netdev_budget_usecs netdev_max_backlog
  *   runtime  cpu stage calls frames(segments) ns help, estimated from sampled of all runs of the worker's stack; no record: net.core.runtime_stats is 0
  *   xdp      dev program path section mode("interpreter") instructions maps[names] actions{pass drop tx redirect aborted tx_errors redirect_errors}
  *            faults{count last(a sentence: the last thing that a program did wrong)}

@@ -532,6 +532,7 @@ static json_t *softnet_records(const struct gather *g)
 		set_num(r, "deferred", s->restarts_cut);
 		set_num(r, "steered", s->steered);
 		set_num(r, "steer_full", s->steer_full);
+		set_num(r, "rfs", s->rfs);
 		set_num(r, "kicks", t->kicks_sent);
 		set_num(r, "kicks_saved", t->kicks_saved);
 		for (size_t k = 0; k < sizeof(limits) / sizeof(limits[0]); k++)

@@ -17,7 +17,7 @@ one() {
 		exit 1
 	fi
 }
-echo "1..31"
+echo "1..37"
 one --loss 2 --reorder 5 --dup 1 --corrupt 1
 one --loss 10 --reorder 20 --dup 5 --corrupt 2 --delay 40 --jitter 20
 one --loss 0 --reorder 0 --dup 0 --corrupt 0 --rate 20 --queue 20
@@ -25,6 +25,9 @@ one --loss 1 --reorder 2 --dup 1 --corrupt 1 --mtu 576
 one --loss 1 --reorder 2 --dup 1 --corrupt 1 --router --clients 3 --mtu 1400
 one --loss 0 --reorder 0 --dup 0 --corrupt 0
 one --loss 1 --reorder 2 --dup 1 --corrupt 1 --bridge --clients 3
+# Steering that changes all the time: on a perfect wire no segment may be sent again, as none overtakes another.
+one --loss 0 --reorder 0 --dup 0 --corrupt 0 --router --clients 3 --steer
+one --loss 1 --reorder 2 --dup 1 --corrupt 1 --router --clients 3 --steer
 # The same seed gives the same frames, at the same time and from the same shard: nothing depends on addresses in memory, on clocks or on what ran before.
 "$sim" --seed "$seed" --shards 1,2,8 --connections $((n / 5 + 1)) --twice --loss 2 --reorder 5 --dup 1 --corrupt 1 --router --clients 2 >"$tmp" 2>&1
 sed -n -E -e "s/^((not )?ok) [0-9]+ - /\1 - twice: /p" "$tmp"

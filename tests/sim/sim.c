@@ -24,7 +24,7 @@
 struct options {
 	uint64_t          seed;
 	unsigned          connections, parallel, clients, max_bytes;
-	bool              router, bridge, trace, twice, verbose;
+	bool              router, bridge, steer, trace, twice, verbose;
 	uint32_t          mtu;
 	double            limit; /* simulated seconds for one connection */
 	ktime_t           pace; /* between two that begin: uniform in [0, 2 * pace) */
@@ -485,13 +485,35 @@ static uint64_t merged(const struct sim *s)
 	return n;
 }
 
+/* Another way for forwarded flows on some link of some host, and another memory of flows there. */
+static void change_steering(struct sim *s)
+{
+	struct sim_host  *h = &s->net.host[test_random_below(&s->net.rng, s->net.nhosts)];
+	struct link_conf  link = *netcfg_link_by_index(h->host->cfg, h->port[test_random_below(&s->net.rng, h->nlinks)].ifindex);
+	uint32_t          kind = test_random_below(&s->net.rng, 3);
+	struct netcfg_err err;
+
+	link.rps_set = kind == 0;
+	link.rps_cpus = test_random_below(&s->net.rng, 1u << s->ncpu);
+	link.rss.set = kind == 1;
+	for (unsigned i = 0; i < RSS_KEY_LEN; i++)
+		link.rss.key[i] = (uint8_t)test_random_below(&s->net.rng, 256);
+	for (unsigned i = 0; i < RSS_INDIR_LEN; i++)
+		link.rss.indir[i] = (uint8_t)test_random_below(&s->net.rng, s->ncpu);
+	link.rps_flow_cnt = test_random_below(&s->net.rng, 2) * 512;
+	if (netcfg_link_set(h->host->cfg, &link, &err) ||
+	    netcfg_sysctl_set(h->host->cfg, "net.core.rps_sock_flow_entries", test_random_below(&s->net.rng, 2) ? "1024" : "0", &err))
+		abort();
+	host_apply(h->host);
+}
+
 static bool run(const struct options *opt, unsigned ncpu, unsigned nr, uint64_t *ret_digest)
 {
 	struct sim            s = { .opt = opt, .ncpu = ncpu };
 	struct socket        *l[HOST_MAX_CPUS] = { NULL };
 	struct link_stats_sim st = { 0 };
 	struct timespec       t0, t1;
-	ktime_t               finished, check = 0, next_start;
+	ktime_t               finished, check = 0, next_start, next_change = opt->steer ? 0 : KTIME_MAX;
 	uint64_t              bad, steered = 0;
 	bool                  ok;
 
@@ -518,7 +540,13 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr, uint64_t 
 		}
 		if (more)
 			until = next_start;
-		if ((!net_step(&s.net, until) && !more) || s.net.now > check) {
+		if (s.net.now >= next_change) {
+			change_steering(&s);
+			next_change = s.net.now + (1 + test_random_below(&s.net.rng, 20)) * NSEC_PER_MSEC;
+		}
+		if (until > next_change)
+			until = next_change;
+		if ((!net_step(&s.net, until) && !more && !opt->steer) || s.net.now > check) {
 			stalled(&s);
 			check = s.net.now + 10 * NSEC_PER_SEC;
 		}
@@ -589,17 +617,17 @@ static bool run(const struct options *opt, unsigned ncpu, unsigned nr, uint64_t 
 
 static void usage(void)
 {
-	puts("sim [--seed N] [--pace MS] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router | --bridge] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P] [--swap P]\n"
+	puts("sim [--seed N] [--pace MS] [--shards 1,2,8] [--connections N] [--parallel N] [--clients N] [--router | --bridge] [--steer] [--mtu N] [--loss P] [--reorder P] [--dup P] [--corrupt P] [--swap P]\n"
 	     "    [--delay MS] [--jitter MS] [--rate MBIT] [--queue FRAMES] [--max-bytes N] [--limit SECONDS] [--twice] [--trace] [--verbose]\n"
 	     "--twice: each run once more, and every frame that is sent must be the same, at the same time.\n"
-	     "P is a probability in percent, of each frame on each link. One client without --router or --bridge, up to eight with them. --bridge: VLANs across two bridges joined by a veth.");
+	     "P is a probability in percent, of each frame on each link. One client without --router or --bridge, up to eight with them. --bridge: VLANs across two bridges joined by a veth. --steer: steering changes all the time.");
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "seed", 1, NULL, 's' }, { "shards", 1, NULL, 'n' }, { "connections", 1, NULL, 'c' }, { "parallel", 1, NULL, 'p' }, { "clients", 1, NULL, 'C' },
-		{ "router", 0, NULL, 'R' }, { "bridge", 0, NULL, 'B' }, { "mtu", 1, NULL, 'm' }, { "loss", 1, NULL, 'l' }, { "reorder", 1, NULL, 'r' }, { "dup", 1, NULL, 'd' },
+		{ "router", 0, NULL, 'R' }, { "bridge", 0, NULL, 'B' }, { "steer", 0, NULL, 'S' }, { "mtu", 1, NULL, 'm' }, { "loss", 1, NULL, 'l' }, { "reorder", 1, NULL, 'r' }, { "dup", 1, NULL, 'd' },
 		{ "corrupt", 1, NULL, 'x' }, { "swap", 1, NULL, 'w' }, { "delay", 1, NULL, 'D' }, { "jitter", 1, NULL, 'J' }, { "rate", 1, NULL, 'b' }, { "queue", 1, NULL, 'q' },
 		{ "max-bytes", 1, NULL, 'M' }, { "limit", 1, NULL, 'L' }, { "pace", 1, NULL, 'P' }, { "twice", 0, NULL, '2' }, { "trace", 0, NULL, 'T' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -622,6 +650,7 @@ int main(int argc, char **argv)
 		case 'C': opt.clients = (unsigned)atoi(optarg); break;
 		case 'R': opt.router = true; break;
 		case 'B': opt.bridge = true; break;
+		case 'S': opt.steer = true; break;
 		case 'm': opt.mtu = (uint32_t)atoi(optarg); break;
 		case 'l': opt.model.loss = atof(optarg) / 100; break;
 		case 'r': opt.model.reorder = atof(optarg) / 100; break;
