@@ -489,11 +489,13 @@ void worker_ns_del(struct worker *w, uint32_t id)
 
 	if (!ns)
 		return;
+	services_free(ns->services); /* first: what ends connections goes out by the devices */
 	for (int i = 0; i < ns->ntaps; i++)
 		if (ns->taps[i])
 			tapq_close(ns->taps[i]);
 	free(ns->taps);
-	services_free(ns->services);
+	ns->taps = NULL;
+	ns->ntaps = 0; /* what the end of the stack may send finds none */
 	capture_ns_gone(w, id);
 	steer_counts_gone(w->steer_counts, id, ns->stack);
 	stack_free(ns->stack);

@@ -99,6 +99,18 @@ check "it is gone" bash -c "$NS; ! nsctl netns list | grep -q r3"
 cp "$TMP/saved" "$TMP/netstackd.conf"
 check "a reload brings it back" nsctl reload
 check "all passes" wait_for 20 in_ns a ping -q -c 1 -W 1 10.0.5.2
+# One with a device and connections of its own goes while it sends.
+for i in 1 2 3; do
+	printf '%s\n' "netns add y" "-n y link add eth0 type tap host-name tapy host-addr 10.9.0.1/24" "-n y link set eth0 up" "-n y addr add 10.9.0.2/24 dev eth0" \
+		"-n y service add tcp 19 chargen" >"$TMP/heal"
+	heal || not_ok "a namespace with a device"
+	in_ns a timeout 20 bash -c 'exec 3<>/dev/tcp/10.9.0.2/19; cat <&3' >"$TMP/chargen" 2>&1 & C=$!; PIDS+=($C)
+	wait_for 10 test -s "$TMP/chargen" || not_ok "chargen sends"
+	nsctl netns del y || not_ok "netns del y"
+	wait_for 10 bash -c "! nsenter --net=/run/netns/$(nsname a) ip link show tapy" || not_ok "its device is gone"
+	end_pid $C 1 # the device may have taken its FIN along
+done
+check "those that go while they send leave the rest alone" lossless in_ns a ping -q -c 3 -i 0.05 10.0.5.2
 for i in 1 2 3 4 5 6 7 8 9 10; do nsctl netns add "x$i" && nsctl -n "x$i" link add v type veth peer "v$i" netns default && nsctl -n "x$i" service add tcp 7 echo; done
 for i in 1 2 3 4 5 6 7 8 9 10; do nsctl netns del "x$i"; done
 check "namespaces that come and go leave nothing behind" test "$(nsctl netns list | wc -l) $(nsctl link show | grep -c '^[0-9]')" = "7 1"
