@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_link.c: links over rtnetlink: RTM_GETLINK (one, or all), RTM_NEWLINK and RTM_SETLINK (up, down, MTU, address, queue length, flags, carrier, link mode,
- * operational state), RTM_DELLINK, and what RTNLGRP_LINK is told.
+ * netlink_link.c: links over rtnetlink: RTM_GETLINK (one, or all), RTM_NEWLINK and RTM_SETLINK (new ones; up, down, MTU, address, queue length, flags, bridge,
+ * carrier, link mode, operational state), RTM_DELLINK, and what RTNLGRP_LINK is told.
  *
  * Theory of operation. What a message says of a link comes from linkwatch, which has its configuration and its state; counters come from the workers,
  * which are asked before the answer begins (not with RTEXT_FILTER_SKIP_STATS). Events carry no counters: asking the workers would let them come out of order.
@@ -9,7 +9,7 @@
  *
  * The host's end of a TAP is told as its parent device: IFLA_PARENT_DEV_NAME, on the bus "host".
  *
- * Not done: making links (NLM_F_CREATE); renaming; alternative names, groups other than 0, aliases, VFs; moving to another namespace; events of other namespaces.
+ * Not done: making TAPs and veths (dummies, bridges and VLANs are made); renaming; alternative names, groups other than 0, aliases, VFs; moving to another namespace; events of other namespaces.
  */
 #include "netlink_server.h"
 
@@ -553,7 +553,8 @@ struct link_change {
 	const struct nlattr *tb[LINK_ATTR_MAX + 1];
 	struct ifinfomsg     ifi;
 	int                  ifindex;
-	bool                 del;
+	bool                 del, make;
+	struct link_conf     link; /* to be made */
 };
 
 /* One attribute's worth; a is blamed when it is refused. */
@@ -608,6 +609,35 @@ static int change_state(struct link_change *c, struct conf_error *e)
 	return 0;
 }
 
+static int change_master(struct link_change *c, struct link_conf *link, struct conf_error *e)
+{
+	int master = (int)nla_get_u32(c->tb[IFLA_MASTER]), err;
+
+	if (link->master == master)
+		return 0;
+	link->master = master;
+	err = change_part(c, link, c->tb[IFLA_MASTER], e);
+	if (!err)
+		*link = *netcfg_link_by_index(c->st->cfg, c->ifindex); /* with what a new port begins with */
+	return err;
+}
+
+static int make(struct link_change *c, struct conf_error *e)
+{
+	struct conf_link extra = { .addr_given = c->tb[IFLA_ADDRESS] != NULL };
+
+	if (c->tb[IFLA_ADDRESS]) {
+		if (nla_len(c->tb[IFLA_ADDRESS]) != ETH_ADDR_LEN) {
+			c->q->bad = c->tb[IFLA_ADDRESS];
+			return conf_fail(e, -EINVAL, "a MAC address has %d bytes", ETH_ADDR_LEN);
+		}
+		memcpy(c->link.addr.b, nla_data(c->tb[IFLA_ADDRESS]), ETH_ADDR_LEN);
+	}
+	if (c->tb[IFLA_MTU])
+		c->link.mtu = nla_get_u32(c->tb[IFLA_MTU]);
+	return conf_link_add(c->st, &c->link, &extra, e);
+}
+
 static int change_link(struct conf_state *first, const void *what, struct conf_error *e)
 {
 	struct link_change *c = (struct link_change *)(uintptr_t)what;
@@ -617,6 +647,13 @@ static int change_link(struct conf_state *first, const void *what, struct conf_e
 	int err = 0;
 
 	(void)first;
+	if (c->make) {
+		err = make(c, e);
+		old = netcfg_link_by_name(c->st->cfg, c->link.name);
+		if (err)
+			return err;
+		c->ifindex = old->ifindex;
+	}
 	if (!old)
 		return conf_fail(e, -ENODEV, "there is no link with number %d", c->ifindex);
 	link = *old;
@@ -633,8 +670,10 @@ static int change_link(struct conf_state *first, const void *what, struct conf_e
 	}
 	if (!err && c->tb[IFLA_ADDRESS])
 		err = change_address(c, &link, e);
+	if (!err && c->tb[IFLA_MASTER])
+		err = change_master(c, &link, e);
 	if (!err && c->tb[IFLA_CARRIER]) {
-		if (!extra) {
+		if (!extra || (link.type != LINK_TAP && link.type != LINK_DUMMY)) {
 			c->q->bad = c->tb[IFLA_CARRIER];
 			return conf_fail(e, -EOPNOTSUPP, "%s has no cable", link.name);
 		}
@@ -677,8 +716,6 @@ static int unsupported(struct nl_request *q, const struct nlattr *const tb[], co
 	static const struct { unsigned attr; const char *why; } list[] = {
 		{ IFLA_NET_NS_PID, "a link stays in the network namespace that it was made in" },
 		{ IFLA_NET_NS_FD, "a link stays in the network namespace that it was made in" },
-		{ IFLA_MASTER, "ports of a bridge are set with nsctl" },
-		{ IFLA_LINK, "what a link stands on cannot be changed" },
 		{ IFLA_BROADCAST, "the broadcast address cannot be changed" },
 		{ IFLA_IFALIAS, "links have no alias" },
 	};
@@ -689,11 +726,44 @@ static int unsupported(struct nl_request *q, const struct nlattr *const tb[], co
 			return nl_refuse(q, -EOPNOTSUPP, tb[list[i].attr], "%s", list[i].why);
 	if (tb[IFLA_GROUP] && nla_get_u32(tb[IFLA_GROUP]))
 		return nl_refuse(q, -EOPNOTSUPP, tb[IFLA_GROUP], "links have no group but the default one");
-	if (!tb[IFLA_IFNAME])
+	if (dev && tb[IFLA_LINK] && (int)nla_get_u32(tb[IFLA_LINK]) != dev->conf.link)
+		return nl_refuse(q, -EOPNOTSUPP, tb[IFLA_LINK], "what a link stands on cannot be changed");
+	if (!dev || !tb[IFLA_IFNAME])
 		return 0;
 	if (attr_name(q, tb[IFLA_IFNAME], name) < 0)
 		return -EINVAL;
 	return strcmp(name, dev->conf.name) ? nl_refuse(q, -EOPNOTSUPP, tb[IFLA_IFNAME], "a link keeps its name") : 0;
+}
+
+/* NLM_F_CREATE: dummy, bridge and VLAN. A TAP needs names on the host, a veth another namespace perhaps: nsctl has the words. */
+static int new_link(struct link_change *c)
+{
+	struct nlattr *info[IFLA_INFO_MAX + 1], *data[IFLA_VLAN_MAX + 1];
+	struct nl_request *q = c->q;
+	struct link_filter kind = { .type = LINK_TYPES };
+	int err;
+
+	if (!c->tb[IFLA_IFNAME])
+		return nl_refuse(q, -EINVAL, NULL, "a new link needs a name");
+	err = attr_name(q, c->tb[IFLA_IFNAME], c->link.name);
+	if (!err && c->tb[IFLA_LINKINFO])
+		err = kind_filter(q, c->tb[IFLA_LINKINFO], &kind);
+	if (err)
+		return err;
+	if (kind.type != LINK_DUMMY && kind.type != LINK_BRIDGE && kind.type != LINK_VLAN)
+		return nl_refuse(q, -EOPNOTSUPP, c->tb[IFLA_LINKINFO], "links of this kind are made with nsctl link add");
+	c->make = true;
+	c->link.type = kind.type;
+	if (kind.type != LINK_VLAN)
+		return unsupported(q, c->tb, NULL);
+	if (nla_parse_nested(info, IFLA_INFO_MAX, (struct nlattr *)(uintptr_t)c->tb[IFLA_LINKINFO], NULL) < 0 || !info[IFLA_INFO_DATA] ||
+	    nla_parse_nested(data, IFLA_VLAN_MAX, info[IFLA_INFO_DATA], NULL) < 0 || !c->tb[IFLA_LINK] || !data[IFLA_VLAN_ID] || nla_len(data[IFLA_VLAN_ID]) < 2)
+		return nl_refuse(q, -EINVAL, c->tb[IFLA_LINKINFO], "a VLAN needs the link that it stands on and a number");
+	c->link.link = (int)nla_get_u32(c->tb[IFLA_LINK]);
+	c->link.link_netns = c->st->id;
+	c->link.vlan_id = nla_get_u16(data[IFLA_VLAN_ID]);
+	c->link.vlan_proto = data[IFLA_VLAN_PROTOCOL] && nla_len(data[IFLA_VLAN_PROTOCOL]) >= 2 ? be16_to_cpu(nla_get_u16(data[IFLA_VLAN_PROTOCOL])) : ETH_P_8021Q;
+	return unsupported(q, c->tb, NULL);
 }
 
 static int set_link(struct nl_request *q)
@@ -707,8 +777,11 @@ static int set_link(struct nl_request *q)
 		return err;
 	memcpy(&c.ifi, NLMSG_DATA(q->nlh), sizeof(c.ifi));
 	err = find_link(q, &c.ifi, c.tb, &dev);
-	if (err == -ENODEV && new && (q->nlh->nlmsg_flags & NLM_F_CREATE))
-		return nl_refuse(q, -EOPNOTSUPP, NULL, "links are made with nsctl link add");
+	if (err == -ENODEV && new && (q->nlh->nlmsg_flags & NLM_F_CREATE)) {
+		q->why = NULL;
+		err = new_link(&c);
+		return err ? err : carry_out(&c);
+	}
 	if (err)
 		return err;
 	if (new && (q->nlh->nlmsg_flags & NLM_F_EXCL))

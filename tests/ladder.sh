@@ -159,6 +159,7 @@ lane_sanitizers() {
 	rung threads "threads under TSan" threads
 	[ -n "$ROOT" ] || return 0
 	rung asan-daemon "netns/hostile.sh, 2 workers, ASan and UBSan" sanitized_daemon asan tests/netns/hostile.sh
+	rung asan-links "netns/links.sh, 2 workers, ASan and UBSan" sanitized_daemon asan tests/netns/links.sh
 	rung tsan-daemon "netns/host.sh, 2 workers, TSan" sanitized_daemon tsan tests/netns/host.sh
 	rung tsan-netns "netns/five_routers.sh, 2 workers, TSan" sanitized_daemon tsan tests/netns/five_routers.sh
 }

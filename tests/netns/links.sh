@@ -96,6 +96,12 @@ if ${CC:-cc} -shared -fPIC -O1 -o "$TMP/nlshim.so" "$SRC/tests/netns/nlshim.c" -
 	eventually "and told to ip monitor link" grep -q 'eth0: .*mtu 1433' "$TMP/ipmon.ours"
 	complains() { theirs link set dev eth0 mtu 12 2>&1 | tee "$TMP/ip.err"; grep -q 'the MTU must be from 68' "$TMP/ip.err"; }
 	check "ip says why not, in netstackd's words" complains
+	check "ip link add: a dummy, a bridge with a port, a VLAN" eval 'theirs link add d0 type dummy && theirs link add br0 type bridge && theirs link set d0 master br0 up mtu 1400 && theirs link set br0 up &&
+		theirs link add link eth0 name eth0.7 mtu 1300 type vlan id 7'
+	check "they are what they should be" shows 'd0: <BROADCAST,.*UP,LOWER_UP> mtu 1400 qdisc noqueue master br0 state UNKNOWN' -o link show master br0
+	check "the VLAN, too" shows 'eth0.7@eth0: .*mtu 1300.* vlan protocol 802.1Q id 7' -d -o link show type vlan
+	check "ip link del" eval 'theirs link del eth0.7 && theirs link del br0 && theirs link del d0'
+	check "a kind that is not made so is refused with a sentence" eval 'theirs link add v0 type veth peer v1 2>&1 | grep -q "nsctl link add"'
 	check "ip link set down" theirs link set dev eth0 down
 	eventually "which is so" ours 'state DOWN'
 	check "up, with another MAC address" theirs link set dev eth0 mtu 1500 address 02:00:00:00:0e:00 up
