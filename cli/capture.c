@@ -263,6 +263,12 @@ static int end(struct capture *c, int err)
 			fputs("nsctl: out of memory\n", stderr);
 		status = NSCTL_REFUSED;
 	}
+	if (c->reader.comment[0]) { /* the daemon has ended it */
+		fputs("nsctl: ", stderr);
+		put_text(stderr, c->reader.comment);
+		fputs("; the capture has ended\n", stderr);
+		status = status ? status : NSCTL_REFUSED;
+	}
 	fprintf(stderr, "%llu packets captured\n", (unsigned long long)(c->reader.ended && !err ? c->reader.delivered : c->packets));
 	if (c->reader.ended)
 		fprintf(stderr, "%llu packets dropped by the capture\n", (unsigned long long)c->reader.dropped);

@@ -22,6 +22,7 @@ struct pcapng_reader { /* owner: who reads; zero at first, pcapng_reader_free at
 	struct pcapng_link *links;
 	unsigned            nlinks;
 	uint64_t            delivered, dropped; /* from the statistics blocks */
+	char                comment[80]; /* why it ended, if it was not asked to */
 	bool                ended; /* there were some: the stream came to its end in order */
 };
 struct pcapng_view { /* a packet block; points into it */

@@ -130,6 +130,10 @@ static int read_statistics(struct pcapng_reader *r, const uint8_t *p, const uint
 			r->dropped += get64(v);
 		else if (code == ISB_USRDELIV && n == 8)
 			r->delivered += get64(v);
+		else if (code == OPT_COMMENT && n < sizeof(r->comment)) {
+			memcpy(r->comment, v, n);
+			r->comment[n] = 0;
+		}
 	}
 	r->ended = true;
 	return 0;

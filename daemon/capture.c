@@ -65,6 +65,7 @@ struct capture_link { /* an interface block that was written; its number is its 
 
 struct capture {
 	struct stream        stream; /* first */
+	struct capture      *next; /* daemon->capture_list */
 	struct daemon       *daemon;
 	struct conf_state   *st;
 	struct claim        *claim; /* until the stream begins */
@@ -78,6 +79,7 @@ struct capture {
 	struct sock_filter  *prog; /* NULL: all packets */
 	_Atomic bool         ns_gone; /* set by a worker */
 
+	char                 why[64]; /* it ended without being asked to: stands in the statistics */
 	char                *filter; /* as the client wrote it; NULL: none */
 	char                 dev[NS_IFNAMSIZ];
 	uint64_t             count, written, start; /* count 0: no limit */
@@ -241,13 +243,18 @@ static void detach_collect(struct gather *g, struct gather_slot *slot, struct wo
 
 static void capture_free(struct capture *c)
 {
+	for (struct capture **p = &c->daemon->capture_list; *p; p = &(*p)->next)
+		if (*p == c) {
+			*p = c->next;
+			break;
+		}
 	for (unsigned i = 0; i < c->nworkers; i++) {
 		capture_ring_exit(&c->workers[i].ring);
 		free(c->workers[i].counts);
 	}
 	conf_state_put(c->st);
 	c->daemon->captures--;
-	free(c->detach); /* only one that was never posted */
+	gather_free(c->detach); /* only one that was never posted */
 	free(c->prog);
 	free(c->filter);
 	free(c->links);
@@ -346,7 +353,8 @@ static void write_statistics(struct capture *c)
 	uint64_t now = wall_clock();
 
 	for (unsigned k = 0; k < c->nlinks; k++) {
-		struct pcapng_stats s = { .interface = k, .time = now, .start = c->start, .end = now, .delivered = c->links[k].delivered };
+		struct pcapng_stats s = { .interface = k, .time = now, .start = c->start, .end = now, .delivered = c->links[k].delivered,
+					.comment = c->why[0] ? c->why : NULL };
 
 		for (unsigned i = 0; i < c->nworkers; i++)
 			for (unsigned n = 0; n < c->workers[i].ncounts; n++) {
@@ -378,13 +386,16 @@ static void capture_pump(struct capture *c)
 
 	while (c->out && !count_reached(c) && evbuffer_get_length(c->out) < OUT_HIGH && (rec = oldest(c, &cpu))) {
 		if (write_record(c, rec, cpu)) {
-			capture_finish(c); /* out of memory: what was written is whole */
+			capture_finish(c); /* what was written is whole */
+			snprintf(c->why, sizeof(c->why), "netstackd is out of memory");
 			c->count = c->written ? c->written : 1;
 			c->written = c->count;
 			break;
 		}
 		capture_ring_pop(&c->workers[cpu].ring, rec);
 	}
+	if (atomic_load(&c->ns_gone) && !c->why[0])
+		snprintf(c->why, sizeof(c->why), "the network namespace was removed");
 	if (!c->ending && (count_reached(c) || atomic_load(&c->ns_gone) || (!c->out && !c->claim))) {
 		capture_finish(c);
 		return;
@@ -420,6 +431,16 @@ static void capture_finish(struct capture *c)
 	gather_post(g);
 }
 
+void capture_links_changed(struct daemon *d)
+{
+	for (struct capture *c = d->capture_list; c; c = c->next) {
+		if (!c->ifindex || c->ending || atomic_load(&c->ns_gone) || netcfg_link_by_index(c->st->cfg, c->ifindex))
+			continue;
+		snprintf(c->why, sizeof(c->why), "%s was removed", c->dev);
+		capture_finish(c);
+	}
+}
+
 /* ---- the client ------------------------------------------------------------------------------------------------------------- */
 
 static void on_drained(struct stream *s)
@@ -450,6 +471,11 @@ static void on_gone(struct stream *s)
 		capture_finish(c);
 }
 
+static int mention_link(void *arg, const struct link_conf *link)
+{
+	return interface_of(arg, link->ifindex) < 0 ? -ENOMEM : 0;
+}
+
 static int write_header(struct capture *c)
 {
 	struct utsname u;
@@ -460,7 +486,9 @@ static int write_header(struct capture *c)
 	evbuffer_add_printf(c->out, "{\"capture\":true,\"workers\":%u,\"snaplen\":%u}\n", c->nworkers, c->snaplen);
 	if (pcapng_section(c->out, PACKAGE_STRING, os[0] ? os : NULL))
 		return -ENOMEM;
-	return c->ifindex && interface_of(c, c->ifindex) < 0 ? -ENOMEM : 0;
+	if (!c->ifindex)
+		return netcfg_link_foreach(c->st->cfg, mention_link, c);
+	return interface_of(c, c->ifindex) < 0 ? -ENOMEM : 0;
 }
 
 static void attach_done(struct gather *g)
@@ -607,6 +635,8 @@ int capture_request(struct daemon *d, struct conf_state *st, const struct cmd *c
 	c->st = conf_state_get(st);
 	c->netns = st->id;
 	c->claim = claim;
+	c->next = d->capture_list;
+	d->capture_list = c;
 	err = parse_request(c, cmd, e);
 	for (unsigned i = 0; i < d->nworkers && !err; i++) {
 		c->workers[i].kick.run = kick_run;

@@ -14,6 +14,9 @@ struct worker;
  * still the caller's. */
 int capture_request(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
 
+/* Control thread. The configuration has changed: a capture of a link that is gone ends. */
+void capture_links_changed(struct daemon *daemon);
+
 /* Worker's thread. What was captured in this turn of its loop goes to the control thread; called when worker->captures is not NULL. */
 void capture_flush(struct worker *worker);
 /* The stack of this namespace is about to be freed, and its taps with it. */

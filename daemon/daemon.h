@@ -39,6 +39,7 @@ struct daemon {
 	bool               foreground;
 	_Atomic unsigned   monitors; /* clients that want events: workers send none while it is 0 */
 	unsigned           captures; /* that run */
+	struct capture    *capture_list; /* capture.c */
 	unsigned           publishing; /* gathers under way that change the configuration */
 	bool               ready, ending;
 	bool               reload_wanted; /* a SIGHUP came while another change was on its way */

@@ -7,6 +7,7 @@
  */
 #include "monitor.h"
 
+#include "capture.h"
 #include "daemon.h"
 #include "log.h"
 #include "netlink_server.h"
@@ -171,6 +172,7 @@ void monitor_changes(struct daemon *d)
 
 	while ((st = conf_netns_next(&d->conf, st)))
 		tell_changes(d, st);
+	capture_links_changed(d);
 	control_netns_gone(d);
 	netlink_netns_gone(d);
 }

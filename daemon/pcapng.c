@@ -183,10 +183,11 @@ int pcapng_statistics(struct evbuffer *out, const struct pcapng_stats *s)
 {
 	struct block b;
 
-	if (block_begin(&b, out, BLOCK_STATISTICS, 12 + 6 * option_size(8) + 4))
+	if (block_begin(&b, out, BLOCK_STATISTICS, 12 + text_size(s->comment) + 6 * option_size(8) + 4))
 		return -ENOMEM;
 	put32(&b, s->interface);
 	put_time(&b, s->time);
+	put_text(&b, OPT_COMMENT, s->comment);
 	put_option_time(&b, ISB_STARTTIME, s->start);
 	put_option_time(&b, ISB_ENDTIME, s->end);
 	put_option(&b, ISB_IFRECV, &s->received, 8);

@@ -40,6 +40,7 @@ struct pcapng_stats { /* of one interface */
 	uint32_t interface;
 	uint64_t time, start, end;
 	uint64_t received, accepted, dropped, delivered; /* seen; chosen by the filter; of these: for which there was no room, and written */
+	const char *comment; /* NULL: none */
 };
 
 int pcapng_section(struct evbuffer *out, const char *application, const char *os);

@@ -178,7 +178,15 @@ check "a namespace for a capture" nsctl netns add red
 R=$!; PIDS+=($R)
 wait_for 10 grep -q "capturing on" "$TMP/red.err"
 check "the namespace goes" nsctl netns del red
-check "and its capture ends with it" wait_for 10 sh -c "! kill -0 $R 2>/dev/null"
+wait "$R"
+check "and its capture ends with it, with status 1" [ $? -eq 1 ]
+check "saying why" grep -q "the network namespace was removed" "$TMP/red.err"
+check "a link for a capture" nsctl link add dummy0 type dummy
+capture dummy -i dummy0 -w "$TMP/dummy.pcapng"
+check "the link goes" nsctl link del dummy0
+wait "$CAP"
+check "and its capture ends, too" [ $? -eq 1 ]
+check "saying why" grep -q "dummy0 was removed" "$TMP/dummy.err"
 kill "$L" 2>/dev/null # tshark; its nsctl ends with the daemon
 check_stop
 plan_end
