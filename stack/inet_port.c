@@ -332,7 +332,7 @@ int inet_port_direct(struct stack *stack, uint8_t protocol, const struct ipaddr 
 		return udp_direct(stack, b, daddr, iif);
 	/* A connection is matched as a whole, and there is one at most. */
 	hlist_for_each(r, &b->remotes, struct port_remote, node)
-		if (r->peer_port == sport && ipaddr_equal(&r->peer, saddr) && ipaddr_equal(&r->addr, daddr))
+		if (r->peer_port == sport && ipaddr_equal(&r->peer, saddr) && (ipaddr_is_any(&r->addr) || ipaddr_equal(&r->addr, daddr)))
 			return (int)r->cpu;
 	return inet_ehash_lookup(stack, hash, saddr, sport, daddr, dport, iif) ? (int)stack->params.cpu : -ENOENT;
 }

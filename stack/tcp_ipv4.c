@@ -259,7 +259,9 @@ void tcp_v4_rcv(struct stack *stack, struct sk_buff *skb)
 	}
 	if (steer_home(stack, skb, hash))
 		return;
-	struct sock *lsk = inet_lhash_lookup(stack, &local, lport, hash, iif);
+	/* A listener takes what hashes to its shard: the next segments would go there. What was handed over is for a connection alone. */
+	bool ours = !skb->handed || flow_cpu(stack, hash) == stack->params.cpu;
+	struct sock *lsk = tcp_likely(ours) ? inet_lhash_lookup(stack, &local, lport, hash, iif) : NULL;
 
 	if (lsk && lsk->state == SS_LISTEN) {
 		sock_hold(lsk);

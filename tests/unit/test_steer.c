@@ -17,6 +17,7 @@
 #include <netstack/socket.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 /* ---- the hash of cards ---------------------------------------------------------------------------------------------------- */
 
@@ -123,6 +124,8 @@ struct cluster {
 	unsigned       came, disorder;
 	unsigned       queue_of[FLOWS]; /* of the device: a card keeps a flow on a queue */
 	const char    *daddr;
+	uint32_t       syn_seq; /* of the last SYN that left */
+	unsigned       resets; /* that left */
 };
 
 static const struct eth_addr mac = { { 2, 0, 0, 0, 0, 1 } }, peer = { { 2, 0, 0, 0, 0, 9 } };
@@ -166,8 +169,13 @@ static void seen(struct cluster *c, uint32_t flow, uint32_t seq)
 static int op_xmit(void *priv, int ifindex, struct sk_buff *skb)
 {
 	struct shard *s = priv;
-	uint8_t data[8];
+	uint8_t data[8], tcp[14], proto;
 
+	if (skb_copy_bits(skb, ETH_HLEN + 9, &proto, 1) == 0 && proto == IPPROTO_TCP && skb_copy_bits(skb, ETH_HLEN + 20, tcp, sizeof(tcp)) == 0) {
+		if (tcp[13] == 2)
+			s->c->syn_seq = get_be32(tcp + 4);
+		s->c->resets += (tcp[13] & 4) != 0;
+	}
 	if (ifindex == s->c->eth[1] && skb_copy_bits(skb, ETH_HLEN + 28, data, 8) == 0)
 		seen(s->c, get_be32(data), get_be32(data + 4));
 	consume_skb(skb);
@@ -604,6 +612,85 @@ Test(steer, a_socket_that_is_gone)
 		}
 	cr_expect_eq(drops(c, SKB_DROP_NO_SOCKET), (uint64_t)FLOWS, "%llu", (unsigned long long)drops(c, SKB_DROP_NO_SOCKET));
 	cr_expect_eq(c->came, 0u);
+	cluster_free(c);
+}
+
+static void tcp_segment(struct cluster *c, unsigned queue, uint16_t sport, uint16_t dport, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct shard *s = &c->shard[queue];
+	struct sk_buff *skb = alloc_skb(stack_skb_pool(s->stack), SKB_HEADROOM + 64, SKB_HEADROOM);
+	struct item *it = calloc(1, sizeof(*it));
+	struct eth_hdr *eth = skb_put(skb, ETH_HLEN);
+	unsigned char *ip = skb_put(skb, 40);
+
+	*eth = (struct eth_hdr){ mac, peer, cpu_to_be16(ETH_P_IP) };
+	memset(ip, 0, 40);
+	ip[0] = 0x45;
+	ip[3] = 40;
+	ip[8] = 64;
+	ip[9] = IPPROTO_TCP;
+	put_be32(ip + 12, 0x0a010009);
+	put_be32(ip + 16, 0x0a010001);
+	put_be16(ip + 20, sport);
+	put_be16(ip + 22, dport);
+	put_be32(ip + 24, seq);
+	put_be32(ip + 28, ack);
+	ip[32] = 5 << 4;
+	ip[33] = flags;
+	put_be16(ip + 34, 60000);
+	((struct ip_hdr *)(void *)ip)->check = ip_fast_csum((struct ip_hdr *)(void *)ip, 5);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	it->skb = skb;
+	fifo_put(&s->queue, it);
+	stack_irq(s->stack, c->eth[0], c->now);
+}
+
+/* A connection from a port that was bound by name: its segments hash to another shard than its own, and go straight to its own all the same. When it is gone, and nobody has
+ * said so yet, home has the say: one reset, and no listener here that takes it for its own. */
+Test(steer, straight_to_a_connection)
+{
+	struct cluster *c = cluster_new(4, 3, 4, &ops);
+	struct ipaddr us = address("10.1.0.1"), them = address("10.1.0.9");
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.1.0.9") }, me = { .sin_family = AF_INET, .sin_port = htons(6000) };
+	struct socket *so, *listener;
+	uint16_t port = 7;
+	uint64_t before;
+	unsigned home;
+
+	while ((home = flow_cpu(c->shard[2].stack, flow_hash_tuple(c->shard[2].stack, &them, &us, port, 6000, IPPROTO_TCP))) != 3)
+		port++;
+	to.sin_port = htons(port);
+	cr_assert_eq(ns_socket(c->shard[2].stack, AF_INET, SOCK_STREAM, 0, &so), 0);
+	cr_assert_eq(ns_bind(so, (struct sockaddr *)&me, sizeof(me)), 0);
+	cr_assert_eq(ns_connect(so, (struct sockaddr *)&to, sizeof(to)), -EINPROGRESS);
+	settle(c);
+	before = TOTAL(c, steered);
+	tcp_segment(c, 1, port, 6000, 0x12, 1000, c->syn_seq + 1);
+	settle(c);
+	cr_expect(ns_poll(so) & EPOLLOUT, "it is established");
+	cr_expect_eq(TOTAL(c, steered), before + 1, "one hand-over, not two");
+	cr_expect_eq(TOTAL(c, rfs), 1u);
+	tcp_segment(c, 2, port, 6000, 0x10, 1001, c->syn_seq + 1);
+	settle(c);
+	cr_expect_eq(TOTAL(c, steered), before + 1, "what comes in on its own shard stays there");
+	cr_expect_eq(c->resets, 0u);
+
+	ns_setsockopt(so, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+	ns_close(so);
+	stack_run(c->shard[2].stack, c->now, 0);
+	c->resets = 0;
+	cr_assert_eq(ns_socket(c->shard[2].stack, AF_INET, SOCK_STREAM, 0, &listener), 0);
+	cr_assert_eq(ns_bind(listener, (struct sockaddr *)&me, sizeof(me)), 0);
+	cr_assert_eq(ns_listen(listener, 5), 0);
+	tcp_segment(c, 1, port, 6000, 0x02, 5000, 0); /* a SYN of the same four numbers; shard 1 has not heard that the connection is gone */
+	for (int k = 0; k < 20; k++)
+		for (unsigned i = 0; i < c->n; i++) {
+			take_frames(c, &c->shard[i], 100);
+			stack_run(c->shard[i].stack, c->now, 0);
+		}
+	cr_expect_eq(c->resets, 1u, "home has no listener: it refuses");
+	cr_expect_eq(c->shard[2].stack->mib[MIB_Tcp_PassiveOpens], 0u);
+	ns_close(listener);
 	cluster_free(c);
 }
 
