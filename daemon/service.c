@@ -68,6 +68,7 @@ struct services {
 	uint32_t                  nslots, free_slot; /* free_slot: index + 1 */
 	ktime_t                   retry; /* accept again; KTIME_MAX: no need */
 	struct services_stats     stats;
+	struct skb_area          *pattern; /* of chargen, made when it is first wanted */
 	uint8_t                   datagram[SVC_DATAGRAM_MAX];
 };
 
@@ -149,6 +150,7 @@ struct services *svc_services(const struct svc_conn *c) { return c->svc->service
 struct stack *svc_stack(const struct services *svcs) { return svcs->stack; }
 int64_t svc_wall_clock(const struct services *svcs) { return svcs->env->wall_clock(svcs->env->priv); }
 uint64_t svc_token(const struct svc_conn *c) { return slot_cookie(c->svc->services, c->slot); }
+struct skb_area **svc_pattern(struct services *svcs) { return &svcs->pattern; }
 void svc_count_request(struct services *svcs) { svcs->stats.requests++; }
 
 int svc_ask_page(struct svc_conn *c, enum service_page page)
@@ -466,6 +468,8 @@ void services_free(struct services *svcs)
 		return;
 	list_for_each_safe(svc, tmp, &svcs->list, struct svc, node)
 		svc_free(svc);
+	if (svcs->pattern)
+		skb_area_put(stack_skb_pool(svcs->stack), svcs->pattern); /* segments may still refer to it */
 	free(svcs->slots);
 	free(svcs);
 }

@@ -2,7 +2,8 @@
 /*
  * service_inetd.c: discard (RFC 863), chargen (RFC 864), daytime (RFC 867).
  *
- * chargen over TCP sends RFC 864's recommended pattern: lines of 72 characters and CRLF, each beginning one printing character later. Over UDP its
+ * chargen over TCP sends RFC 864's recommended pattern: lines of 72 characters and CRLF, each beginning one printing character later. It repeats after 95 lines, so a
+ * worker has it once, long enough for the largest segment from any place on, and sends from there without a copy. Over UDP its
  * answer is never longer than the datagram that asked for it, so that a forged sender gains nothing by it; RFC 864 leaves the length open (0 to 512).
  * daytime's line is in UTC, from the worker's wall clock.
  */
@@ -10,12 +11,18 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netstack/skbuff.h>
+#include <netstack/socket.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define TURNS        16
 #define CHARGEN_LINE 72
 #define CHARGEN_UDP_MAX 512
 #define PRINTING     95 /* from ' ' to '~' */
+#define PERIOD       (PRINTING * (CHARGEN_LINE + 2)) /* bytes after which the pattern is the same again */
+#define SEND_LEN     65536u
+#define PATTERN_LEN  (PERIOD + SEND_LEN)
 
 struct inetd_conn {
 	struct svc_conn c;
@@ -105,15 +112,44 @@ static void chargen_fill(void *arg, void *data, size_t len)
 	}
 }
 
+static void pattern_free(struct skb_area *area, void *priv)
+{
+	(void)priv;
+	free(area);
+}
+
+static struct skb_area *pattern_get(struct services *svcs)
+{
+	struct skb_area **p = svc_pattern(svcs);
+	uint64_t pos = 0;
+
+	if (*p)
+		return *p;
+	*p = calloc(1, sizeof(**p) + PATTERN_LEN);
+	if (!*p)
+		return NULL;
+	(*p)->refcnt = 1;
+	(*p)->size = PATTERN_LEN;
+	(*p)->free = pattern_free;
+	(*p)->base = (unsigned char *)(*p + 1);
+	chargen_fill(&pos, (*p)->base, PATTERN_LEN);
+	return *p;
+}
+
 static void chargen_run(struct svc_conn *c)
 {
 	struct inetd_conn *ic = (struct inetd_conn *)c;
+	struct skb_area *pattern;
 
 	if (!drain(c, false))
 		return;
+	pattern = pattern_get(svc_services(c));
+	if (!pattern) {
+		svc_reset(c);
+		return;
+	}
 	for (unsigned i = 0; i < TURNS; i++) {
-		uint64_t pos = ic->pos;
-		ssize_t n = ns_send_fill(c->sock, 1 << 18, chargen_fill, &pos);
+		ssize_t n = ns_send_area(c->sock, pattern, (uint32_t)(ic->pos % PERIOD), SEND_LEN, MSG_MORE); /* it never ends */
 
 		if (n == -EAGAIN)
 			return;

@@ -57,6 +57,7 @@ struct stack    *svc_stack(const struct services *svcs);
 int64_t svc_wall_clock(const struct services *svcs); /* ns since the epoch */
 uint64_t svc_token(const struct svc_conn *c); /* for env->page */
 int  svc_ask_page(struct svc_conn *c, enum service_page page); /* 0 or -errno */
+struct skb_area **svc_pattern(struct services *svcs); /* for service_inetd.c: its pattern; NULL: not made yet. A reference of the services' own */
 void svc_count_request(struct services *svcs);
 void svc_deadline(struct svc_conn *c, enum svc_timeout t); /* from now on; replaces the one before */
 void svc_again(struct svc_conn *c); /* run is called again after others had their turn */

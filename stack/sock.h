@@ -123,6 +123,7 @@ struct proto {
 	ssize_t (*sendmsg)(struct sock *sk, const struct msghdr *msg, int flags);
 	ssize_t (*recvmsg)(struct sock *sk, struct msghdr *msg, int flags);
 	ssize_t (*recv_inplace)(struct sock *sk, size_t max, size_t (*fn)(void *, const void *, size_t), void *arg);
+	ssize_t (*send_area)(struct sock *sk, struct skb_area *area, uint32_t off, size_t len, int flags); /* NULL: not this protocol */
 	ssize_t (*send_fill)(struct sock *sk, size_t max, void (*fn)(void *, void *, size_t), void *arg);
 	int  (*setsockopt)(struct sock *sk, int level, int name, const void *val, socklen_t len); /* levels of the protocol; -ENOPROTOOPT */
 	int  (*getsockopt)(struct sock *sk, int level, int name, void *val, socklen_t *len);

@@ -329,6 +329,22 @@ ssize_t ns_send_fill(struct socket *sock, size_t max, void (*fn)(void *arg, void
 	return ret;
 }
 
+ssize_t ns_send_area(struct socket *sock, struct skb_area *area, uint32_t off, size_t len, int flags)
+{
+	struct sock *sk = sk_of(sock);
+	ssize_t ret;
+
+	if (!sk->proto->send_area)
+		return -EOPNOTSUPP;
+	if (off > area->size || len > area->size - off)
+		return -EINVAL;
+	sock_hold(sk);
+	ret = sk->proto->send_area(sk, area, off, len, flags & MSG_MORE);
+	note_space(sk, ret, len);
+	sock_put(sk);
+	return ret;
+}
+
 /* An unconnected datagram socket is shut down although the call says ENOTCONN: that is how Linux lets others who wait for it see EPOLLHUP. */
 int ns_shutdown(struct socket *sock, int how)
 {

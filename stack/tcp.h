@@ -21,7 +21,7 @@
  * name ends in _us (microseconds) or they are timestamp-option ticks (milliseconds).
  *
  * Send queue. wq holds segments in sequence order: [snd_una, snd_nxt) has been sent at least once, from send_head on nothing has. A segment's payload is
- * linear in an area that no other queued segment uses, so that a clone may push headers in front of it (skb_header_release); while a former clone still
+ * linear in an area that no other queued segment uses (or behind that area, in fragments of areas that nobody writes: tcp_send_area), so that a clone may push headers in front of it (skb_header_release); while a former clone still
  * holds the area - a queue below, or the receiver on this very host - the next clone gets a head of its own.
  */
 #ifndef STACK_TCP_H
@@ -545,6 +545,7 @@ void tcp_chrono(struct tcp_sock *tp, uint8_t what);
 
 /* ---- tcp_send.c, tcp_recv.c, tcp_sockopt.c, tcp_info.c */
 ssize_t tcp_sendmsg(struct sock *sk, const struct msghdr *msg, int flags);
+ssize_t tcp_send_area(struct sock *sk, struct skb_area *area, uint32_t off, size_t len, int flags);
 ssize_t tcp_send_fill(struct sock *sk, size_t max, void (*fn)(void *, void *, size_t), void *arg);
 bool tcp_stream_memory_free(const struct tcp_sock *tp);
 ssize_t tcp_recvmsg(struct sock *sk, struct msghdr *msg, int flags);

@@ -5,7 +5,9 @@
  * Bytes are copied once, into the area they are sent from, and summed while they are copied when the device does not sum. A write first fills up the last
  * segment that has not been sent. Buffers have the size of a segment (or of a GSO frame), so a stream of small writes becomes full segments.
  *
- * Not done here: MSG_ZEROCOPY, automatic corking, sendfile.
+ * What an application has in an area of its own anyway is not even copied (tcp_send_area): a segment refers to it, and only its headers are made.
+ *
+ * Not done here: MSG_ZEROCOPY, automatic corking.
  */
 #include "tcp.h"
 #include "checksum.h"
@@ -221,4 +223,60 @@ ssize_t tcp_send_fill(struct sock *sk, size_t max, void (*fn)(void *, void *, si
 			return (ssize_t)done;
 	}
 	return max ? finish(tp, done, max, 0) : 0;
+}
+
+/* The segment to refer from; NULL: none to be had. */
+static struct sk_buff *area_room(struct tcp_sock *tp, uint32_t goal, uint32_t *room)
+{
+	struct sk_buff *skb = tp->send_head ? skb_peek_tail(&tp->wq) : NULL;
+
+	if (!skb || skb->len >= goal || (TCP_SKB_CB(skb)->flags & TCPHDR_FIN) || !skb_frags_room(skb, 1)) {
+		if (!tcp_stream_memory_free(tp) || (tcp_mem_over(tcp_stack(tp)) && tp->wq.qlen))
+			return NULL;
+		skb = tcp_alloc_tx(tp, 0);
+		if (!skb)
+			return NULL;
+		if (!tp->send_head && !tcp_out(tp))
+			tcp_cwnd_after_idle(tp);
+		tcp_queue_tail(tp, skb);
+	}
+	*room = goal - skb->len;
+	return skb;
+}
+
+ssize_t tcp_send_area(struct sock *sk, struct skb_area *area, uint32_t off, size_t len, int flags)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	size_t done = 0;
+	int err = send_check(sk);
+
+	if (err)
+		return err;
+	(void)tcp_current_mss(tp);
+	bool csum = wants_csum(tp);
+
+	while (done < len) {
+		uint32_t goal = u32_max(tp->gso_bytes, tp->mss), room;
+		struct sk_buff *skb = area_room(tp, goal, &room);
+
+		if (!skb)
+			break;
+		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+		uint32_t n = len - done < room ? (uint32_t)(len - done) : room, at = skb->len, from = off + (uint32_t)done;
+
+		if (skb_add_frag(skb, area, from, n) < 0) /* area_room has seen to it that it can */
+			break;
+		tcp_wmem_add(tp, n); /* what truesize grew by */
+		if (csum && cb->csum_valid)
+			cb->tx.csum = csum_add(cb->tx.csum, csum_shift(csum_partial(area->base + from, n, 0), at));
+		else
+			cb->csum_valid = false;
+		wrote(tp, skb, n);
+		done += n;
+		if (skb->len >= goal && done < len)
+			filled(tp, skb);
+		if (sk->state == SS_CLOSE)
+			return (ssize_t)done;
+	}
+	return len ? finish(tp, done, len, flags) : 0;
 }

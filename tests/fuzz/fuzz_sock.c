@@ -237,6 +237,17 @@ static size_t take_some(void *arg, const void *data, size_t len)
 	return len > 100 ? len / 2 : len;
 }
 
+static void constant_freed(struct skb_area *area, void *priv)
+{
+	(void)area;
+	(void)priv;
+	MUST(!"a reference too many was given back");
+}
+
+/* For ns_send_area. Nobody writes into it; the reference of our own is never given back. */
+static unsigned char constant_bytes[5000];
+static struct skb_area constant = { .refcnt = 1, .size = sizeof(constant_bytes), .base = constant_bytes, .free = constant_freed };
+
 static void fill(void *arg, void *data, size_t len)
 {
 	(void)arg;
@@ -398,6 +409,7 @@ static void step(struct fuzz *z)
 		} else {
 			v = u8(z);
 			MUST(ns_send_fill(s, v, fill, NULL) <= v);
+			MUST(ns_send_area(s, &constant, v, u16(z), v & 1 ? MSG_MORE : 0) <= (ssize_t)constant.size);
 		}
 		break;
 	case 24:

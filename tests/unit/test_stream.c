@@ -26,6 +26,7 @@ static struct end ends[2 * MAX_CONNS + 8];
 static unsigned nends, ndone, nwakes;
 static uint64_t rnd;
 static bool inplace;
+static struct skb_area *shared; /* the whole stream in one area; NULL: not used */
 static uint32_t max_chunk;
 
 static uint8_t byte_at(uint64_t i) { return (uint8_t)(i * 31 + (i >> 11) * 7 + (i >> 20)); }
@@ -79,7 +80,10 @@ static void send_more(struct end *e)
 
 		if (n > e->total - e->sent)
 			n = (size_t)(e->total - e->sent);
-		if (inplace) {
+		if (shared && test_random_below(&rnd, 8)) { /* by reference, and sometimes by copy in between */
+			r = ns_send_area(e->sock, shared, (uint32_t)e->sent, n, test_random_below(&rnd, 2) && had + n < e->total ? MSG_MORE : 0);
+			e->sent += r > 0 ? (uint64_t)r : 0;
+		} else if (inplace) {
 			r = ns_send_fill(e->sock, n, fill, e);
 			cr_assert(r < 0 ? e->sent == had : e->sent == had + (uint64_t)r);
 		} else {
@@ -236,6 +240,46 @@ Test(stream, bulk_echo_in_place)
 	inplace = true;
 	client(h, 0, 3000000, 0, 0);
 	finish(h, 1);
+}
+
+static void shared_free(struct skb_area *area, void *priv)
+{
+	*(bool *)priv = true;
+	free(area);
+}
+
+/* What is sent stands in one area, which segments refer to; it is freed with the last reference, which may be the stack's. */
+static void by_reference(unsigned ncpu, uint32_t chunk, int sndbuf)
+{
+	struct host *h = start(ncpu, test_seed("stream.by_reference", 27));
+	const uint32_t size = 600000;
+	bool freed = false;
+
+	max_chunk = chunk;
+	shared = calloc(1, sizeof(*shared) + size);
+	cr_assert_not_null(shared);
+	shared->refcnt = 1;
+	shared->size = size;
+	shared->free = shared_free;
+	shared->priv = &freed;
+	shared->base = (unsigned char *)(shared + 1);
+	for (uint32_t i = 0; i < size; i++)
+		shared->base[i] = byte_at(i);
+	client(h, 0, size, sndbuf, 0);
+	cr_assert_eq(ns_send_area(ends[nends - 1].sock, shared, 1, size, 0), -EINVAL, "beyond its end");
+	cr_assert_eq(ns_send_area(ends[nends - 1].sock, shared, UINT32_MAX, 2, 0), -EINVAL);
+	finish(h, 1);
+	cr_assert_eq(shared->refcnt, 1, "only our own reference is left");
+	skb_area_put(NULL, shared);
+	cr_assert(freed);
+	shared = NULL;
+}
+
+Test(stream, by_reference)
+{
+	by_reference(1, 70000, 0);
+	by_reference(1, 700, 4000);
+	by_reference(2, 20000, 0);
 }
 
 Test(stream, small_buffers_and_small_chunks)

@@ -21,6 +21,7 @@
 #include <sys/uio.h>
 
 struct stack;
+struct skb_area;
 struct socket; /* public handle; opaque */
 
 /* domain AF_INET (AF_INET6: -EAFNOSUPPORT until that family is here); SOCK_STREAM, SOCK_DGRAM, SOCK_RAW. AF_PACKET: SOCK_RAW, SOCK_DGRAM, protocol an EtherType in network
@@ -50,6 +51,11 @@ ssize_t ns_recv_inplace(struct socket *sock, size_t max, size_t (*fn)(void *arg,
 /* Zero-copy send: data is written straight into packet buffers by fn, which fills len bytes. Returns bytes queued or -EAGAIN …
  * fn may shut the socket down or close it, and what it was filling then is not sent; it is not to send on it. */
 ssize_t ns_send_fill(struct socket *sock, size_t max, void (*fn)(void *arg, void *data, size_t len), void *arg);
+
+/* Sends len bytes from off of an area without copying them (TCP): segments hold references to it (skbuff.h), so what is in it must not change while any is left;
+ * the caller keeps his own. For what is sent again and again; foreign memory has area->free. The area and all references belong to the socket's shard. Returns bytes
+ * queued, -EAGAIN, -EINVAL (beyond its end), -EOPNOTSUPP. */
+ssize_t ns_send_area(struct socket *sock, struct skb_area *area, uint32_t off, size_t len, int flags /* MSG_MORE: more follows at once */);
 
 /* interest 0: no wake-ups. EPOLLONESHOT: one, and none after it until the next call of this. What holds already is told at the end of the next stack_run, as
  * EPOLL_CTL_ADD and EPOLL_CTL_MOD do it. */
