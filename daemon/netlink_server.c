@@ -74,6 +74,7 @@ struct nl_client {
 	bool               may_change, cap_ack, ext_ack, strict, no_enobufs;
 	bool               overrun; /* events were lost since the last one that is queued */
 	bool               waiting; /* for a change of somebody else's to finish */
+	uint64_t           waits_since; /* in the order of asking: each has his turn */
 	bool               working; /* in client_work */
 };
 
@@ -83,6 +84,7 @@ struct netlink_server {
 	struct event  *accept_event;
 	LIST_HEAD(, nl_client) clients; /* the last that came first */
 	unsigned       nclients;
+	uint64_t       turns; /* how often somebody had to wait */
 	struct event  *resume_event;
 	_Alignas(8) unsigned char buf[NSNL_REQUEST_MAX + 1];
 };
@@ -527,6 +529,7 @@ static bool client_message(struct nl_client *c)
 	q.strict = c->strict && !changes_something(nlh);
 	if (changes_something(nlh) && apply_busy(c->server->daemon)) {
 		c->waiting = true;
+		c->waits_since = ++c->server->turns;
 		return true;
 	}
 	c->in_off += NLMSG_ALIGN(nlh->nlmsg_len) < left ? NLMSG_ALIGN(nlh->nlmsg_len) : left;
@@ -630,16 +633,17 @@ static void on_client(evutil_socket_t fd, short what, void *arg)
 
 void netlink_retry(struct daemon *d)
 {
-	struct nl_client *c, *next;
+	struct nl_client *c, *longest;
 
-	if (!d->netlink)
-		return;
-	for (c = LIST_FIRST(&d->netlink->clients); c && !apply_busy(d); c = next) {
-		next = LIST_NEXT(c, node);
-		if (!c->waiting)
-			continue;
-		c->waiting = false;
-		client_work(c);
+	while (d->netlink && !apply_busy(d)) {
+		longest = NULL;
+		LIST_FOREACH (c, &d->netlink->clients, node)
+			if (c->waiting && (!longest || c->waits_since < longest->waits_since))
+				longest = c;
+		if (!longest)
+			return;
+		longest->waiting = false;
+		client_work(longest);
 	}
 }
 

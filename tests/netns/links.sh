@@ -185,6 +185,24 @@ check "a reload makes it anew" nsctl reload
 eventually "with a carrier" ours 'LOWER_UP.*state UP'
 eventually "frames pass" reach 10.10.0.2
 
+# ---- in a network namespace of netstackd's
+nsctl netns add blue
+nsctl -n blue link add eth0 type tap host-name tapblue
+nsctl -n blue link set eth0 up
+blue() { nsctl -n blue link show eth0 | grep -q -- "$1"; }
+eventually "a TAP of another namespace is up" blue 'LOWER_UP.*state UP'
+host ip link set tapblue down
+eventually "ip link set down pulls that cable" blue 'NO-CARRIER.*state DOWN'
+check "and not that of another link of that name" ours 'LOWER_UP.*state UP'
+host ip link set tapblue up
+eventually "and up puts it in" blue 'LOWER_UP.*state UP'
+host ip link del tapblue
+eventually "deleted" blue 'state NOTPRESENT'
+check "made anew" nsctl -n blue link set eth0 up
+eventually "with a carrier" blue 'LOWER_UP.*state UP'
+check "and gone with its namespace" nsctl netns del blue
+refuse "on the host, too" hosts tapblue tapblue
+
 # ---- more events than the socket holds
 kill -STOP "$DAEMON_PID"
 python3 - >"$TMP/batch" <<'PY'
