@@ -11,6 +11,9 @@
 #include "sock.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -84,6 +87,26 @@ static void add(struct fuzz *z, struct socket *s, unsigned cpu)
 
 /* ---- the calls ---------------------------------------------------------------------------------------------------------------------------------------- */
 
+/* In place of a type that does not exist: a packet socket, mostly bound, with a filter now and then. */
+static void op_packet_socket(struct fuzz *z, uint8_t how, unsigned cpu)
+{
+	static const uint16_t protos[] = { ETH_P_ALL, ETH_P_IP, ETH_P_ARP, 0 };
+	struct sock_filter    code[] = { BPF_STMT(BPF_LD | BPF_H | BPF_ABS, how & 15), BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 0x800, 0, 1), BPF_STMT(BPF_RET | BPF_K, 40), BPF_STMT(BPF_RET | BPF_A, 0) };
+	struct sock_fprog     prog = { 4, code };
+	struct sockaddr_ll    ll = { .sll_family = AF_PACKET, .sll_protocol = htons(protos[u8(z) & 3]), .sll_ifindex = how & 0x80 ? z->eth : u8(z) & 3 };
+	struct socket        *s = NULL;
+	int                   err = ns_socket(host_touch(z->host, cpu), AF_PACKET, how & 8 ? SOCK_RAW : SOCK_DGRAM, htons(protos[how >> 5 & 3]), &s);
+
+	MUST((err == 0) == (s != NULL));
+	if (!s)
+		return;
+	z->raw = true;
+	ns_bind(s, (struct sockaddr *)&ll, how & 0x40 ? sizeof(ll) : u8(z) % 40);
+	if (how & 0x10)
+		MUST(ns_setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) == 0);
+	add(z, s, cpu);
+}
+
 static void op_socket(struct fuzz *z)
 {
 	static const int types[] = { SOCK_DGRAM, SOCK_STREAM, SOCK_DGRAM, SOCK_STREAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_DGRAM | SOCK_NONBLOCK, SOCK_STREAM };
@@ -92,6 +115,10 @@ static void op_socket(struct fuzz *z)
 	struct socket   *s = NULL;
 	int              err;
 
+	if (types[how & 7] == SOCK_SEQPACKET) {
+		op_packet_socket(z, how, cpu);
+		return;
+	}
 	if (types[how & 7] == SOCK_RAW && !proto)
 		proto = IPPROTO_ICMP;
 	err = ns_socket(host_touch(z->host, cpu), how & 0x40 ? AF_INET + (proto & 3) : AF_INET, types[how & 7], proto, &s);
@@ -106,7 +133,7 @@ static void op_names(struct fuzz *z, struct socket *s)
 	struct sockaddr_in sin[2];
 	socklen_t          len = u8(z) % 32, had = len;
 
-	MUST(ns_getsockname(s, (struct sockaddr *)sin, &len) == 0 && len == sizeof(sin[0]));
+	MUST(ns_getsockname(s, (struct sockaddr *)sin, &len) == 0 && (sk_of(s)->family == AF_PACKET ? len == 12 || len == 18 : len == sizeof(sin[0])));
 	len = had;
 	ns_getpeername(s, (struct sockaddr *)sin, &len);
 }
@@ -187,7 +214,7 @@ static void op_recvmsg(struct fuzz *z, struct socket *s)
 	r = ns_recvmsg(s, &msg, flags);
 	MUST(msg.msg_controllen <= controllen);
 	MUST(((flags & MSG_TRUNC) && sk_of(s)->type != SOCK_STREAM) || r <= (ssize_t)(n + n / 3));
-	MUST(sk_of(s)->type == SOCK_STREAM || r <= 65535 + 20); /* one datagram; a stream gives what there is room for */
+	MUST(sk_of(s)->type == SOCK_STREAM || r <= 65536 + 34); /* one datagram or frame; a stream gives what there is room for */
 }
 
 static const struct { int level, name; } options[] = {
@@ -198,7 +225,8 @@ static const struct { int level, name; } options[] = {
 	{ IPPROTO_IP, IP_RECVTTL }, { IPPROTO_IP, IP_MINTTL }, { IPPROTO_IP, IP_FREEBIND }, { IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT }, { IPPROTO_IP, IP_ADD_MEMBERSHIP },
 	{ IPPROTO_UDP, 1 }, { IPPROTO_UDP, 103 }, { IPPROTO_TCP, TCP_NODELAY }, { IPPROTO_TCP, TCP_CORK }, { IPPROTO_TCP, TCP_MAXSEG }, { IPPROTO_TCP, TCP_KEEPIDLE },
 	{ IPPROTO_TCP, TCP_DEFER_ACCEPT }, { IPPROTO_TCP, TCP_INFO }, { IPPROTO_TCP, TCP_LINGER2 }, { IPPROTO_TCP, TCP_USER_TIMEOUT }, { IPPROTO_TCP, TCP_CONGESTION },
-	{ IPPROTO_TCP, TCP_WINDOW_CLAMP }, { IPPROTO_RAW, 1 }, { SOL_NETSTACK, NS_SO_SHARD_REPLICA },
+	{ IPPROTO_TCP, TCP_WINDOW_CLAMP }, { IPPROTO_RAW, 1 }, { SOL_NETSTACK, NS_SO_SHARD_REPLICA }, { SOL_PACKET, PACKET_ADD_MEMBERSHIP }, { SOL_PACKET, PACKET_DROP_MEMBERSHIP },
+	{ SOL_PACKET, PACKET_STATISTICS }, { SOL_PACKET, PACKET_AUXDATA }, { SOL_SOCKET, SO_DETACH_FILTER },
 };
 
 static void op_sockopt(struct fuzz *z, struct socket *s, bool set)
@@ -291,7 +319,7 @@ static int dump_one(void *arg, const struct sock_info *info)
 {
 	struct fuzz *z = arg;
 
-	MUST(info->owner[31] == 0 && info->local.family == AF_INET);
+	MUST(info->owner[31] == 0 && info->local.family == (info->family == AF_PACKET ? 0 : AF_INET));
 	if (z->depth < 3 && z->sock[0] && (info->lport & 1)) {
 		z->depth++;
 		sock_at(z, 0);

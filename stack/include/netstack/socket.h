@@ -79,7 +79,7 @@ void ns_epoll_close(struct ns_epoll *ep);
 struct sock_info {
 	int           family, type, protocol;
 	uint8_t       state; /* TCP_ESTABLISHED … of <netinet/tcp.h>; UDP: TCP_ESTABLISHED connected, TCP_CLOSE not */
-	struct ipaddr local, remote;
+	struct ipaddr local, remote; /* AF_PACKET: none; lport is the EtherType */
 	uint16_t      lport, rport; /* host order */
 	int           ifindex; /* bound device, 0: none */
 	uint32_t      recvq, sendq; /* bytes; listener: queue length and backlog */
