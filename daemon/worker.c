@@ -8,6 +8,10 @@
  * looks for events without waiting. So a flood is served in rounds of one budget, with timers and jobs served between any two of them: that is what
  * ksoftirqd's low priority is for, without a second thread.
  *
+ * What was sent in a turn by way of io_uring is handed to the kernel at its end, in one call (tap_uring.c); the kernel's answers are there when it returns. Devices that are
+ * polled without an interrupt (busy-poll) keep the loop from sleeping for a while after each frame; devices whose interrupt is held back (rx-usecs) have a deadline
+ * like a timer.
+ *
  * The clock is read once a wake-up, and again at the start of each poll of a device, whose frames it stamps.
  *
  * The timer is a timerfd, watched edge-triggered (no read). It is set only when the deadline comes closer; one that has moved away is found out by one
@@ -209,7 +213,6 @@ static void worker_loop(struct worker *w)
 		ktime_t deadline, due, held;
 		bool spin = spinning(w), wait = !work_left && !spin && mailbox_sleep(&w->mail);
 
-		w->ksoftirqd += work_left;
 		w->now_valid = false;
 		if (!spin || w->spins++ % SPIN_EVENTS == 0)
 			event_base_loop(w->base, wait ? EVLOOP_ONCE : EVLOOP_NONBLOCK);

@@ -50,7 +50,6 @@ struct worker {
 	struct tapq       *held, *busy; /* devices whose interrupt is held back (tap.c); that are polled without one */
 	ktime_t            busy_until; /* no sleep before */
 	unsigned           spins;
-	uint64_t           ksoftirqd; /* turns that began with work left over from the one before */
 	cpu_set_t          all_cpus; /* that it may run on by itself */
 	unsigned           pinned; /* the CPU that it was put on, and 1; 0: none */
 	struct uring      *uring; /* NULL: there is none, for the reason uring_err */

@@ -182,6 +182,10 @@ lane_daemon() {
 			rung "$(basename "$s" .sh)-$w" "${s#tests/}, $w worker$([ "$w" = 1 ] || echo s)" script "$w" "$s"
 		done
 	done
+	# on a kernel that offers io_uring, what it falls back to elsewhere
+	for s in router bulk; do
+		BACKEND=read rung "$s-read" "netns/$s.sh, TAPs by read and write" script 1 "tests/netns/$s.sh"
+	done
 	for s in tests/boot/*.sh; do
 		[ -e "$s" ] || continue
 		RUNG_SECONDS=600 rung "$(basename "$s" .sh)" "${s#tests/}" script 1 "$s"

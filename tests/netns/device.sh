@@ -148,7 +148,7 @@ with_backend() {
 	check "$b: a connection on the other device, timers and all" in_ns h curl -sSf -m 20 -o /dev/null http://10.11.0.2/bytes/100000
 	wait "$flood" 2>/dev/null
 	nsctl sysctl net.core.netdev_budget=300 >/dev/null
-	check "$b: turns were cut and went on" bash -c "'$NSCTL' -s '$NETSTACKD_CONTROL' -j show softnet | python3 -c 'import json,sys; exit(not any(r[\"time_squeeze\"] for r in json.load(sys.stdin)))'"
+	check "$b: turns were cut and went on" bash -c "'$NSCTL' -s '$NETSTACKD_CONTROL' -j show softnet | python3 -c 'import json,sys; exit(not any(r[\"deferred\"] for r in json.load(sys.stdin)))'"
 
 	# taken away under the daemon
 	in_ns h ip link del tap1
