@@ -241,9 +241,11 @@ static void apply_one(struct cluster *c, struct shard *s, const struct net_snaps
 
 	cr_assert_eq(stack_apply(s->stack, snap, c->now), 0);
 	s->snap = snap;
-	for (unsigned i = 0; i < c->n; i++)
-		if (net_snapshot_version(c->shard[i].snap) < oldest)
-			oldest = net_snapshot_version(c->shard[i].snap);
+	for (unsigned i = 0; i < c->n; i++) {
+		uint64_t version = c->shard[i].snap ? net_snapshot_version(c->shard[i].snap) : 0;
+
+		oldest = version < oldest ? version : oldest;
+	}
 	netcfg_reclaim(c->cfg, oldest);
 }
 
@@ -252,8 +254,6 @@ static void apply(struct cluster *c)
 	const struct net_snapshot *snap = netcfg_commit(c->cfg);
 
 	cr_assert(snap);
-	for (unsigned i = 0; i < c->n; i++)
-		c->shard[i].snap = snap;
 	for (unsigned i = 0; i < c->n; i++)
 		apply_one(c, &c->shard[i], snap);
 }
