@@ -17,7 +17,6 @@
 #define LINK_MTU_MIN     68 /* RFC 791: every host forwards 68 octets */
 #define LINK_MTU_MAX     65520
 #define LO_MTU_MAX       65536
-#define LINK_MTU_DEFAULT 1500
 #define TXQLEN_DEFAULT   1000
 #define QUEUES_MAX       256 /* of a TAP on Linux */
 
@@ -154,7 +153,7 @@ unsigned cfg_link_insert(struct netcfg *cfg, const struct link_conf *params, uin
 	*l = *params;
 	l->ifindex = cfg->next_ifindex++;
 	l->flags = NS_IFF_BROADCAST | NS_IFF_MULTICAST | (params->flags & FLAGS_SETTABLE);
-	l->mtu = params->mtu ? params->mtu : LINK_MTU_DEFAULT;
+	l->mtu = params->mtu ? params->mtu : CFG_MTU_DEFAULT;
 	l->txqlen = params->txqlen ? params->txqlen : TXQLEN_DEFAULT;
 	l->queues = params->queues ? params->queues : 1;
 	l->carrier = !cfg_carrier_follows(l->type);
@@ -360,7 +359,9 @@ static int check_set(const struct netcfg *cfg, unsigned i, const struct link_con
 /* What neither fails nor has consequences elsewhere. */
 static void set_plain(struct link_conf *l, const struct link_conf *link)
 {
-	l->own = (uint8_t)(link->own | (link->mtu != l->mtu ? LINK_OWN_MTU : 0) | (memcmp(&link->addr, &l->addr, sizeof(l->addr)) ? LINK_OWN_ADDR : 0));
+	uint8_t changed = (uint8_t)((link->mtu != l->mtu ? LINK_OWN_MTU : 0) | (memcmp(&link->addr, &l->addr, sizeof(l->addr)) ? LINK_OWN_ADDR : 0));
+
+	l->own = (uint8_t)(link->own | (changed & ~(link->own ^ l->own))); /* who changes own says what follows and what does not */
 	l->mtu = link->mtu;
 	l->txqlen = link->txqlen;
 	l->addr = link->addr;

@@ -104,6 +104,7 @@ void cfg_fib_undo(struct netcfg *cfg, struct cfg_fib_save *s);
 /* What a device without a driver can do: everything, as nothing has to be done. */
 #define CFG_SOFT_FEATURES (LINK_F_TX_CSUM | LINK_F_RX_CSUM | LINK_F_TSO4 | LINK_F_TSO6 | LINK_F_USO)
 
+#define CFG_MTU_DEFAULT 1500
 #define CFG_8021Q   0x8100 /* EtherTypes of the tags: IEEE 802.1Q table 9-1 */
 #define CFG_8021AD  0x88a8
 

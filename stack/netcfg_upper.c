@@ -8,8 +8,8 @@
  * - A VLAN goes with the link below it, and has that link's MTU and address unless it was given its own; the MTU is never larger than the lower one's, whose frames
  *   become four bytes longer than its own would be (IEEE 802.1Q clause 6.7). It has carrier while the lower one is up and has it. Switched on or off it is by itself:
  *   what Linux calls a loose binding.
- * - A bridge has the least MTU and the least address of its ports (IEEE 802.1D clause 7.12.5 wants the address of one of them) unless it was given its own, and keeps
- *   the last ones when the last port leaves; it has carrier while a port has it. Its ports become free when it goes. A bridge is no port of a bridge.
+ * - A bridge has the least MTU and the least address of its ports (IEEE 802.1D clause 7.12.5 wants the address of one of them) unless it was given its own, without
+ *   ports the default MTU and the last address; it has carrier while a port has it. Its ports become free when it goes. A bridge is no port of a bridge.
  * - No link stands on itself, and no more than MAX_DEPTH on top of each other.
  * - A station stands once on a bridge.
  *
@@ -279,7 +279,9 @@ static bool bridge_follow(struct netcfg *cfg, unsigned i)
 	const struct link_conf *l = &cfg->links[i].conf;
 	const struct cfg_link_ext *x = &cfg->ext[i];
 
-	return follow(cfg, i, x->ports.carrier, l->own & LINK_OWN_MTU || !x->ports.any ? l->mtu : x->ports.mtu,
+	uint32_t mtu = l->own & LINK_OWN_MTU ? l->mtu : x->ports.any ? x->ports.mtu : CFG_MTU_DEFAULT;
+
+	return follow(cfg, i, x->ports.carrier, mtu,
 		      l->own & LINK_OWN_ADDR || !x->ports.any ? &l->addr : &x->ports.addr);
 }
 

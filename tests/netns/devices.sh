@@ -117,6 +117,15 @@ check "a port that loses its carrier takes its stations along" wait_for 10 gone
 nsctl link set eth0 carrier on
 check "and back" wait_for 20 in_ns a ping -q -c 1 -W 1 10.0.0.3
 
+nsctl link add loop0 type veth peer loop1
+nsctl link set loop0 up master br0; nsctl link set loop1 up master br0
+in_ns a ping -q -c 1 -W 1 -b 10.0.0.255 >/dev/null 2>&1
+before=$(stat loop0 tx packets)
+busy() { test $(($(stat loop0 tx packets) - before)) -gt 10000; }
+check "a ring of cables goes round and round, and commands are answered all the same" wait_for 20 busy
+check "taken apart" nsctl link del loop0
+check "it is over" wait_for 10 in_ns a ping -q -c 1 -W 1 10.0.0.3
+
 echo "# VLANs"
 m=$(mac eth2)
 check "ARP and ping in 802.1Q" in_ns v python3 "$PY" tv "$m" arp:10:10.10.0.1 ping:10:10.10.0.1

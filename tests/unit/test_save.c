@@ -71,7 +71,7 @@ static int put_link(void *arg, const struct link_conf *l)
 	fprintf(d->f, "%s type %d flags %x carrier %u mtu %u qlen %u host %s on %s/%s of %s port %x vlan %x %u%s%s ageing %u fdb %u", l->name, l->type, l->flags, l->carrier, l->mtu,
 		l->txqlen, l->host_name, lower ? lower->name : "-", lower ? conf_netns_name(other) : "-", dev(d, l->master), l->port_flags, l->vlan_proto, l->vlan_id, in, out,
 		l->ageing_time, l->fdb_max_learned);
-	if (l->type != LINK_TAP)
+	if (l->type != LINK_TAP && l->type != LINK_LOOPBACK)
 		fprintf(d->f, " own %u %s", l->own, l->own & LINK_OWN_ADDR ? lladdr_text(&l->addr, text) : "");
 	fprintf(d->f, "\n");
 	return 0;
@@ -339,6 +339,19 @@ static void random_command(struct conf_state *st, unsigned *seed, char *line, si
 	}
 }
 
+static void random_state(struct conf_state *st, unsigned *seed, unsigned n)
+{
+	cr_assert_eq(conf_state_init(st, 2), 0);
+	for (unsigned i = 0; i < n; i++) {
+		struct conf_error e;
+		char line[512];
+
+		random_command(st, seed, line, sizeof(line));
+		memset(&e, 0, sizeof(e));
+		config_parse(st, line, strlen(line), &e);
+	}
+}
+
 Test(save, random_configurations, .timeout = 120)
 {
 	unsigned seed = 20261120;
@@ -346,16 +359,49 @@ Test(save, random_configurations, .timeout = 120)
 	for (unsigned round = 0; round < 150; round++) {
 		struct conf_state st;
 
-		cr_assert_eq(conf_state_init(&st, 2), 0);
-		for (unsigned i = 0; i < 60; i++) {
-			struct conf_error e;
-			char line[512];
-
-			random_command(&st, &seed, line, sizeof(line));
-			memset(&e, 0, sizeof(e));
-			config_parse(&st, line, strlen(line), &e);
-		}
+		random_state(&st, &seed, 60);
 		check_fixed_point(&st);
 		conf_state_exit(&st);
+	}
+}
+
+/* What links are, what they stand on and belong to, after a reload from anything to anything. */
+static char *links_of(const struct conf_state *st)
+{
+	char *all = everything(st), *out, *save = NULL;
+	size_t len;
+	FILE *f = open_memstream(&out, &len);
+
+	for (char *p = strtok_r(all, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
+		if (strstr(p, " flags ") || strncmp(p, "station ", 8) == 0)
+			fprintf(f, "%s\n", p);
+	fclose(f);
+	free(all);
+	return out;
+}
+
+Test(save, from_any_configuration_to_any_other, .timeout = 120)
+{
+	unsigned seed = 4711;
+
+	for (unsigned round = 0; round < 150; round++) {
+		struct conf_state from, to, want;
+		struct conf_error e;
+		char *text, *is, *was;
+
+		random_state(&from, &seed, 60);
+		random_state(&to, &seed, 60);
+		text = saved(&to);
+		load(&want, text);
+		cr_assert_eq(conf_follow(&from, &want, &e), 0, "%s\nwhen following:\n%s", e.text, text);
+		was = links_of(&want);
+		is = links_of(&from);
+		cr_assert_str_eq(is, was, "round %u\n%s\nis:\n%s\nshould be:\n%s", round, text, is, was);
+		free(text);
+		free(is);
+		free(was);
+		conf_state_exit(&from);
+		conf_state_exit(&to);
+		conf_state_exit(&want);
 	}
 }

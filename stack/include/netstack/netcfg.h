@@ -154,7 +154,7 @@ int netcfg_veth_add(struct netcfg *cfg, const struct link_conf *params, const st
 /* Its addresses, routes, neighbours too; the twin of a veth; VLANs above it; a bridge's ports become free. */
 int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err);
 /* Replaces flags, mtu, txqlen, addr, features, rps_*, rss, host_*, own, master, port_flags, ageing_time, fdb_max_learned, VLAN maps; name, type, queues and what it stands on stay.
- * An MTU or an address that differs from what was is own from now on. A new master (-EINVAL: no bridge; -ELOOP; -EMLINK) gives default port_flags and takes the static
+ * An MTU or an address that differs from what was is own from now on, unless own differs too. A new master (-EINVAL: no bridge; -ELOOP; -EMLINK) gives default port_flags and takes the static
  * stations of the old one away. */
 int netcfg_link_set(struct netcfg *cfg, const struct link_conf *link, struct netcfg_err *err);
 /* 0, -ENODEV, or -EOPNOTSUPP: the carrier of a veth, VLAN or bridge follows from other links. */
