@@ -71,6 +71,7 @@ libdaemon_a_SOURCES += %reldir%/show.h
 libdaemon_a_SOURCES += %reldir%/show_device.c
 libdaemon_a_SOURCES += %reldir%/show_route.c
 libdaemon_a_SOURCES += %reldir%/show_socket.c
+libdaemon_a_SOURCES += %reldir%/show_softnet.c
 libdaemon_a_SOURCES += %reldir%/show_xdp.c
 libdaemon_a_SOURCES += %reldir%/state.c
 libdaemon_a_SOURCES += %reldir%/state_device.c

@@ -33,6 +33,9 @@ int show_sockets(struct daemon *daemon, struct conf_state *st, const struct cmd 
 /* show_route.c */
 struct answer *show_routes(struct conf_state *st, const struct cmd *cmd);
 int show_route_get(const struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e);
+/* show_softnet.c: of totals that all workers have filled in */
+json_t *softnet_records(const struct gather *gather);
+json_t *runtime_records(const struct gather *gather);
 /* save.c: the running configuration as lines of the grammar. NULL: no memory. */
 struct answer *save_lines(struct conf_state *st);
 

@@ -17,10 +17,10 @@ struct worker_ns;
 struct steer_counts {
 	unsigned nworkers;
 	uint64_t owed[NETNS_MAX / 64]; /* namespaces in which something was handed over since everything was said */
-	struct steer_count { /* [from * NETNS_MAX + namespace % NETNS_MAX], as worker->ns has them */
+	_Alignas(64) struct steer_count { /* [from * NETNS_MAX + namespace % NETNS_MAX], as worker->ns has them */
 		_Atomic uint32_t done; /* what others see */
 		uint32_t         base; /* of earlier stacks of this number, and of frames that met none */
-	} _Alignas(64) count[]; /* not on the line of owed, which the owner writes for each frame */
+	} count[]; /* not on the line of owed, which the owner writes for each frame */
 };
 
 struct steer_counts *steer_counts_new(unsigned nworkers); /* NULL: no memory */
