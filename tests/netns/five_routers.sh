@@ -74,7 +74,7 @@ nsctl save >"$TMP/again"
 check "it is the same" cmp "$TMP/saved" "$TMP/again"
 
 # One goes in the middle of a transfer; when it is back, the transfer ends well.
-in_ns a curl -sSf -m 100 --limit-rate $((SIZE / 3)) -o "$TMP/got2" http://10.0.5.2:8000/want & CURL=$!; PIDS+=($CURL)
+in_ns a curl -sSf -m 100 --limit-rate $((SIZE / 5)) -o "$TMP/got2" http://10.0.5.2:8000/want & CURL=$!; PIDS+=($CURL)
 wait_for 20 bash -c "test \$(stat -c %s $TMP/got2) -gt 100000"
 check "a router is deleted in the middle of a transfer" nsctl netns del r3
 check "its neighbours' ends of the links are gone" bash -c "$NS; ! nsctl -n r2 link show | grep -q right && ! nsctl -n r4 link show | grep -q left"
