@@ -17,7 +17,7 @@ enum cmd_id {
 	CMD_LINK_SET, /* dev [up] [down] [mtu] [address] [txqueuelen] [carrier] [promisc] [allmulti] [arp] [host-name] [host-addr] [DEVICE] */
 	/* and [xdp] (a path, or "off") [section] [object] (the file in base64) */
 	/* Both also: [ingress-qos-map] [egress-qos-map] [ageing_time] [fdb_max_learned]; LINK_ADD: [peer] [netns] [link] [id] [protocol] (its num is the EtherType); LINK_SET:
-	 * [master] [nomaster] [learning] [flood] [mcast_flood] [bcast_flood] [hairpin] [isolated] */
+	 * [master] [nomaster] [learning] [flood] [mcast_flood] [bcast_flood] [hairpin] [isolated]; or [netns] alone */
 	CMD_LINK_DEL, /* dev */
 	CMD_LINK_SHOW, /* [dev] [up] [details] [stats]... */
 

@@ -169,6 +169,7 @@ static const struct arg_def link_set_args[] = {
 	KIND_ARGS,
 	{ .key = "host-name", .type = ARG_NAME, .help = "name of the host's end of a TAP" },
 	{ .key = "host-addr", .type = ARG_PREFIX, .help = "address of the host's end of a TAP" },
+	{ .key = "netns", .type = ARG_NETNS, .help = "of a dummy or a veth: move it to this network namespace; it is down there and has no address" },
 	{ .key = "xdp", .meta = "FILE", .type = ARG_WORD, .help = "eBPF object file with a program that sees each frame first; off: none" },
 	{ .key = "section", .meta = "NAME", .type = ARG_WORD, .help = "the program's section or function (default: xdp)" },
 	{ .key = "object", .meta = "BASE64", .type = ARG_WORD, .help = "the object file itself; nsctl adds it" },

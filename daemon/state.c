@@ -299,6 +299,31 @@ int conf_link_remove(struct conf_state *st, const char *name, struct conf_error 
 	return 0;
 }
 
+int conf_link_move(struct conf_state *st, const char *name, struct conf_state *to, struct conf_error *e)
+{
+	const struct conf_link *found = conf_link_find(st, name);
+	struct netcfg_err why = { "" };
+	struct conf_link extra;
+	int ifindex, err;
+
+	if (!found)
+		return netcfg_link_by_name(st->cfg, name) ? conf_fail(e, -EOPNOTSUPP, "%s stays where it is", name) : conf_no_link(e, st->cfg, name);
+	if (to == st)
+		return 0;
+	extra = *found;
+	err = conf_links_room(to, e);
+	if (err)
+		return err;
+	err = netcfg_link_move(st->cfg, extra.ifindex, to->id, &ifindex, &why);
+	if (err)
+		return refused(e, err, &why);
+	conf_note(st, CHANGE_LINK, true, extra.ifindex, &extra.ifindex, sizeof(extra.ifindex));
+	forget_links(st);
+	xdp_prune(st);
+	conf_links_note(to, ifindex, &extra);
+	return 0;
+}
+
 int conf_link_change(struct conf_state *st, const struct link_conf *link, struct conf_error *e)
 {
 	struct netcfg_err why = { "" };
@@ -523,6 +548,24 @@ static void set_flag(const struct cmd *cmd, const char *key, bool invert, uint32
 		*flags &= ~bit;
 }
 
+static int do_link_move(struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
+{
+	const struct cmd_arg *dev = cmd_arg(cmd, "dev"), *netns = cmd_arg(cmd, "netns");
+	struct conf_state *to = conf_netns_find(st->first, netns->str);
+
+	if (!to) {
+		conf_no_netns(e, st->first, netns->str);
+		return blame(e, cmd, "netns");
+	}
+	if (!link_of(st, cmd, "dev", e))
+		return e->err;
+	if (cmd->nargs > 2) {
+		conf_fail(e, -EINVAL, "\"netns\" goes alone: what is changed with it would stay behind");
+		return blame(e, cmd, "netns");
+	}
+	return conf_link_move(st, dev->str, to, e) ? blame(e, cmd, e->err == -EEXIST ? "netns" : "dev") : 0;
+}
+
 static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
 {
 	const struct link_conf *old = link_of(st, cmd, "dev", e);
@@ -533,6 +576,8 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	const char *key;
 	int err;
 
+	if (cmd_arg(cmd, "netns"))
+		return do_link_move(st, cmd, e);
 	if (!old)
 		return e->err;
 	link = *old;

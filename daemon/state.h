@@ -144,6 +144,7 @@ void conf_watch_drop(struct conf_state *st); /* of one namespace, which goes */
 /* For diff.c and state.c: the primitive changes, which note what they did. 0 or -errno with e filled. */
 int  conf_link_add(struct conf_state *st, const struct link_conf *params, const struct conf_link *extra, struct conf_error *e);
 int  conf_link_remove(struct conf_state *st, const char *name, struct conf_error *e);
+int  conf_link_move(struct conf_state *st, const char *name, struct conf_state *to, struct conf_error *e);
 int  conf_link_change(struct conf_state *st, const struct link_conf *link, struct conf_error *e);
 int  conf_addr_change(struct conf_state *st, const struct addr_conf *addr, int how /* enum conf_how */, struct conf_error *e);
 int  conf_route_change(struct conf_state *st, const struct route_conf *route, int how, struct conf_error *e);

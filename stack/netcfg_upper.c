@@ -12,8 +12,7 @@
  *   ports the default MTU and the last address; it has carrier while a port has it. Its ports become free when it goes. A bridge is no port of a bridge.
  * - No link stands on itself, and no more than MAX_DEPTH on top of each other.
  * - A station stands once on a bridge.
- *
- * Not done: moving a link to another namespace after it was made.
+ * - What moves to another namespace is made there and removed here; a veth's twin learns the new place in between, so it stays.
  */
 #include "netcfg_priv.h"
 
@@ -187,6 +186,52 @@ int cfg_master_check(const struct netcfg *cfg, unsigned link, int master, struct
 		return cfg_err(err, -ELOOP, "%s stands on %s and cannot be a port of it", l->name, cfg->links[m].conf.name);
 	if (depth_below(cfg, link) + depth_above(cfg, (unsigned)m) > MAX_DEPTH)
 		return cfg_err(err, -EMLINK, "no more than %d links may stand on top of each other", MAX_DEPTH);
+	return 0;
+}
+
+int netcfg_link_move(struct netcfg *cfg, int ifindex, uint32_t netns, int *ret_ifindex, struct netcfg_err *err)
+{
+	struct netcfg *to = cfg_netns(cfg, netns), *peers = NULL;
+	int i = cfg_link_index(cfg, ifindex), twin = -1, r;
+	struct link_conf conf, *moved;
+
+	cfg_err_clear(err);
+	if (i < 0)
+		return cfg_err(err, -ENODEV, "there is no link with index %d", ifindex);
+	if (!to)
+		return cfg_err(err, -ENODEV, "there is no namespace number %u", netns);
+	conf = cfg->links[i].conf;
+	if (conf.type != LINK_DUMMY && conf.type != LINK_VETH)
+		return cfg_err(err, -EOPNOTSUPP, "%s stays where it is: only dummies and ends of veth pairs go to another network namespace", conf.name);
+	*ret_ifindex = ifindex;
+	if (to == cfg)
+		return 0;
+	if (conf.type == LINK_VETH)
+		twin = veth_twin(cfg, &conf, &peers);
+	conf.flags &= ~NS_IFF_UP;
+	r = cfg_link_check(to, &conf, err);
+	if (r)
+		return r;
+	if (cfg_links_reserve(to, 1))
+		return cfg_nomem(err);
+	moved = &to->links[cfg_link_insert(to, &conf, 0)].conf;
+	moved->own = conf.own;
+	if (twin >= 0) {
+		peers->links[twin].conf.link = moved->ifindex;
+		peers->links[twin].conf.link_netns = netns;
+		cfg_touch_link(peers, (unsigned)twin);
+	}
+	*ret_ifindex = moved->ifindex;
+	r = netcfg_link_del(cfg, ifindex, err);
+	if (r) { /* no memory: it is here still, and the one there was the last of them */
+		to->view.nlinks--;
+		if (twin >= 0) {
+			peers->links[twin].conf.link = ifindex;
+			peers->links[twin].conf.link_netns = cfg->netns;
+		}
+		return r;
+	}
+	cfg_upper_update(to);
 	return 0;
 }
 

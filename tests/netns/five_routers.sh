@@ -113,6 +113,9 @@ done
 check "those that go while they send leave the rest alone" lossless in_ns a ping -q -c 3 -i 0.05 10.0.5.2
 for i in 1 2 3 4 5 6 7 8 9 10; do nsctl netns add "x$i" && nsctl -n "x$i" link add v type veth peer "v$i" netns default && nsctl -n "x$i" service add tcp 7 echo; done
 for i in 1 2 3 4 5 6 7 8 9 10; do nsctl netns del "x$i"; done
+nsctl link add m0 type veth peer m1 && nsctl link set m1 netns r1 && nsctl link set m0 up && nsctl -n r1 link set m1 up
+check "an end of a pair moves, and there is carrier" bash -c "$NS; nsctl link show m0 | grep -q 'state UP' && nsctl link show m0 | grep -q 'link-netns r1' && nsctl -n r1 link show m1 | grep -q 'link-netns default'"
+nsctl -n r1 link del m1
 check "namespaces that come and go leave nothing behind" test "$(nsctl netns list | wc -l) $(nsctl link show | grep -c '^[0-9]')" = "7 1"
 check_stop
 plan_end

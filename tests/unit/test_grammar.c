@@ -355,7 +355,7 @@ Test(grammar, completion)
 		{ "route d", "del " },
 		{ "link set eth0 m", "mtu master mcast_flood " },
 		{ "link set eth0 up ", "mtu address txqueuelen carrier promisc allmulti arp master nomaster learning flood mcast_flood bcast_flood hairpin isolated "
-		  "ingress-qos-map egress-qos-map ageing_time fdb_max_learned host-name host-addr xdp section object backend offload ring copybreak "
+		  "ingress-qos-map egress-qos-map ageing_time fdb_max_learned host-name host-addr netns xdp section object backend offload ring copybreak "
 		  "rx-usecs rx-frames adaptive-rx busy-poll irq-affinity rps-cpus rps-flow-cnt rss-indir rss-key " },
 		{ "link set eth0 ring ", "rx tx " },
 		{ "link set eth0 ring r", "rx " },

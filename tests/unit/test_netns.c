@@ -382,6 +382,59 @@ Test(netns, reload_moves_an_end)
 	conf_state_exit(&want);
 }
 
+Test(netns, an_end_moves)
+{
+	struct conf_state st;
+	struct conf_undo undo;
+	struct conf_state *red, *blue;
+	struct conf_error e;
+	char *before, *after;
+
+	load(&st, pairs);
+	red = conf_netns_find(&st, "red");
+	blue = conf_netns_find(&st, "blue");
+	before = saved(&st);
+	cr_assert_eq(conf_begin(&st, &undo), 0);
+	does(&st, "-n red link set b netns blue");
+	cr_expect_null(link_in(&st, "red", "b"));
+	cr_expect_null(conf_link_find(red, "b"));
+	cr_assert_not_null(link_in(&st, "blue", "b"));
+	cr_assert_not_null(conf_link_find(blue, "b"));
+	cr_expect(!(link_in(&st, "blue", "b")->flags & NS_IFF_UP));
+	cr_expect_eq(link_in(&st, NULL, "a")->link_netns, blue->id);
+	cr_expect_eq(link_in(&st, NULL, "a")->link, link_in(&st, "blue", "b")->ifindex);
+	cr_expect_eq(link_in(&st, "blue", "b")->link, link_in(&st, NULL, "a")->ifindex);
+	cr_expect(!link_in(&st, NULL, "a")->carrier);
+	does(&st, "-n blue link set b up");
+	cr_expect(link_in(&st, NULL, "a")->carrier);
+	does(&st, "-n blue link set b netns default"); /* both ends in one */
+	cr_expect_eq(link_in(&st, NULL, "a")->link_netns, 0u);
+	does(&st, "link del b");
+	cr_expect_null(link_in(&st, NULL, "a"));
+	conf_rollback(&st, &undo);
+	after = saved(&st);
+	cr_expect_str_eq(after, before);
+	cr_expect(link_in(&st, NULL, "a")->carrier);
+	free(before);
+	free(after);
+
+	does(&st, "link add x type dummy");
+	does(&st, "addr add 10.8.0.1/24 dev x");
+	does(&st, "link set x netns red");
+	does(&st, "-n red link set x netns red"); /* where it is */
+	refuses(&st, "link set lo netns red", -EOPNOTSUPP, 10, "");
+	refuses(&st, "link set nix netns red", -ENODEV, 10, "");
+	refuses(&st, "-n red link set x netns blau", -ENOENT, 25, "blue");
+	refuses(&st, "-n red link set x up netns blue", -EINVAL, 28, "");
+	does(&st, "link add x type dummy");
+	refuses(&st, "link set x netns red", -EEXIST, 18, "");
+	does(&st, "link add t type tap host-name t9");
+	refuses(&st, "link set t netns red", -EOPNOTSUPP, 10, "");
+	cr_expect_eq(conf_check(&st, &e), 0);
+	reads_back(&st);
+	conf_state_exit(&st);
+}
+
 /* ---- the grammar -------------------------------------------------------------------------------------------------------------- */
 
 static void formats(const char *line, const char *netns, const char *canonical)
