@@ -328,13 +328,16 @@ uint32_t link_dev_offered(int fd)
 
 int link_dev_set_filter(int fd, const struct link_conf *link, bool all)
 {
-	struct {
+	union {
 		struct tun_filter f;
-		uint8_t           addr[3][ETH_ADDR_LEN];
-	} filter = { .f.flags = link->flags & NS_IFF_ALLMULTI ? TUN_FLT_ALLMULTI : 0, .f.count = all ? 0 : 3 }; /* none: no filter */
+		uint8_t           bytes[sizeof(struct tun_filter) + 3 * ETH_ADDR_LEN];
+	} filter = { .bytes = { 0 } };
+	uint8_t *addr = filter.bytes + sizeof(struct tun_filter);
 
-	memcpy(filter.addr[0], link->addr.b, ETH_ADDR_LEN);
-	memset(filter.addr[1], 0xff, ETH_ADDR_LEN);
-	memcpy(filter.addr[2], "\x01\0\x5e\0\0\x01", ETH_ADDR_LEN); /* 224.0.0.1, RFC 1112 section 7.2 */
+	filter.f.flags = link->flags & NS_IFF_ALLMULTI ? TUN_FLT_ALLMULTI : 0;
+	filter.f.count = all ? 0 : 3; /* none: no filter */
+	memcpy(addr, link->addr.b, ETH_ADDR_LEN);
+	memset(addr + ETH_ADDR_LEN, 0xff, ETH_ADDR_LEN);
+	memcpy(addr + 2 * ETH_ADDR_LEN, "\x01\0\x5e\0\0\x01", ETH_ADDR_LEN); /* 224.0.0.1, RFC 1112 section 7.2 */
 	return ioctl(fd, TUNSETTXFILTER, &filter) < 0 ? -errno : 0;
 }
