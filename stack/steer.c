@@ -26,7 +26,8 @@
  *
  * Invariants: a frame is handed over at most twice before reassembly; away counts the buckets of which cpu or map is not this shard.
  *
- * Not done: order in queues in front of an outgoing device, which each shard has of its own (as with XPS in Linux); steering of IPv6.
+ * Not done: order in queues in front of an outgoing device, which each shard has of its own (as with XPS in Linux); owners for forwarded flows, which connection
+ * tracking would need; steering of IPv6.
  */
 #include "steer.h"
 #include "bug.h"
