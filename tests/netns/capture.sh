@@ -111,7 +111,6 @@ A=$CAP
 in_ns host ping -q -c 1 -t 1 -W 5 10.8.0.2 >/dev/null
 in_ns host bash -c 'echo x >/dev/udp/10.9.0.2/4444'
 check "drops are counted" wait_for 10 sh -c "\"$NSCTL\" show drops | grep -q no_socket"
-sleep 0.2
 finish "$D"; finish "$A"
 table "$TMP/drops.pcapng"; table "$TMP/all.pcapng"
 check "--drops: the packet whose time ran out" shark 1 drops 'icmp == 8 && ttl == 1 && comment ~ /^dropped: ip_ttl: /'
