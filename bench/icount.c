@@ -3,6 +3,8 @@
  * icount: drives the stack with frames in memory, so that callgrind can count what the whole path costs where seconds on a shared machine cannot.
  *	icount forward N	N frames of 64 bytes from one virtual link to another
  *	icount forward-timed N	the same with net.core.runtime_stats on
+ *	icount forward-vlan N	the same from a VLAN of one link to a VLAN of the other
+ *	icount bridge N		the same across a bridge of the two
  *	icount forward-tcp N	N full segments of one flow from one link to another, merged by GRO and cut again
  *	icount forward-tso N	the same where the way out takes them whole
  *	icount tcp-in N		N full segments into a TCP socket that an application reads in place
@@ -35,7 +37,7 @@ struct rig {
 	/* the peer of the TCP runs */
 	bool           tcp, tso;
 	uint32_t       dest; /* of tcp_frame */
-	bool           timed;
+	bool           timed, vlan, bridge;
 	uint32_t       seq, ack, got_seq;
 	uint32_t       tsval, tsecr;
 	bool           synack;
@@ -43,7 +45,7 @@ struct rig {
 	size_t         last_payload;
 };
 
-static const struct eth_addr our_mac = { { 2, 0, 0, 0, 0, 2 } }, peer_mac = { { 2, 0, 0, 0, 0, 9 } };
+static const struct eth_addr our_mac = { { 2, 0, 0, 0, 0, 2 } }, peer_mac = { { 2, 0, 0, 0, 0, 9 } }, station_mac = { { 2, 0, 0, 0, 0, 7 } };
 
 static void fail(const char *what, int err)
 {
@@ -177,6 +179,38 @@ static const struct stack_ops ops = { .xmit = dev_xmit, .poll = dev_poll, .wake 
 
 /* ---- set-up ---- */
 
+static int add_vlan(struct rig *r, int lower, int i)
+{
+	struct link_conf link = { .type = LINK_VLAN, .flags = NS_IFF_UP, .link = lower, .vlan_id = 10 };
+	int err, ifindex;
+
+	snprintf(link.name, sizeof(link.name), "vlan%d", i);
+	err = netcfg_link_add(r->cfg, &link, 1, &ifindex, NULL);
+	if (err < 0)
+		fail("VLAN", err);
+	return ifindex;
+}
+
+/* The frame's destination is behind eth1. */
+static void add_bridge(struct rig *r)
+{
+	struct link_conf link = { .name = "br0", .type = LINK_BRIDGE, .flags = NS_IFF_UP };
+	struct fdb_conf station = { .ifindex = r->eth[1], .lladdr = station_mac };
+	int err, bridge;
+
+	err = netcfg_link_add(r->cfg, &link, 1, &bridge, NULL);
+	for (int i = 0; i < 2 && !err; i++) {
+		link = *netcfg_link_by_index(r->cfg, r->eth[i]);
+		link.master = bridge;
+		err = netcfg_link_set(r->cfg, &link, NULL);
+	}
+	if (!err)
+		err = netcfg_fdb_add(r->cfg, &station, false, NULL);
+	if (err)
+		fail("bridge", err);
+	memcpy(r->frame, &station_mac, 6);
+}
+
 static void add_link(struct rig *r, int i, const char *name, uint32_t net)
 {
 	struct link_conf link = { .type = LINK_VIRTUAL, .addr = our_mac, .flags = NS_IFF_UP | NS_IFF_BROADCAST | NS_IFF_MULTICAST, .carrier = 1 };
@@ -193,7 +227,7 @@ static void add_link(struct rig *r, int i, const char *name, uint32_t net)
 	link.flags |= NS_IFF_UP;
 	if ((err = netcfg_link_set(r->cfg, &link, NULL)) < 0 || (err = netcfg_link_set_carrier(r->cfg, r->eth[i], true)) < 0)
 		fail("link up", err);
-	addr.ifindex = neigh.ifindex = r->eth[i];
+	addr.ifindex = neigh.ifindex = r->vlan ? add_vlan(r, r->eth[i], i) : r->eth[i];
 	if ((err = netcfg_addr_add(r->cfg, &addr, false, NULL)) < 0 || (err = netcfg_neigh_add(r->cfg, &neigh, false, NULL)) < 0)
 		fail("address", err);
 }
@@ -210,6 +244,9 @@ static void rig_new(struct rig *r)
 		fail("configuration", -ENOMEM);
 	add_link(r, 0, "eth0", ADDR(10, 1, 0, 0));
 	add_link(r, 1, "eth1", ADDR(10, 2, 0, 0));
+	memcpy(r->frame, &our_mac, 6);
+	if (r->bridge)
+		add_bridge(r);
 	if ((err = netcfg_sysctl_set(r->cfg, "net.ipv4.ip_forward", "1", NULL)) < 0)
 		fail("ip_forward", err);
 	if (r->timed && (err = netcfg_sysctl_set(r->cfg, "net.core.runtime_stats", "1", NULL)) < 0)
@@ -219,9 +256,8 @@ static void rig_new(struct rig *r)
 		fail("configuration", -ENOMEM);
 	if ((err = stack_new(&r->stack, &params, &ops, r, r->now)) < 0 || (err = stack_apply(r->stack, snap, r->now)) < 0)
 		fail("stack", err);
-	memcpy(r->frame, &our_mac, 6);
 	memcpy(r->frame + 6, &peer_mac, 6);
-	put_be16(r->frame + 12, 0x0800);
+	put_be16(r->frame + 12, r->vlan ? 0x8100 : 0x0800);
 }
 
 static void rig_free(struct rig *r)
@@ -247,9 +283,13 @@ static void receive_all(struct rig *r, unsigned long n)
 
 static void forward(struct rig *r, unsigned long n)
 {
-	unsigned char *ip = r->frame + 14;
+	unsigned char *ip = r->frame + (r->vlan ? 18 : 14);
 
-	r->len = 64;
+	r->len = r->vlan ? 68 : 64;
+	if (r->vlan) {
+		put_be16(ip - 4, 10);
+		put_be16(ip - 2, 0x0800);
+	}
 	ip[0] = 0x45;
 	put_be16(ip + 2, 50);
 	ip[8] = 64;
@@ -369,12 +409,16 @@ int main(int argc, char **argv)
 		fn = tcp_in;
 	else if (n && strcmp(argv[1], "tcp-out") == 0)
 		fn = tcp_out;
+	else if (n && strcmp(argv[1], "forward-vlan") == 0)
+		fn = forward, rig.vlan = true;
+	else if (n && strcmp(argv[1], "bridge") == 0)
+		fn = forward, rig.bridge = true;
 	else if (n && strcmp(argv[1], "forward-tcp") == 0)
 		fn = forward_tcp;
 	else if (n && strcmp(argv[1], "forward-tso") == 0)
 		fn = forward_tcp, rig.tso = true;
 	if (!fn) {
-		fprintf(stderr, "usage: icount forward|forward-timed|forward-tcp|forward-tso|tcp-in|tcp-out N\n");
+		fprintf(stderr, "usage: icount forward|forward-timed|forward-vlan|bridge|forward-tcp|forward-tso|tcp-in|tcp-out N\n");
 		return 2;
 	}
 	rig.tcp = fn != forward;

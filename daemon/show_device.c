@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show_device.c: what "link show" says of links that stand on others, and the stations that bridges know. Keys are those of "ip -j -d link" and "bridge -j fdb", where
- * these have one.
+ * show_device.c: what "link show" says of links that stand on others, and the stations that bridges know. Keys are those of "ip -j -d link" and
+ * "bridge -j fdb", where these have one.
  *
- * Each worker has learned stations of its own or was told of them: those of the same bridge and address are one row, that of the worker which heard the station last.
+ * Each worker has learned stations of its own or was told of them: those of the same bridge and address are one row, that of the worker which heard
+ * the station last.
  */
 #include "show.h"
 

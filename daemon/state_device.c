@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state_device.c: commands about devices that stand on no TAP of their own: dummies, veth pairs, VLANs, bridges and their ports and stations. What may stand on what is
- * netcfg's to say (netcfg_upper.c); here words become its structures, and words that make no sense for a kind of link are refused.
+ * state_device.c: commands about devices that stand on no TAP of their own: dummies, veth pairs, VLANs, bridges and their ports and stations. What
+ * may stand on what is netcfg's to say (netcfg_upper.c); here words become its structures, and words that make no sense for a kind of link are
+ * refused.
  */
 #include "state_priv.h"
 

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bridge.c: a transparent bridge (IEEE 802.1D clause 7): frames that come in by a port go to the port behind which their destination is known, or to all others.
+ * bridge.c: a transparent bridge (IEEE 802.1D clause 7): frames that come in by a port go to the port behind which their destination is known, or to
+ * all others.
  *
- * Theory. Each shard learns from the source addresses of the frames it sees which station is behind which port (the filtering database), and forgets a station
- * that was silent for the ageing time. Frames are steered before they are bridged, so the frames of one flow keep to one shard and in order. But what a shard sees of a
- * station may be one direction only, or nothing but its ARP; so a station that is new, has moved, or is still there after a quarter of the ageing time is told to the other
- * shards (SHARD_FDB_UPDATE), at a limited rate: what is not told now is told with a later frame. A flood of forged addresses fills the table up to fdb_max_learned;
- * then nothing new is learned, and what is not known is flooded, as before.
+ * Theory. Each shard learns from the source addresses of the frames it sees which station is behind which port (the filtering database), and forgets
+ * a station that was silent for the ageing time. Frames are steered before they are bridged, so the frames of one flow keep to one shard and in
+ * order. But what a shard sees of a station may be one direction only, or nothing but its ARP; so a station that is new, has moved, or is still
+ * there after a quarter of the ageing time is told to the other shards (SHARD_FDB_UPDATE), at a limited rate: what is not told now is told with a
+ * later frame. A flood of forged addresses fills the table up to fdb_max_learned; then nothing new is learned, and what is not known is flooded, as
+ * before.
  *
- * The host is one more port: the device of the bridge itself. Frames to its address, to the addresses of ports (entries LOCAL) and to groups are received by it. Frames are
- * passed on as they are: a clone for each port but the last, whose bytes are shared; nothing is written but by a device that must (checksum, tag), which makes
- * its own copy first. GSO frames and open checksums stay what they are until a port's device cannot do them.
+ * The host is one more port: the device of the bridge itself. Frames to its address, to the addresses of ports (entries LOCAL) and to groups are
+ * received by it. Frames are passed on as they are: a clone for each port but the last, whose bytes are shared; nothing is written but by a device
+ * that must (checksum, tag), which makes its own copy first. GSO frames and open checksums stay what they are until a port's device cannot do them.
  *
  * Static entries and those of the host come from the configuration and are made anew when it changes. They neither age nor move: 802.1D 7.9.1.
  *
- * Invariants: port->bridge is set if and only if the port is in bridge->ports; an entry's port is in the list, or NULL (LOCAL of the bridge); learned counts the entries that
- * are neither LOCAL nor STATIC; the timer runs while there are any.
+ * Invariants: port->bridge is set if and only if the port is in bridge->ports; an entry's port is in the list, or NULL (LOCAL of the bridge);
+ * learned counts the entries that are neither LOCAL nor STATIC; the timer runs while there are any.
  *
- * Not done: the spanning tree (a loop in the cabling is a loop, and its BPDUs go no further); IGMP snooping; VLAN filtering: a tagged frame is bridged with its tag, and all VLANs share
- * one database.
+ * Not done: the spanning tree (a loop in the cabling is a loop, and its BPDUs go no further); IGMP snooping; VLAN filtering: a tagged frame is
+ * bridged with its tag, and all VLANs share one database.
  */
 #include "bridge.h"
 #include "bug.h"

@@ -22,7 +22,9 @@ struct net_bridge { /* owner: the device of the bridge */
 	struct net_device *dev;
 	struct list_head   ports; /* struct net_device, by port_node */
 	struct hlist_head *buckets;
-	unsigned           nbuckets; /* a power of two */
+	unsigned           nbuckets; /* a power of two: 64 minus its logarithm is */
+	unsigned           hash_shift;
+	uint64_t           hash_key; /* odd; the shard's secret */
 	unsigned           entries, learned;
 	struct timer       gc;
 	ktime_t            tell_refill; /* limit of SHARD_FDB_UPDATE: a bucket of tokens */

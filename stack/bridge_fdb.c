@@ -2,9 +2,10 @@
 /*
  * bridge_fdb.c: the filtering database of a bridge (IEEE 802.1D clause 7.9): which station is behind which port.
  *
- * Theory. A table with chains, keyed by the address under the stack's secret (nobody outside can aim at one chain), doubled when the chains become long. An entry that is older than the
- * ageing time is as good as gone at once; a timer takes it away later, and rests when nothing is learned. What other shards are told, and how often, stands at the head of
- * bridge.c; what they tell counts as if it had been heard here at the time they say, so the last one to hear a station is believed.
+ * Theory. A table with chains, keyed by the address under a secret of the shard (multiply-shift, which is universal: who does not know the odd
+ * factor cannot aim at one chain), doubled when the chains become long. An entry that is older than the ageing time is as good as gone at once; a timer takes it away later, and rests when nothing is learned. What
+ * other shards are told, and how often, stands at the head of bridge.c; what they tell counts as if it had been heard here at the time they say, so
+ * the last one to hear a station is believed.
  *
  * Invariants: an address stands in it once.
  *
@@ -18,7 +19,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define FDB_BUCKETS  256u
+#define FDB_BUCKETS_LOG 8
+#define FDB_BUCKETS  (1u << FDB_BUCKETS_LOG)
 #define FDB_BUCKETS_MAX 65536u
 #define TELL_RATE    1000u /* a second, */
 #define TELL_BURST   256u /* and at once */
@@ -33,7 +35,7 @@ static struct hlist_head *bucket(const struct net_bridge *br, const struct eth_a
 {
 	uint64_t key = (uint64_t)get_be32(addr->b) << 16 | get_be16(addr->b + 4);
 
-	return &br->buckets[siphash13_2u64(&br->dev->stack->flow_key, key, 0) & (br->nbuckets - 1)];
+	return &br->buckets[key * br->hash_key >> br->hash_shift];
 }
 
 static void gc_timer_fn(struct stack *stack, struct timer *t);
@@ -41,6 +43,8 @@ static void gc_timer_fn(struct stack *stack, struct timer *t);
 int fdb_init(struct net_bridge *br)
 {
 	br->nbuckets = FDB_BUCKETS;
+	br->hash_shift = 64 - FDB_BUCKETS_LOG;
+	br->hash_key = rng_u64(&br->dev->stack->rng) | 1;
 	br->buckets = calloc(br->nbuckets, sizeof(*br->buckets));
 	br->tell_tokens = TELL_BURST;
 	timer_init(&br->gc, gc_timer_fn);
@@ -83,6 +87,7 @@ static void fdb_grow(struct net_bridge *br)
 		return;
 	br->buckets = more;
 	br->nbuckets = 2 * n;
+	br->hash_shift--;
 	for (unsigned i = 0; i < n; i++)
 		hlist_for_each_safe(e, tmp, &old[i], struct fdb_entry, node) {
 			hlist_del(&e->node);

@@ -47,6 +47,7 @@ enum {
 	DEV_HOOK_DOWN = 1u << 30, /* the device is switched off: nothing is received */
 	DEV_HOOK_SAMPLE = 1u << 31, /* frames are timed (runtime.c), both ways */
 };
+#define DEV_HOOKS_TX (~(uint32_t)(DEV_HOOK_XDP | DEV_HOOK_UPPER)) /* those that sending asks for */
 
 struct dev_group { /* an address, mostly of a group, that somebody wants; owner: net_device.groups */
 	struct list_head node;

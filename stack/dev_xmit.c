@@ -68,7 +68,7 @@ static inline int start_xmit(struct net_device *dev, struct sk_buff *skb)
 	uint32_t len = skb->len;
 	int err;
 
-	if (unlikely(dev->hooks)) {
+	if (unlikely(dev->hooks & DEV_HOOKS_TX)) {
 		if (dev->hooks & DEV_HOOK_TAP)
 			tap_tx(dev, skb);
 		err = dev->ops ? virt_xmit(dev, skb) : xmit_sampled(stack, dev, skb);
@@ -179,7 +179,7 @@ int dev_queue_xmit(struct sk_buff *skb)
 	int err;
 
 	/* all that is unusual, in tests of words that are at hand: the plain frame goes straight to the driver */
-	if (unlikely(!dev_running(dev) || skb->gso_size || skb->ip_summed == CHECKSUM_PARTIAL || dev->tx_stopped || dev->txq.qlen || dev->hooks || dev->ops))
+	if (unlikely(!dev_running(dev) || skb->gso_size || skb->ip_summed == CHECKSUM_PARTIAL || dev->tx_stopped || dev->txq.qlen || dev->hooks & DEV_HOOKS_TX || dev->ops))
 		return queue_xmit_slow(dev, skb);
 	err = stack->ops->xmit(stack->priv, dev->ifindex, skb);
 	if (unlikely(err))

@@ -6,9 +6,9 @@
  * take for good, and GSO packets stay whole. The sender's account is settled on the way (the destructor runs): from here on the packet
  * is the receiver's. Its bytes may still be shared with the sender's write queue; writers make them private (skbuff.h).
  *
- * Between two namespaces (two stacks of one shard, driven by one thread) the packet is made private and changes pools, its mark is forgotten, and the receiver's softirq is
- * raised: who drives the stacks finds that by stack_raised. The flow hash stays when both key it alike, so that a flow has one shard all the way; but not of what was
- * reassembled, whose hash is that of its fragments.
+ * Between two namespaces (two stacks of one shard, driven by one thread) the packet is made private and changes pools, its mark is forgotten, and
+ * the receiver's softirq is raised: who drives the stacks finds that by stack_raised. The flow hash stays when both key it alike, so that a flow has
+ * one shard all the way; but not of what was reassembled, whose hash is that of its fragments.
  *
  * Not done: delay, loss.
  */

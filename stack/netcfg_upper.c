@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netcfg_upper.c: links that are made of other links: veth pairs, VLANs, bridges; and the static stations of bridges. What goes with what, and whose carrier, MTU and address
- * follow from whose.
+ * netcfg_upper.c: links that are made of other links: veth pairs, VLANs, bridges; and the static stations of bridges. What goes with what, and whose
+ * carrier, MTU and address follow from whose.
  *
  * Rules.
  * - The ends of a veth pair live and die together, also when they are in two namespaces; each has carrier while both are up.
- * - A VLAN goes with the link below it, and has that link's MTU and address unless it was given its own; the MTU is never larger than the lower one's, whose frames
- *   become four bytes longer than its own would be (IEEE 802.1Q clause 6.7). It has carrier while the lower one is up and has it. Switched on or off it is by itself:
- *   what Linux calls a loose binding.
- * - A bridge has the least MTU and the least address of its ports (IEEE 802.1D clause 7.12.5 wants the address of one of them) unless it was given its own, without
- *   ports the default MTU and the last address; it has carrier while a port has it. Its ports become free when it goes. A bridge is no port of a bridge.
+ * - A VLAN goes with the link below it, and has that link's MTU and address unless it was given its own; the MTU is never larger than the lower
+ *   one's, whose frames become four bytes longer than its own would be (IEEE 802.1Q clause 6.7). It has carrier while the lower one is up and has
+ *   it. Switched on or off it is by itself: what Linux calls a loose binding.
+ * - A bridge has the least MTU and the least address of its ports (IEEE 802.1D clause 7.12.5 wants the address of one of them) unless it was given
+ *   its own, without ports the default MTU and the last address; it has carrier while a port has it. Its ports become free when it goes. A bridge is
+ *   no port of a bridge.
  * - No link stands on itself, and no more than MAX_DEPTH on top of each other.
  * - A station stands once on a bridge.
  * - What moves to another namespace is made there and removed here; a veth's twin learns the new place in between, so it stays.

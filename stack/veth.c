@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * veth.c: a pair of Ethernet devices joined by a wire that costs nothing: what one sends the other receives. Both are in one namespace, or each in another (ops->netns).
+ * veth.c: a pair of Ethernet devices joined by a wire that costs nothing: what one sends the other receives. Both are in one namespace, or each in
+ * another (ops->netns).
  *
- * The two ends know each other by number only, and each frame looks its twin up: the shards of two namespaces follow their configurations at different moments, and a twin
- * that is gone, or is not there yet, is a cable that is out. A frame is believed to have found the right end when that end, too, names this one.
+ * The two ends know each other by number only, and each frame looks its twin up: the shards of two namespaces follow their configurations at
+ * different moments, and a twin that is gone, or is not there yet, is a cable that is out. A frame is believed to have found the right end when that
+ * end, too, names this one.
  *
- * Frames enter the twin's backlog (netif_rx), so two stacks never call each other from inside a softirq and no chain of veths grows the C stack. Checksums left to the
- * device, and GSO packets, pass as they are: all of LINK_F_* is on.
+ * Frames enter the twin's backlog (netif_rx), so two stacks never call each other from inside a softirq and no chain of veths grows the C stack.
+ * Checksums left to the device, and GSO packets, pass as they are: all of LINK_F_* is on.
  *
  * Invariants: both stacks belong to the same shard and thread. Carrier (both ends up) is the configuration's to know (netcfg_upper.c).
  *

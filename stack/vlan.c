@@ -2,14 +2,16 @@
 /*
  * vlan.c: VLANs (IEEE 802.1Q; stacked: 802.1ad), each a device above another one, told apart by a tag of four bytes behind the addresses of a frame.
  *
- * Theory. A tag that arrives names, with the device it came in by, a VLAN device: the tag is taken off and the frame is received again, by that device. So tags in tags
- * need nothing more. A tag of VLAN 0 says a priority only, and without a device for it the frame is one of the device itself. On the way out the tag is put on and
- * the frame goes on to the device below, whose work it is to make checksums and segments: those of a GSO frame get the tag of the whole.
+ * Theory. A tag that arrives names, with the device it came in by, a VLAN device: the tag is taken off and the frame is received again, by that
+ * device. So tags in tags need nothing more. A tag of VLAN 0 says a priority only, and without a device for it the frame is one of the device
+ * itself. On the way out the tag is put on and the frame goes on to the device below, whose work it is to make checksums and segments: those of a
+ * GSO frame get the tag of the whole.
  *
  * Each device keeps, for each kind of tag, an array of the VLANs above it, made when it gets its first one: a lookup is one load.
  *
- * Priorities. What comes in gets a priority from its PCP by the ingress map. What goes out gets a PCP by the egress map from its priority: of a packet that was routed or sent
- * by a socket, SO_PRIORITY or what its TOS says (as Linux reads it: low delay 6, throughput 2, both 4); of a frame that was bridged, what it came in with.
+ * Priorities. What comes in gets a priority from its PCP by the ingress map. What goes out gets a PCP by the egress map from its priority: of a
+ * packet that was routed or sent by a socket, SO_PRIORITY or what its TOS says (as Linux reads it: low delay 6, throughput 2, both 4); of a frame
+ * that was bridged, what it came in with.
  *
  * Invariants: a VLAN's lower device lives as long as it does; vlans[] has no device that is dying.
  *
