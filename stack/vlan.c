@@ -71,7 +71,7 @@ static bool vlan_untag(struct sk_buff *skb, uint16_t inner)
 {
 	unsigned char *mac;
 
-	if (unlikely(skb_cow_head(skb, 0) < 0))
+	if (unlikely(skb_cow_head(skb, (uint32_t)(skb->data - skb_mac_header(skb))) < 0)) /* a head of its own has the addresses, too */
 		return false;
 	mac = skb_mac_header(skb);
 	skb_pull(skb, VLAN_HLEN);

@@ -252,6 +252,36 @@ Test(vlan, tags_there_and_back)
 	ask("not stacked", TAGS(ETH_P_8021Q, 10, ETH_P_8021Q, 30), "10.30.0.1", NULL);
 }
 
+/* Somebody else has a look at the bytes, too, and the frame stands far behind the beginning of its buffer, as what TCP sends again after a part was acknowledged. */
+Test(vlan, a_tag_is_taken_off_a_shared_frame_far_from_its_head)
+{
+	static const uint32_t headroom[] = { 64, 256, 400, 40000 };
+
+	for (size_t i = 0; i < sizeof(headroom) / sizeof(headroom[0]); i++) {
+		struct rig *r = rig_new(1, 0);
+		struct stack *stack = host_touch(r->h, 0);
+		struct host_frame *f;
+		struct socket *s;
+		struct sk_buff *skb = alloc_skb(stack_skb_pool(stack), headroom[i] + 100, headroom[i]);
+		uint8_t seen[100];
+
+		cr_assert_eq(ns_socket(stack, AF_PACKET, SOCK_RAW, htons(ETH_P_8021Q), &s), 0);
+		begin(r, &all);
+		put16(r, ETH_P_8021Q);
+		put16(r, 10);
+		arp_request(r, "10.10.0.1", "10.10.0.9");
+		memcpy(skb_put(skb, (uint32_t)r->len), r->buf, r->len);
+		stack_rx(stack, r->eth, skb, r->h->now);
+		host_run(r->h, r->h->now);
+		f = host_sent(r->h);
+		cr_expect(f && get_be16(f->data + 14) == 10, "headroom %u: no answer", headroom[i]);
+		free(f);
+		cr_expect(ns_recv(s, seen, sizeof(seen), 0) == (ssize_t)r->len && memcmp(seen, r->buf, r->len) == 0, "headroom %u: what was seen has changed", headroom[i]);
+		ns_close(s);
+		rig_free(r);
+	}
+}
+
 static void count_frames(void *arg, const struct stack_tap_frame *f)
 {
 	(void)f;
