@@ -133,8 +133,12 @@ static enum rx_result br_dispatch(struct net_bridge *br, struct net_device *port
 
 	if (!eth_is_multicast(dest)) {
 		e = fdb_find(br, dest, br->dev->stack->now);
-		if ((e && e->flags & FDB_LOCAL) || eth_equal(dest, &br->dev->conf->addr))
-			return br_pass_up(br, skb);
+		if ((e && e->flags & FDB_LOCAL) || eth_equal(dest, &br->dev->conf->addr)) {
+			enum rx_result r = br_pass_up(br, skb);
+
+			skb->pkt_type = SKB_PKT_HOST; /* also by the address of a port */
+			return r;
+		}
 		if (e) {
 			if (!may_leave(e->port, port))
 				return br_drop(skb, SKB_DROP_BRIDGE_SAME_PORT);

@@ -506,6 +506,41 @@ Test(bridge, shards_tell_each_other)
 	rig_free(r);
 }
 
+/* Who asks for the host by the address of a port gets an answer, as by that of the bridge. */
+Test(bridge, the_address_of_a_port_is_the_hosts)
+{
+	struct rig *r = rig_new(1, 1);
+	struct addr_conf a = { .ifindex = r->br, .local = { ipaddr_v4(inet_addr("192.0.2.1")), 24 } };
+	struct fdb_conf more = { .ifindex = r->port[1], .lladdr = { { 2, 7, 7, 7, 7, 7 } }, .local = 1 };
+	struct eth_addr src = station(1), dst[4];
+	uint8_t arp[60] = { 0 };
+
+	cr_assert_eq(netcfg_addr_add(r->h->cfg, &a, false, NULL), 0);
+	cr_assert_eq(netcfg_fdb_add(r->h->cfg, &more, false, NULL), 0);
+	host_apply(r->h);
+	dst[0] = of(r->h->cfg, "br0")->addr;
+	dst[1] = of(r->h->cfg, "eth2")->addr; /* not the least, so not the bridge's; the frame comes in by it */
+	dst[2] = of(r->h->cfg, "eth3")->addr; /* of another port */
+	dst[3] = more.lladdr;
+	for (int i = 0; i < 4; i++) {
+		struct host_frame *f;
+
+		memcpy(arp, &dst[i], 6);
+		memcpy(arp + 6, &src, 6);
+		memcpy(arp + 12, "\x08\x06\0\1\x08\0\6\4\0\1", 10);
+		memcpy(arp + 22, &src, 6);
+		memcpy(arp + 28, (uint8_t[]){ 192, 0, 2, 9 }, 4);
+		memcpy(arp + 38, (uint8_t[]){ 192, 0, 2, 1 }, 4);
+		cr_assert_eq(host_rx(r->h, 0, r->port[2], arp, sizeof(arp)), 0);
+		host_run(r->h, r->h->now);
+		f = host_sent(r->h);
+		cr_expect(f && f->ifindex == r->port[2], "address %d: no answer", i);
+		free(f);
+	}
+	cr_expect_eq(host_drops(r->h, SKB_DROP_OTHERHOST), 0u);
+	rig_free(r);
+}
+
 Test(bridge, named_drops)
 {
 	struct rig *r = rig_new(1, 1);
