@@ -231,7 +231,7 @@ static struct sk_buff *gso_in_place(const struct sk_buff *skb, const struct gso_
 		seg = build_skb(skb->pool, skb->area, (uint32_t)(skb->data - skb->area->base), l->payload + n);
 	} else {
 		f = &skb->frags[c->frag];
-		if (c->off || f->len != n || f->area->refcnt != 1 || f->area->free || f->off < l->payload + GSO_ROOM)
+		if (c->off || f->len != n || f->area->refcnt != 1 || f->area->free || f->off < l->payload + GSO_ROOM || f->off >= SKB_NO_HEADER)
 			return NULL;
 		skb_area_get(f->area);
 		seg = build_skb(skb->pool, f->area, f->off - l->payload, l->payload + n);

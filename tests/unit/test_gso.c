@@ -305,6 +305,28 @@ Test(gso, in_place)
 	}
 }
 
+/* So far behind the beginning of its area that the offsets of headers, of 16 bits, would not reach. */
+Test(gso, not_in_place_beyond_64_kilobytes)
+{
+	static const uint32_t headroom[] = { 64400, 65300, 65600 };
+
+	for (size_t i = 0; i < sizeof(headroom) / sizeof(headroom[0]); i++) {
+		struct skb_pool *pool = skb_pool_new(0);
+		struct sk_buff *skb = merged(pool, 3, headroom[i]), *seg;
+		struct sk_buff_head segs;
+
+		skb_queue_init(&segs);
+		cr_assert_eq(skb_gso_segment(skb, &segs), 0);
+		while ((seg = skb_dequeue(&segs))) {
+			cr_expect_eq(skb_network_offset(seg), 14, "row %zu", i);
+			cr_expect_eq(seg->csum_start, skb_headroom(seg) + 34u, "row %zu", i);
+			cr_expect_eq(skb_checksum_help(seg), 0, "row %zu", i);
+			consume_skb(seg);
+		}
+		skb_pool_free(pool);
+	}
+}
+
 /* The first piece stood in the head when memory ran out: the head is what it was. */
 Test(gso, in_place_undone)
 {
