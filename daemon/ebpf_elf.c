@@ -9,7 +9,8 @@
  * Several programs may be in a file: one is chosen by the name of its section or of its function.
  *
  * Why not libbpf: that of Debian 12 (1.1) reads what clang writes, but dies of files that are damaged, as the fuzz program found within seconds; and an
- * object file comes over the control socket. Here every offset and length is checked against the file, and nothing is believed twice.
+ * object file comes over the control socket. Here every offset and length is checked against the file, and nothing is believed twice. Nor is anything read without
+ * end: sections that lie on top of each other, and names as long as the file, cost no more than what honest compilers write.
  *
  * Not done: CO-RE relocations (struct xdp_md needs none), external variables (kconfig, ksyms), maps defined without BTF.
  */
@@ -21,6 +22,8 @@
 #include <stdlib.h>
 
 #define MAX_SECTIONS 4096
+#define NAMES_TOLD   8 /* programs that a message lists, */
+#define NAME_TOLD    32 /* with so many characters of each name */
 
 struct load {
 	const unsigned char *file; /* aligned to 8 */
@@ -38,7 +41,7 @@ struct load {
 	struct ebpf_map *maps[EBPF_MAX_MAPS];
 	unsigned    nmaps;
 	struct bpf_insn *insns;
-	size_t      n;
+	size_t      n, nrels;
 	char       *why;
 	size_t      size;
 };
@@ -171,6 +174,7 @@ static bool is_data(const char *name)
 
 static int load_maps(struct load *l)
 {
+	bool typed = false;
 	int err = 0;
 
 	for (size_t i = 1; i < l->nsections && !err; i++) {
@@ -181,7 +185,8 @@ static int load_maps(struct load *l)
 		const void *p = section_bytes(l, i, 4, &len);
 
 		if (strcmp(name, ".BTF") == 0) {
-			err = p ? ebpf_btf_maps(p, len, add_btf_map, l, l->why, l->size) : damaged(l);
+			err = p && !typed ? ebpf_btf_maps(p, len, add_btf_map, l, l->why, l->size) : damaged(l);
+			typed = true;
 		} else if (is_data(name) && sh->sh_size) {
 			if ((!p && sh->sh_type != SHT_NOBITS) || sh->sh_size > EBPF_VALUE_MAX)
 				return refuse(l, -EINVAL, "section %s is damaged or too long", name);
@@ -239,7 +244,8 @@ static int choose(const struct load *l, const char *want, const Elf64_Sym **ret)
 		name = symbol_name(l, sym);
 		section = section_name(l, sym->st_shndx);
 		programs++;
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s (section %s)", names[0] ? ", " : "", name, section);
+		if (programs <= NAMES_TOLD)
+			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%.*s (section %.*s)", names[0] ? ", " : "", NAME_TOLD, name, NAME_TOLD, section);
 		n = answers(want, section, name);
 		if (!n || n < best)
 			continue;
@@ -349,6 +355,9 @@ static int relocate(struct load *l, const struct piece *piece, size_t text_base)
 		rels = (const void *)section_bytes(l, i, 8, &len);
 		if (!rels)
 			return damaged(l);
+		l->nrels += len / sizeof(*rels);
+		if (l->nrels > EBPF_MAX_INSNS) /* sections may lie on top of each other: a small file would be a day's work */
+			return refuse(l, -E2BIG, "the object file has more than %d references", EBPF_MAX_INSNS);
 		for (size_t k = 0; k < len / sizeof(*rels); k++) {
 			int err = relocate_one(l, &rels[k], piece, text_base);
 

@@ -5,7 +5,9 @@
  */
 #include "ebpf.h"
 #include <criterion/criterion.h>
+#include <elf.h>
 #include <errno.h>
+#include <linux/btf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -504,4 +506,93 @@ Test(ebpf, objects_that_are_none)
 
 	cr_expect_lt(ebpf_load_object(&prog, text, sizeof(text), NULL, 1, 1, name, why, sizeof(why)), 0);
 	cr_expect(why[0] && !prog);
+}
+
+/* ---- objects that are more work than they look: sections on top of each other, names as long as the file ---- */
+
+struct object {
+	Elf64_Ehdr      eh;
+	struct bpf_insn insns[2];
+	Elf64_Sym       syms[40];
+	Elf64_Rel       rels[256];
+	char            btf[32];
+	char            strings[2048]; /* 1: "xdp", 5: ".BTF", 16: a long name */
+	Elf64_Shdr      sections[520];
+};
+
+static struct object *object_new(unsigned nsyms)
+{
+	struct object *o = calloc(1, sizeof(*o));
+
+	cr_assert_not_null(o);
+	memcpy(o->eh.e_ident, ELFMAG, SELFMAG);
+	o->eh.e_ident[EI_CLASS] = ELFCLASS64;
+	o->eh.e_ident[EI_DATA] = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB;
+	o->eh.e_type = ET_REL;
+	o->eh.e_machine = EM_BPF;
+	o->eh.e_shoff = offsetof(struct object, sections);
+	o->eh.e_shentsize = sizeof(Elf64_Shdr);
+	o->eh.e_shstrndx = 2;
+	o->eh.e_shnum = 4;
+	o->insns[0] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 2 };
+	o->insns[1] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+	memcpy(o->strings + 1, "xdp\0.BTF", 9);
+	memset(o->strings + 16, 'A', sizeof(o->strings) - 17);
+	for (unsigned i = 1; i <= nsyms; i++)
+		o->syms[i] = (Elf64_Sym){ .st_name = 16, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_shndx = 1, .st_size = sizeof(o->insns) };
+	o->sections[1] = (Elf64_Shdr){ .sh_name = 1, .sh_type = SHT_PROGBITS, .sh_flags = SHF_EXECINSTR, .sh_offset = offsetof(struct object, insns),
+				       .sh_size = sizeof(o->insns) };
+	o->sections[2] = (Elf64_Shdr){ .sh_type = SHT_STRTAB, .sh_offset = offsetof(struct object, strings), .sh_size = sizeof(o->strings) };
+	o->sections[3] = (Elf64_Shdr){ .sh_type = SHT_SYMTAB, .sh_link = 2, .sh_offset = offsetof(struct object, syms), .sh_size = (nsyms + 1) * sizeof(Elf64_Sym) };
+	return o;
+}
+
+static void object_section(struct object *o, uint32_t name, uint32_t type, uint64_t off, uint64_t size)
+{
+	o->sections[o->eh.e_shnum++] = (Elf64_Shdr){ .sh_name = name, .sh_type = type, .sh_offset = off, .sh_size = size, .sh_link = 3, .sh_info = 1 };
+}
+
+static int object_load(struct object *o)
+{
+	struct ebpf_prog *prog = NULL;
+	char name[EBPF_NAME];
+	int err = ebpf_load_object(&prog, o, sizeof(*o), NULL, 1, 1, name, why, sizeof(why));
+
+	ebpf_prog_free(prog);
+	free(o);
+	return err;
+}
+
+Test(ebpf, objects_that_are_endless)
+{
+	static const struct btf_header btf = { .magic = BTF_MAGIC, .version = BTF_VERSION, .hdr_len = sizeof(btf), .str_len = 1 };
+	struct object *o = object_new(1);
+
+	cr_assert_eq(object_load(o), 0, "%s", why);
+	o = object_new(1);
+	for (unsigned i = 0; i < 256; i++)
+		o->rels[i].r_offset = 1 << 20; /* of no code that we take */
+	for (unsigned i = 0; i < 256; i++)
+		object_section(o, 0, SHT_REL, offsetof(struct object, rels), sizeof(o->rels));
+	cr_assert_eq(object_load(o), 0, "as many references as a program can have: %s", why);
+	o = object_new(1);
+	for (unsigned i = 0; i < 257; i++)
+		object_section(o, 0, SHT_REL, offsetof(struct object, rels), sizeof(o->rels));
+	for (unsigned i = 0; i < 256; i++)
+		o->rels[i].r_offset = 1 << 20;
+	cr_assert_eq(object_load(o), -E2BIG);
+	cr_assert_not_null(strstr(why, "references"), "%s", why);
+
+	o = object_new(1);
+	memcpy(o->btf, &btf, sizeof(btf));
+	object_section(o, 5, SHT_PROGBITS, offsetof(struct object, btf), sizeof(btf) + 1);
+	cr_assert_eq(object_load(o), 0, "%s", why);
+	o = object_new(1);
+	memcpy(o->btf, &btf, sizeof(btf));
+	object_section(o, 5, SHT_PROGBITS, offsetof(struct object, btf), sizeof(btf) + 1);
+	object_section(o, 5, SHT_PROGBITS, offsetof(struct object, btf), sizeof(btf) + 1);
+	cr_assert_eq(object_load(o), -ENOEXEC, "the same type information twice: %s", why);
+
+	cr_assert_eq(object_load(object_new(39)), -EINVAL);
+	cr_assert_not_null(strstr(why, "AAAA (section xdp)"), "the names are cut, not the message: %s", why);
 }
