@@ -6,8 +6,8 @@
 #
 #	tests/ladder.sh [RUNG...]       only these (names as in the list at the end)
 #
-# Everything is built in a temporary folder, so that build/ and other runs are left alone; KEEP=1 keeps it. Rungs run in three lanes at once: one builds and
-# runs the sanitizers, one the other compilers, one what needs the built daemon.
+# Everything is built in a temporary folder, so that build/ and other runs are left alone; KEEP=1 keeps it. Rungs run in lanes at once: one builds and
+# runs the sanitizers, one the other compilers, two what needs the built daemon with one and two workers, one what mostly waits.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
@@ -109,7 +109,7 @@ built_tests() { # all of the tests are built, none is run
 gcc_werror() { build gcc --enable-werror CC=gcc && check_in gcc; }
 clang_werror() { built_tests clang --enable-werror --disable-shared CC=clang; }
 sanitized() {
-	sanitizer_config asan && FUZZ_SECONDS=20 SIM_CONNECTIONS=300 check_in asan
+	sanitizer_config asan && FUZZ_SECONDS=8 SIM_CONNECTIONS=300 check_in asan
 }
 threads() {
 	sanitizer_config tsan && make -C "$T/tsan" -s -j "$JOBS" check-threads
@@ -168,24 +168,26 @@ lane_compilers() {
 	rung coverage "unit, drill, sim: coverage" coverage
 	rung distcheck "make distcheck" distcheck
 }
+netns_script() { # WORKERS SCRIPT
+	rung "$(basename "$2" .sh)-$1" "${2#tests/}, $1 worker$([ "$1" = 1 ] || echo s)" script "$1" "$2"
+}
+lane_netns() { # WORKERS
+	local s
+	for s in tests/netns/*.sh; do
+		case $s in */lib.sh | */idle.sh) continue ;; esac
+		netns_script "$1" "$s"
+	done
+}
 lane_daemon() {
-	local s w
 	rung sim "10,000 connections over bad wires" sim_long
 	rung install "installed library, pkg-config" installed
-	if [ -z "$ROOT" ]; then
-		echo "not run: tests/netns, tests/boot and tests/chroot (they need root and /dev/net/tun)"
-		return 0
-	fi
-	for w in 1 2; do
-		for s in tests/netns/*.sh; do
-			case $s in */lib.sh) continue ;; esac
-			rung "$(basename "$s" .sh)-$w" "${s#tests/}, $w worker$([ "$w" = 1 ] || echo s)" script "$w" "$s"
-		done
-	done
-	# on a kernel that offers io_uring, what it falls back to elsewhere
-	for s in router bulk; do
-		BACKEND=read rung "$s-read" "netns/$s.sh, TAPs by read and write" script 1 "tests/netns/$s.sh"
-	done
+	[ -n "$ROOT" ] || { echo "not run: tests/netns, tests/boot and tests/chroot (they need root and /dev/net/tun)"; return 0; }
+	lane_netns 1
+}
+lane_waits() { # what mostly waits
+	local s w
+	[ -n "$ROOT" ] || return 0
+	for w in 1 2; do netns_script "$w" tests/netns/idle.sh; done
 	for s in tests/boot/*.sh; do
 		[ -e "$s" ] || continue
 		RUNG_SECONDS=600 rung "$(basename "$s" .sh)" "${s#tests/}" script 1 "$s"
@@ -194,6 +196,15 @@ lane_daemon() {
 	if [ -z "${NSD_IN_CHROOT:-}" ] && command -v mmdebstrap >/dev/null; then
 		rung chroot "the README's two commands in a bare Debian 12" bare_debian
 	fi
+}
+lane_daemon_2() {
+	local s
+	[ -n "$ROOT" ] || return 0
+	lane_netns 2
+	# on a kernel that offers io_uring, what it falls back to elsewhere
+	for s in router bulk; do
+		BACKEND=read rung "$s-read" "netns/$s.sh, TAPs by read and write" script 1 "tests/netns/$s.sh"
+	done
 }
 
 # Everything else runs what this one builds.
@@ -205,6 +216,8 @@ fi
 lane_sanitizers & LANES+=($!)
 lane_compilers & LANES+=($!)
 lane_daemon & LANES+=($!)
+lane_daemon_2 & LANES+=($!)
+lane_waits & LANES+=($!)
 wait "${LANES[@]}"
 LANES=()
 awk '{p += $1; f += $2} END {printf "%d passed, %d failed\n", p, f; exit f > 0}' "$T"/results/*
