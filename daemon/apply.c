@@ -153,17 +153,26 @@ static void publish_one(struct gather_slot *slot, const struct publish_ns *p, un
 	}
 }
 
-/* Namespaces go last: by then no link of another leads there any more. */
+/*
+ * Namespaces go when those that stay have their new links: by then none leads there any more. They come after that, since one that comes may have the place of one
+ * that goes (a reload with other namespaces). A veth that leads to one which is not there yet is a cable that is out (stack/veth.c), for a moment.
+ */
 static void publish_collect(struct gather *g, struct gather_slot *slot, struct worker *w)
 {
 	const struct publish *p = g->arg;
+	uint8_t todo[2 * NETNS_MAX]; /* as many as transact() has room for; below: 0 done, 1 comes */
 
-	for (unsigned i = 0; i < p->nns; i++)
-		if (!p->ns[i].remove)
+	for (unsigned i = 0; i < p->nns; i++) {
+		todo[i] = !p->ns[i].remove && !worker_ns(w, p->ns[i].id);
+		if (!p->ns[i].remove && !todo[i])
 			publish_one(slot, &p->ns[i], i, w);
+	}
 	for (unsigned i = 0; i < p->nns; i++)
 		if (p->ns[i].remove)
 			worker_ns_del(w, p->ns[i].id);
+	for (unsigned i = 0; i < p->nns; i++)
+		if (todo[i])
+			publish_one(slot, &p->ns[i], i, w);
 	xdp_apply(p->xdp, w);
 }
 

@@ -111,6 +111,17 @@ for i in 1 2 3; do
 	end_pid $C 1 # the device may have taken its FIN along
 done
 check "those that go while they send leave the rest alone" lossless in_ns a ping -q -c 3 -i 0.05 10.0.5.2
+# A reload with other namespaces: each that comes has the place of one that goes.
+for n in p q p; do
+	{ cat "$TMP/saved"; for k in 1 2; do echo "netns add $n$k"; done
+	  echo "-n ${n}1 link add eth0 type tap host-name tap$n host-addr 10.9.0.1/24"; echo "-n ${n}1 link set eth0 up"; echo "-n ${n}1 addr add 10.9.0.2/24 dev eth0"
+	  echo "-n ${n}1 link add v type veth peer v netns ${n}2"; echo "-n ${n}2 link set v up"; echo "-n ${n}2 link add w type veth peer w netns r3"; } >"$TMP/netstackd.conf"
+	check "a reload makes namespaces ${n}1 and ${n}2, and takes others away" nsctl reload
+	check "${n}1 is there and answers" wait_for 10 in_ns a ping -q -c 1 -W 1 10.9.0.2
+done
+cp "$TMP/saved" "$TMP/netstackd.conf"
+check "a reload without them" nsctl reload
+check "the rest has gone on" lossless in_ns a ping -q -c 3 -i 0.05 10.0.5.2
 for i in 1 2 3 4 5 6 7 8 9 10; do nsctl netns add "x$i" && nsctl -n "x$i" link add v type veth peer "v$i" netns default && nsctl -n "x$i" service add tcp 7 echo; done
 for i in 1 2 3 4 5 6 7 8 9 10; do nsctl netns del "x$i"; done
 nsctl link add m0 type veth peer m1 && nsctl link set m1 netns r1 && nsctl link set m0 up && nsctl -n r1 link set m1 up
