@@ -206,6 +206,7 @@ static void save_device(struct saver *s, const struct link_conf *link)
 {
 	static const char *const types[] = { [LINK_DUMMY] = "dummy", [LINK_VETH] = "veth", [LINK_VLAN] = "vlan", [LINK_BRIDGE] = "bridge" };
 	struct line l = { .len = 0 }, more = { .len = 0 };
+	const struct conf_link *extra = conf_link_find(s->conf, link->name);
 	char name[NAME_TEXT], text[ADDR_TEXT], map[128];
 	struct link_conf ref = *link;
 	bool twin = false;
@@ -235,7 +236,7 @@ static void save_device(struct saver *s, const struct link_conf *link)
 		put(twin ? &more : &l, " address %s", lladdr_text(&link->addr, text));
 	if (!twin)
 		end_line(s->conf, s->lines, &l);
-	put(&more, "%s", link->txqlen ? "" : " txqueuelen 0");
+	put(&more, "%s%s", link->txqlen ? "" : " txqueuelen 0", extra && extra->carrier_off ? " carrier off" : "");
 	save_link_set(s, link, 0, more.text);
 	ref.type = LINK_DUMMY; /* all it is there for is its tunables */
 	ref.mtu = 0;

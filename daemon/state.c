@@ -506,7 +506,9 @@ static int do_link_add(struct conf_state *st, const struct cmd *cmd, struct conf
 
 	if (link.type != LINK_TAP)
 		return device_add(st, cmd, e);
-	err = take_name(cmd, "name", link.name, "the name", e);
+	err = device_words(cmd, link.type, e);
+	if (!err)
+		err = take_name(cmd, "name", link.name, "the name", e);
 	if (!err)
 		err = take_name(cmd, "host-name", link.host_name, "host-name", e);
 	if (!err)

@@ -22,7 +22,7 @@ static const struct { const char *key; uint32_t kinds; const char *whose; } word
 	{ "host-name", ~KINDS_SOFT, "a TAP" }, { "host-addr", ~KINDS_SOFT, "a TAP" }, { "queues", ~KINDS_SOFT, "a TAP" },
 };
 
-static int check_words(const struct cmd *cmd, enum link_type type, struct conf_error *e)
+int device_words(const struct cmd *cmd, enum link_type type, struct conf_error *e)
 {
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (!cmd_arg(cmd, words[i].key) || words[i].kinds & KIND(type))
@@ -65,7 +65,7 @@ static int take_map(const struct cmd *cmd, const char *key, uint8_t *map, unsign
 /* What a link of its kind has when it is made and later. */
 static int take_kind(const struct cmd *cmd, struct link_conf *link, struct conf_error *e)
 {
-	int err = check_words(cmd, link->type, e);
+	int err = device_words(cmd, link->type, e);
 
 	if (!err)
 		err = take_map(cmd, "ingress-qos-map", link->vlan_ingress, sizeof(link->vlan_ingress), sizeof(link->vlan_egress), e);

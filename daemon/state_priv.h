@@ -19,6 +19,7 @@ int conf_seed(uint64_t *ret, struct conf_error *e);
 
 /* state_device.c. "link add" of any type but a TAP; the words of "link set" that are about such devices, into link; stations of bridges. */
 int device_add(struct conf_state *st, const struct cmd *cmd, struct conf_error *e);
+int device_words(const struct cmd *cmd, enum link_type type, struct conf_error *e); /* a word that is of other kinds of links is refused */
 int device_set(struct conf_state *st, const struct cmd *cmd, struct link_conf *link, struct conf_error *e);
 int device_fdb(struct conf_state *st, const struct cmd *cmd, struct conf_error *e);
 

@@ -5,6 +5,7 @@
  */
 #include "config_file.h"
 #include "daemon.h"
+#include "link_steer.h"
 #include "show.h"
 #include <criterion/criterion.h>
 #include <event2/buffer.h>
@@ -64,13 +65,20 @@ static int put_link(void *arg, const struct link_conf *l)
 	const struct dump *d = arg;
 	const struct conf_state *other = conf_netns_by_id(d->st->first, l->link_netns);
 	const struct link_conf *lower = other ? netcfg_link_by_index(other->cfg, l->link) : NULL;
-	char text[ADDR_TEXT], in[160], out[160];
+	const struct conf_link *extra = conf_link_find(d->st, l->name);
+	char text[ADDR_TEXT], in[160], out[160], words[1024], steer[LINK_STEER_WORDS];
 
 	qos_map_text("in", l->vlan_ingress, sizeof(l->vlan_ingress), in, sizeof(in));
 	qos_map_text("out", l->vlan_egress, sizeof(l->vlan_egress), out, sizeof(out));
 	fprintf(d->f, "%s type %d flags %x carrier %u mtu %u qlen %u host %s on %s/%s of %s port %x vlan %x %u%s%s ageing %u fdb %u", l->name, l->type, l->flags, l->carrier, l->mtu,
 		l->txqlen, l->host_name, lower ? lower->name : "-", lower ? conf_netns_name(other) : "-", dev(d, l->master), l->port_flags, l->vlan_proto, l->vlan_id, in, out,
 		l->ageing_time, l->fdb_max_learned);
+	link_steer_words(l, steer);
+	fprintf(d->f, " queues %u host-addr %s%s", l->queues, l->host_addr.addr.family ? prefix_text(&l->host_addr, text) : "-", steer);
+	if (extra)
+		fprintf(d->f, " cable %u", !extra->carrier_off);
+	if (extra && l->type == LINK_TAP)
+		fprintf(d->f, " given %u%u%s", extra->addr_given, extra->queues_given, link_dev_words(&extra->dev, words, sizeof(words)));
 	if (l->type != LINK_TAP && l->type != LINK_LOOPBACK)
 		fprintf(d->f, " own %u %s", l->own, l->own & LINK_OWN_ADDR ? lladdr_text(&l->addr, text) : "");
 	fprintf(d->f, "\n");
