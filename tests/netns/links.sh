@@ -29,6 +29,8 @@ eventually() { local text=$1; shift; check "$text" wait_for 10 "$@"; }
 reach() { host ping -q -c 1 -W 1 "$1"; }
 json() { nsctl -j link show "$1" | python3 -c "import json, sys; l = json.load(sys.stdin)[0]; sys.exit(not ($2))"; }
 
+told() { nsctl link set lo mtu 65000; nsctl link set lo mtu 65536; grep -q 'lo: ' "$TMP/$1"; } # who writes that file listens
+
 # ---- the rtnetlink socket
 in_ns h ping -q -c 1 -W 2 10.10.0.2 >/dev/null
 # several checks in one: rtnetlink.py prints TAP lines of its own, which are counted on
@@ -66,15 +68,17 @@ chmod 666 "$TMP/rtnetlink"
 check "if the socket is opened for all, strangers may ask, but change nothing" stranger open
 
 refuse "a second netstackd does not take the socket away" timeout 20 "$NETSTACKD" --foreground -c "$TMP/netstackd.conf" --control "$TMP/other" --netlink "$TMP/rtnetlink"
-monitored() { timeout 1 "$NSCTL" -s "$NETSTACKD_CONTROL" -n nowhere monitor link 2>&1 | grep -q 'no network namespace nowhere'; }
+monitored() { timeout 20 "$NSCTL" -s "$NETSTACKD_CONTROL" -n nowhere monitor link 2>&1 | grep -q 'no network namespace nowhere'; }
 check "nsctl monitor link in a namespace that there is not says so" monitored
 ns_events() { # in a namespace of netstackd's own, and gone with it
 	local status
+	red_told() { nsctl -n red link set lo mtu 1390; nsctl -n red link set lo mtu 1400; grep -q 'lo: .*mtu 1400' "$TMP/red"; }
 	nsctl netns add red
-	timeout 20 "$NSCTL" -s "$NETSTACKD_CONTROL" -n red monitor link >"$TMP/red" 2>&1 &
-	sleep 0.3
-	nsctl -n red link set lo mtu 1400; nsctl link set lo mtu 1401; nsctl link set lo mtu 65536
-	wait_for 10 grep -q 'lo: .*mtu 1400' "$TMP/red" && nsctl netns del red
+	timeout 60 "$NSCTL" -s "$NETSTACKD_CONTROL" -n red monitor link >"$TMP/red" 2>&1 &
+	wait_for 20 red_told # it listens now
+	nsctl link set lo mtu 1401; nsctl link set lo mtu 65536
+	nsctl -n red link set lo mtu 1402
+	wait_for 10 grep -q 'lo: .*mtu 1402' "$TMP/red"; nsctl netns del red
 	wait $!; status=$?
 	cat "$TMP/red"
 	[ $status -eq 3 ] && ! grep -q 1401 "$TMP/red"
@@ -90,7 +94,7 @@ if ${CC:-cc} -shared -fPIC -O1 -o "$TMP/nlshim.so" "$SRC/tests/netns/nlshim.c" -
 	check "ip link show type tun" shows 'eth1: ' link show type tun
 	check "ip -j link is JSON" bash -c "LD_PRELOAD='$TMP/nlshim.so' NSNL_SOCKET='$TMP/rtnetlink' ip -j link | python3 -c 'import json, sys; assert [l for l in json.load(sys.stdin) if l[\"ifname\"] == \"lo\"][0][\"operstate\"] == \"UNKNOWN\"'"
 	LD_PRELOAD=$TMP/nlshim.so NSNL_SOCKET=$TMP/rtnetlink timeout 60 ip -o monitor link >"$TMP/ipmon.ours" 2>&1 & PIDS+=($!)
-	sleep 0.3
+	wait_for 20 told ipmon.ours # it listens now
 	check "ip link set mtu" theirs link set dev eth0 mtu 1433
 	eventually "which is so" ours 'mtu 1433'
 	eventually "and told to ip monitor link" grep -q 'eth0: .*mtu 1433' "$TMP/ipmon.ours"
@@ -134,7 +138,7 @@ check "frames pass" wait_for 10 reach 10.10.0.2
 nsctl route add 10.50.0.0/16 via 10.10.0.1
 "$NSCTL" monitor link >"$TMP/monitor" 2>&1 & PIDS+=($!)
 CHANGES=$(nsctl -j link show eth0 | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["carrier_changes"])')
-sleep 0.3
+wait_for 20 told monitor # it listens now
 host ip link set tap0 down
 eventually "ip link set tap0 down pulls the cable of eth0" ours 'NO-CARRIER.*UP>.*state DOWN'
 check "its routes stay" routed '10.50.0.0/16 via 10.10.0.1'
