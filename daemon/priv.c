@@ -247,6 +247,10 @@ static void helper_object_open(const struct priv_request *q, struct priv_reply *
 		r->err = -ENAMETOOLONG;
 		return;
 	}
+	if (stat(q->path, &st) == 0 && !S_ISREG(st.st_mode)) { /* opening alone does something to some devices (a watchdog) */
+		r->err = -ENOEXEC;
+		return;
+	}
 	fd = open(q->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
 		r->err = -errno;
@@ -649,7 +653,7 @@ int priv_seccomp(void)
 		SCMP_SYS(connect), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl), SCMP_SYS(timerfd_settime),
 		SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(wait4), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
 		SCMP_SYS(memfd_create), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sysinfo),
-		SCMP_SYS(sigaltstack), SCMP_SYS(dup3), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), /* of the rings that are there: tap_uring.c */
+		SCMP_SYS(sigaltstack), SCMP_SYS(dup3), SCMP_SYS(uname), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), /* of the rings that are there: tap_uring.c */
 	};
 
 	return HAVE_FILTER ? filter_load(calls, sizeof(calls) / sizeof(calls[0]), true) : 0;
