@@ -682,10 +682,7 @@ int neigh_output(struct stack *stack, struct sk_buff *skb)
 	skb->dev = dev;
 	if (unlikely((dev->conf->flags & (NS_IFF_LOOPBACK | NS_IFF_NOARP)) || skb->rt.type == RTN_BROADCAST || skb->rt.type == RTN_MULTICAST))
 		return neigh_output_mapped(stack, skb);
-	if (likely(skb->rt.nexthop.family == AF_INET))
-		n = neigh_lookup_v4(stack->neigh, dev, &skb->rt.nexthop);
-	else
-		n = neigh_lookup(stack->neigh, dev->ifindex, &skb->rt.nexthop);
+	n = likely(skb->rt.nexthop.family == AF_INET) ? neigh_lookup_v4(stack->neigh, dev, &skb->rt.nexthop) : neigh_lookup(stack->neigh, dev->ifindex, &skb->rt.nexthop);
 	h = skb->data - ETH_HLEN;
 	if (unlikely(!n || !n->fast || h < skb->head))
 		return neigh_output_slow(stack, skb, n);
