@@ -506,6 +506,29 @@ Test(bridge, shards_tell_each_other)
 	rig_free(r);
 }
 
+/* What another shard heard before us is old news. */
+Test(bridge, who_heard_a_station_last_is_believed)
+{
+	struct rig *r = rig_new(2, 1);
+	struct eth_addr a = station(1), b = station(2);
+	struct shard_msg msg = { .type = SHARD_FDB_UPDATE, .from = 1, .ifindex = r->port[1], .lladdr = a };
+	struct host_frame *f;
+
+	host_run(r->h, r->h->now + NSEC_PER_SEC);
+	give(r, 0, 0, &b, &a, 60);
+	left(r);
+	for (int newer = 0; newer < 2; newer++) {
+		msg.when = r->h->now + (newer ? 0 : -1);
+		stack_msg(r->h->shard[0].stack, &msg, r->h->now);
+		give(r, 0, 2, &a, &b, 60);
+		f = host_sent(r->h);
+		cr_assert_not_null(f);
+		cr_expect_eq(f->ifindex, r->port[newer]);
+		free(f);
+	}
+	rig_free(r);
+}
+
 /* Who asks for the host by the address of a port gets an answer, as by that of the bridge. */
 Test(bridge, the_address_of_a_port_is_the_hosts)
 {

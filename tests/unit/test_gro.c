@@ -448,6 +448,8 @@ Test(gro, the_end_of_a_poll_and_the_timeout)
 	}
 	host_apply(r.h);
 	cr_expect_eq(host_drops(r.h, SKB_DROP_DEV_DOWN), 1u);
+	host_run(r.h, r.h->now);
+	cr_expect_gt(host_next(r.h), r.h->now + 30 * NSEC_PER_MSEC, "nothing waits for its end any more");
 	host_run(r.h, r.h->now + NSEC_PER_SEC);
 	cr_expect_str_eq(r.seen, "2 3 8");
 	rig_free(&r);
@@ -772,9 +774,10 @@ static unsigned sent_frames(struct rig *r, size_t *longest)
  * TSO gets the whole. */
 Test(gro, the_way_out_decides)
 {
-	static const struct { uint32_t mtu, features; bool nodf; unsigned frames; size_t longest; } rows[] = {
-		{ 1500, 0, false, 6, 1514 }, { 1500, LINK_F_TX_CSUM | LINK_F_TSO4, false, 1, 14 + 52 + 6 * 1448 }, { 1500, LINK_F_TSO4, false, 6, 1514 },
-		{ 1000, LINK_F_TX_CSUM | LINK_F_TSO4, true, 12, 14 + 996 }, { 1000, LINK_F_TX_CSUM | LINK_F_TSO4, false, 1, 14 + 20 + 8 + 576 - 28 },
+	static const struct { uint32_t mtu, features; bool nodf; unsigned frames; size_t longest; bool udp; } rows[] = {
+		{ 1500, 0, false, 6, 1514, false }, { 1500, LINK_F_TX_CSUM | LINK_F_TSO4, false, 1, 14 + 52 + 6 * 1448, false }, { 1500, LINK_F_TSO4, false, 6, 1514, false },
+		{ 1000, LINK_F_TX_CSUM | LINK_F_TSO4, true, 12, 14 + 996, false }, { 1000, LINK_F_TX_CSUM | LINK_F_TSO4, false, 1, 14 + 20 + 8 + 576 - 28, false },
+		{ 1500, LINK_F_TX_CSUM | LINK_F_TSO4, false, 6, 14 + 28 + 1448, true }, { 1500, LINK_F_TX_CSUM | LINK_F_USO, false, 1, 14 + 28 + 6 * 1448, true },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -783,7 +786,7 @@ Test(gro, the_way_out_decides)
 		unsigned n;
 		struct rig r;
 
-		rig_init(&r, 1, 1, 0);
+		rig_init(&r, 1, 1, rows[i].udp ? LINK_F_UDP_GRO_FWD : 0);
 		link = *netcfg_link_by_index(r.h->cfg, r.eth1);
 		link.mtu = rows[i].mtu;
 		link.features = rows[i].features;
@@ -792,7 +795,7 @@ Test(gro, the_way_out_decides)
 					      false, NULL), 0);
 		host_apply(r.h);
 		for (unsigned k = 0; k < 6; k++) {
-			struct seg s = { SEG, .seq = 1 + k * 1448, .id = (uint16_t)k, .len = 1448, .nodf = rows[i].nodf };
+			struct seg s = { SEG, .seq = 1 + k * 1448, .id = (uint16_t)k, .len = 1448, .nodf = rows[i].nodf, .udp = rows[i].udp };
 
 			rx(&r, &s);
 		}

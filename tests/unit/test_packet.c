@@ -450,6 +450,11 @@ Test(packet, filters_of_udp_and_raw_sockets)
 	cr_expect_eq(host_drops(r.h, SKB_DROP_SOCKET_FILTER), 1);
 	cr_expect_eq(ns_recv(raw, buf, sizeof(buf), 0), 48);
 	cr_expect(buf[8] == 9 && ns_recv(raw, buf, sizeof(buf), 0) == -EAGAIN);
+	for (int lock = 1; lock >= 0; lock--) { /* locked once, it cannot be unlocked */
+		cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_LOCK_FILTER, &lock, sizeof(lock)), lock ? 0 : -EPERM);
+		cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_DETACH_FILTER, &lock, sizeof(lock)), -EPERM);
+		cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_ATTACH_FILTER, &udp_prog, sizeof(udp_prog)), -EPERM);
+	}
 	ns_close(udp);
 	ns_close(raw);
 	ns_close(tcp);

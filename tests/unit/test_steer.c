@@ -895,6 +895,23 @@ Test(steer, flow_limit)
 	cr_expect_gt(with, without, "%u against %u", with, without);
 }
 
+/* A frame of a device that is gone here is done with, too: else the other shard would count it as on its way for ever. */
+Test(steer, frames_of_unknown_devices_are_done_with)
+{
+	struct cluster *c = cluster_new(2, 1, 1, &ops);
+	struct sk_buff *skb = alloc_skb(stack_skb_pool(c->shard[0].stack), 100, 64);
+	uint32_t before = stack_steer_done(c->shard[1].stack, 0);
+
+	skb->skb_iif = 999;
+	skb->steered = 1;
+	skb->from_cpu = 0;
+	skb_disown(skb);
+	stack_steered(c->shard[1].stack, skb, c->now);
+	cr_expect_eq(stack_steer_done(c->shard[1].stack, 0), before + 1);
+	cr_expect_eq(drops(c, SKB_DROP_DEV_DOWN), 1u);
+	cluster_free(c);
+}
+
 /* What waits for another shard is bounded by netdev_max_backlog on this side, before it costs anything on the other. */
 Test(steer, what_is_on_its_way_is_bounded)
 {

@@ -228,6 +228,40 @@ Test(veth, a_twin_that_is_not_there_is_a_cable_that_is_out)
 	wire_free(&w);
 }
 
+static void most_mark(void *arg, const struct stack_tap_frame *f)
+{
+	uint32_t *most = arg;
+
+	if (f->skb->mark > *most)
+		*most = f->skb->mark;
+}
+
+/* A mark means something to the namespace that made it only. */
+Test(veth, a_mark_stays_in_its_namespace)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = inet_addr("10.0.0.2") };
+	struct wire w = wire_new(1);
+	uint32_t there = 0, here = 0;
+	struct stack_tap *a, *b;
+	struct socket *u;
+	int mark = 7;
+
+	cr_assert_eq(stack_tap_attach(w.x->shard[0].stack, w.a, STACK_TAP_TX, most_mark, &here, &a), 0);
+	cr_assert_eq(stack_tap_attach(w.y->shard[0].stack, w.b, STACK_TAP_RX, most_mark, &there, &b), 0);
+	cr_assert_eq(ns_socket(host_touch(w.x, 0), AF_INET, SOCK_DGRAM, 0, &u), 0);
+	cr_assert_eq(ns_setsockopt(u, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
+	cr_assert_eq(ns_connect(u, (struct sockaddr *)&to, sizeof(to)), 0);
+	cr_expect_eq(ns_send(u, "x", 1, 0), 1);
+	host_run(w.x, w.x->now + NSEC_PER_MSEC);
+	cr_expect_eq(here, 7u);
+	cr_expect_eq(there, 0u);
+	cr_expect_eq(host_mib(w.y, MIB_Udp_NoPorts), 1u, "it was received");
+	stack_tap_detach(a);
+	stack_tap_detach(b);
+	ns_close(u);
+	wire_free(&w);
+}
+
 /* A frame to a station that is not the twin is received, counted and refused there, as on any Ethernet. */
 Test(veth, the_mac_filter_is_that_of_any_ethernet)
 {

@@ -475,6 +475,38 @@ Test(vlan, priorities_of_what_is_sent)
 	}
 }
 
+/* From one VLAN to another by a bridge: the priority of the one tag is that of the other. */
+Test(vlan, a_bridged_frame_keeps_its_priority)
+{
+	static const char *const ports[] = { "v10", "v11" };
+	struct rig *r = rig_new(1, 0);
+	struct link_conf l = { .type = LINK_BRIDGE, .flags = NS_IFF_UP, .name = "br0" };
+	int br;
+
+	link_with_address(r->h, "v11", r->eth, ETH_P_8021Q, 11, "10.11.0.1");
+	cr_assert_eq(netcfg_link_add(r->h->cfg, &l, 1, &br, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		l = *of(r->h->cfg, ports[i]);
+		l.master = br;
+		cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	}
+	host_apply(r->h);
+	for (unsigned pcp = 0; pcp < 8; pcp++) {
+		struct host_frame *f;
+
+		begin(r, &all);
+		put16(r, ETH_P_8021Q);
+		put16(r, (uint16_t)(pcp << 13 | 10));
+		arp_request(r, "192.0.2.77", "192.0.2.9");
+		give(r);
+		f = host_sent(r->h);
+		cr_assert_not_null(f);
+		cr_expect_eq(get_be16(f->data + 14), pcp << 13 | 11, "%04x", get_be16(f->data + 14));
+		free(f);
+	}
+	rig_free(r);
+}
+
 /* ---- TCP between two hosts on a cable ---- */
 
 struct cable {

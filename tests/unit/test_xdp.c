@@ -285,6 +285,31 @@ Test(xdp, gso_keeps_its_length)
 	cr_expect_eq(s.err, -EOPNOTSUPP);
 }
 
+/* What a device was to sum is cut off: there is nothing to sum any more, and the frame leaves as it is. */
+Test(xdp, a_checksum_that_lost_its_place)
+{
+	static const struct { int32_t head, tail; } rows[] = { { 40, 0 }, { 0, -150 } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct stack *stack = h->shard[0].stack;
+		struct sk_buff *skb = alloc_skb(stack_skb_pool(stack), 300, 100);
+		struct script s = { .action = STACK_XDP_TX, .head = rows[i].head, .tail = rows[i].tail };
+		size_t len = 0;
+
+		cr_assert_not_null(skb);
+		memset(skb_put(skb, 200), 0, 200);
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		skb->csum_start = 134;
+		skb->csum_offset = 16;
+		set(&s);
+		stack_rx(stack, eth0, skb, h->now);
+		host_run(h, h->now + NSEC_PER_MSEC);
+		cr_expect_eq(s.err, 0);
+		cr_expect_eq(sent(&len, NULL), eth0, "row %zu", i);
+		cr_expect_eq(len, (size_t)(200 - rows[i].head + rows[i].tail), "row %zu", i);
+	}
+}
+
 /* Two ends of a veth that send everything back: the frame goes round by turns of NET_TX, not deeper and deeper into the C stack. */
 static int back(void *arg, struct stack_xdp_frame *f)
 {
