@@ -490,6 +490,8 @@ static int serve(struct nl_client *c, struct nl_request *q)
 		return nl_refuse(q, -EOPNOTSUPP, NULL, "there is no request %u of rtnetlink", nlh->nlmsg_type);
 	if (nlh->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtgenmsg)))
 		return 0;
+	if (conf_netns_by_id(&c->server->daemon->conf, c->st->id) != c->st) /* asked before netlink_netns_gone, perhaps while it waited */
+		return nl_refuse(q, -ENODEV, NULL, "the network namespace is gone");
 	get = ((nlh->nlmsg_type - RTM_BASE) & 3) == 2;
 	if (!get && !c->may_change)
 		return nl_refuse(q, -EPERM, NULL, "only root, the user that started netstackd and members of its control group may change things");

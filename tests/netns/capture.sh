@@ -67,6 +67,7 @@ table "$TMP/file.pcapng"
 check "tshark -r too, with their direction" shark 4 file 'icmp == 8 && dir == 1'
 check "what we sent is marked as sent" shark 4 file 'icmp == 0 && dir == 2'
 check "a TCP conversation is whole" shark 2 file 'syn == "1" || syn == "True"'
+check "its head says on which system" grep -aqF "$(uname -s) $(uname -r)" "$TMP/file.pcapng"
 check "the link has its name" shark "$(err_number captured file)" file 'link == "eth0"'
 check "the statistics at the end agree" [ "$(err_number 'dropped by the capture' file)" = 0 ]
 check "times have nanoseconds and are now" shark "$(err_number captured file)" file "time > $(($(date +%s) - 300)) && time <= $(date +%s)"
