@@ -599,6 +599,7 @@ static int count_new(void *arg, const struct link_conf *conf)
 struct following {
 	struct linkwatch *lw;
 	struct list_head  spare; /* structures for the new ones, so that nothing fails half way */
+	ktime_t           now;
 };
 
 static int follow_link(void *arg, const struct link_conf *conf)
@@ -613,6 +614,8 @@ static int follow_link(void *arg, const struct link_conf *conf)
 		dev->seen = lw->generation;
 		if (dev->s.conf.gen != conf->gen)
 			dev_change(lw, dev, &copy);
+		if (dev->pending && urgent_event(dev)) /* it got its carrier while it was down, and is up now */
+			schedule_run(lw, true, f->now);
 		return 0;
 	}
 	dev = list_first(&f->spare, struct netdev, pending_node);
@@ -664,7 +667,7 @@ static int mark_seen(void *arg, const struct link_conf *conf)
 int linkwatch_follow(struct linkwatch *lw, ktime_t now)
 {
 	struct counted c = { .lw = lw };
-	struct following f = { .lw = lw };
+	struct following f = { .lw = lw, .now = now };
 
 	list_init(&f.spare);
 	netcfg_link_foreach(lw->cfg, count_new, &c);

@@ -328,6 +328,12 @@ PLAY(vlan_follows_what_it_stands_on,
      { 6000, "dormant+ eth0", "eth0:CHANGE:DORMANT! v5:CHANGE:DORMANT!" },
      { 8000, "dormant- eth0", "eth0:CHANGE:UP! v5:CHANGE:UP!" })
 
+/* What it came to have while it was down waits, until it is up. */
+PLAY(vlan_comes_up_at_once,
+     { 0, "both eth0;on eth0", "eth0:REGISTER:DOWN eth0:UP:DOWN eth0:CHANGE:UP!" },
+     { 100, "vlan v5 eth0", "v5:REGISTER:DOWN @1000" },
+     { 200, "up v5", "v5:UP:DOWN! v5:CHANGE:UP!" })
+
 /* QinQ: the news goes up through all of them in one go. */
 PLAY(vlan_on_vlan,
      { 0, "both eth0;vlan s eth0;vlan c s;up s;up c",
