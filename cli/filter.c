@@ -39,7 +39,11 @@ char *filter_compile(const char *expression, char *why, size_t size)
 	if (!p)
 		return NULL;
 	if (pcap_compile(p, &prog, expression, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		snprintf(why, size, "\"%.200s\" is not a filter: %s (pcap-filter(7) has the language; a link is named with -i)", expression, pcap_geterr(p));
+		if (expression[0] == '-') /* out of the habits of tcpdump: -n, -e, -l */
+			snprintf(why, size, "\"%.*s\" is no option of capture; there are -i, -w, -c, -s, -B, -p and --drops (names are never looked up; a network namespace is named before capture)", (int)strcspn(expression, " "),
+				 expression);
+		else
+			snprintf(why, size, "\"%.200s\" is not a filter: %s (pcap-filter(7) has the language; a link is named with -i)", expression, pcap_geterr(p));
 	} else {
 		if (prog.bf_len > PROGRAM_MAX)
 			snprintf(why, size, "the filter is too long: %u instructions, at most %d are possible", prog.bf_len, PROGRAM_MAX);

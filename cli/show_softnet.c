@@ -115,7 +115,11 @@ void show_runtime(const struct show *s, const json_t *records)
 	size_t i;
 
 	if (!json_array_size(records)) {
-		fputs("run times are not measured: \"nsctl sysctl net.core.runtime_stats=1\" switches them on\n", s->out);
+		char name[2 * GRAMMAR_NETNS_MAX + 3];
+		const char *netns = s->cmd->netns;
+
+		fprintf(s->out, "run times are not measured: \"nsctl %s%s%ssysctl net.core.runtime_stats=1\" switches them on\n", netns ? "-n " : "",
+			netns ? grammar_quote(netns, name, sizeof(name)) : "", netns ? " " : "");
 		return;
 	}
 	table_init(&t, "><>>>>>>");

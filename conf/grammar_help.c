@@ -208,7 +208,7 @@ static void help_command(FILE *out, const struct cmd_def *d)
 		else if (a->type == ARG_FLAG)
 			snprintf(left, sizeof(left), "%s%s%s", a->key, a->alias ? ", " : "", a->alias ? a->alias : "");
 		else
-			snprintf(left, sizeof(left), "%s %s", a->key, meta);
+			snprintf(left, sizeof(left), "%s%s%s %s", a->key, a->alias && a->alias[0] == '-' ? ", " : "", a->alias && a->alias[0] == '-' ? a->alias : "", meta);
 		fprintf(out, "  %-22s  %s%s\n", left, a->help, (a->flags & ARG_F_REQ) && !(a->flags & ARG_F_POS) ? " (required)" : "");
 		for (const struct arg_word *w = a->words; w && w->word; w++)
 			if (w->help)

@@ -2,7 +2,7 @@
 /*
  * drop_udp.c: drops UDP datagrams to one port and counts them; everything else passes, counted too.
  *
- *	clang -O2 -g -target bpf -c drop_udp.c
+ *	clang -O2 -g -target bpf -I/usr/include/$(uname -m)-linux-gnu -c drop_udp.c
  *	nsctl link set eth0 xdp drop_udp.o
  *	nsctl xdp map update port key 0 value 9999
  *	nsctl xdp map dump counts

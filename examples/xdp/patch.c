@@ -3,6 +3,7 @@
  * patch.c: a wire between two devices: what comes in by one leaves by the other (XDP_REDIRECT), and the stack sees nothing of it. Which other: element 0 of the
  * devmap "wire" holds its index, or its name when nsctl writes it.
  *
+ *	clang -O2 -g -target bpf -I/usr/include/$(uname -m)-linux-gnu -c patch.c
  *	nsctl link set eth0 xdp patch.o
  *	nsctl xdp map update wire key 0 value eth1 dev eth0
  *

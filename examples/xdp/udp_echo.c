@@ -2,6 +2,10 @@
 /*
  * udp_echo.c: answers UDP datagrams to port 7 (RFC 862) without the stack: addresses and ports change places, and the frame goes back out of the device that it
  * came in by (XDP_TX). The sums stay right: they do not depend on the order.
+ *
+ *	clang -O2 -g -target bpf -I/usr/include/$(uname -m)-linux-gnu -c udp_echo.c
+ *	nsctl link set eth0 xdp udp_echo.o
+ *	nsctl xdp map dump .bss
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -93,6 +93,8 @@ wait "$J"
 check "-j: an object a packet" grep -q '"link":"eth1","direction":"out".*"packet":"10.9.0.1 > 10.8.0.2 ICMP echo request' "$TMP/json.out"
 refuse "a wrong filter is refused" nsctl capture -i eth0 -w "$TMP/no.pcapng" this is no filter
 check "with a sentence, and no file" test -s "$TMP/refuse.out" -a ! -e "$TMP/no.pcapng"
+refuse "an option of tcpdump's that is none here is refused" nsctl capture -n -i eth0 -w "$TMP/no.pcapng"
+check "by its name" grep -q '"-n" is no option of capture' "$TMP/refuse.out"
 refuse "an unknown link is refused" nsctl capture -i eth9 -w "$TMP/no.pcapng"
 refuse "a program that jumps out of itself is refused by the daemon" nsctl capture -i eth0 program '2,21 5 5 1,6 0 0 1'
 
