@@ -19,7 +19,10 @@
  * Invariants: port->bridge is set if and only if the port is in bridge->ports; an entry's port is in the list, or NULL (LOCAL of the bridge);
  * learned counts the entries that are neither LOCAL nor STATIC; the timer runs while there are any.
  *
- * Not done: the spanning tree (a loop in the cabling is a loop, and its BPDUs go no further); IGMP snooping; VLAN filtering: a tagged frame is
+ * Of the reserved group addresses (table 7-10) all but one end here. That of the spanning tree's BPDUs is flooded as any group, as Linux does without a spanning tree: bridges
+ * around that have one then see a loop through this one and break it.
+ *
+ * Not done: the spanning tree itself (a loop in the cabling that nobody else breaks is a loop); IGMP snooping; VLAN filtering: a tagged frame is
  * bridged with its tag, and all VLANs share one database.
  */
 #include "bridge.h"
@@ -165,7 +168,7 @@ enum rx_result br_rcv(struct sk_buff *skb)
 
 	if (unlikely(!port->forwarding || !dev_up(br->dev)))
 		return br_drop(skb, SKB_DROP_DEV_DOWN);
-	if (unlikely(eth_is_multicast(&eth->h_dest) && memcmp(&eth->h_dest, &reserved_group, 5) == 0 && eth->h_dest.b[5] < 0x10))
+	if (unlikely(eth_is_multicast(&eth->h_dest) && memcmp(&eth->h_dest, &reserved_group, 5) == 0 && eth->h_dest.b[5] && eth->h_dest.b[5] < 0x10))
 		return br_drop(skb, SKB_DROP_BRIDGE_RESERVED);
 	if (unlikely(!fdb_learn(br, port, &eth->h_source)))
 		return br_drop(skb, SKB_DROP_BRIDGE_SOURCE);

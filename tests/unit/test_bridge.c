@@ -218,7 +218,7 @@ static unsigned twin_frame(struct twin *t, int from, const struct eth_addr *dst,
 	for (unsigned k = t->n; k--;)
 		if (!t->s[k].fixed && now - t->s[k].heard >= t->ageing)
 			twin_forget(t, k);
-	if (!t->up[from] || (group && memcmp(dst, reserved, 5) == 0 && dst->b[5] < 16))
+	if (!t->up[from] || (group && memcmp(dst, reserved, 5) == 0 && dst->b[5] && dst->b[5] < 16))
 		return 0;
 	i = twin_find(t, src);
 	if (i >= 0 && t->s[i].fixed && t->s[i].port < 0)
@@ -569,8 +569,12 @@ Test(bridge, named_drops)
 	struct rig *r = rig_new(1, 1);
 	struct eth_addr a = station(1), b = station(2), own = of(r->h->cfg, "eth0")->addr, nobody = { { 0 } };
 
+	for (uint8_t last = 1; last < 16; last++)
+		give(r, 0, 0, &(struct eth_addr){ { 1, 0x80, 0xc2, 0, 0, last } }, &a, 60);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_RESERVED), 15u);
+	cr_expect_eq(left(r), 0u);
 	give(r, 0, 0, &(struct eth_addr){ { 1, 0x80, 0xc2, 0, 0, 0 } }, &a, 60);
-	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_RESERVED), 1u);
+	cr_expect_eq(left(r), NPORTS - 1u, "a BPDU, which a bridge without a spanning tree does not understand, goes on");
 	give(r, 0, 0, &b, &own, 60);
 	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_SOURCE), 1u);
 	give(r, 0, 0, &b, &nobody, 60);

@@ -34,7 +34,7 @@
 	X(VLAN_UNKNOWN, "vlan_unknown", "tagged for a VLAN that does not exist here (link add DEV.ID link DEV type vlan id ID)") \
 	X(VLAN_NESTED, "vlan_nested", "more VLAN tags on top of each other than anybody has a use for") \
 	X(BRIDGE_SOURCE, "bridge_source", "came in by a port of a bridge from no station's address, or from one of our own: a loop in the cabling?") \
-	X(BRIDGE_RESERVED, "bridge_reserved", "sent to 01:80:c2:00:00:0x, which no bridge passes on (IEEE 802.1D table 7-10)") \
+	X(BRIDGE_RESERVED, "bridge_reserved", "sent to 01:80:c2:00:00:01 to :0f, which no bridge passes on (IEEE 802.1D table 7-10)") \
 	X(BRIDGE_SAME_PORT, "bridge_same_port", "the station is behind the port that the frame came in by, or may not be reached from it (hairpin, isolated)") \
 	X(BRIDGE_NO_PORT, "bridge_no_port", "there is no other port of the bridge that it could leave by") \
 	/* ARP and neighbours */ \
