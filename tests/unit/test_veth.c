@@ -3,6 +3,7 @@
  * test_veth.c: pairs of veths, in one namespace and between two, as configuration and as a wire; and dummies, which swallow.
  */
 #include "../lib/host.h"
+#include "dev.h"
 #include "netcfg_priv.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -259,6 +260,28 @@ Test(veth, a_mark_stays_in_its_namespace)
 	stack_tap_detach(a);
 	stack_tap_detach(b);
 	ns_close(u);
+	wire_free(&w);
+}
+
+/* What a shard did for another one with a frame before it crossed over is no business of the namespace that gets it. */
+Test(veth, a_frame_that_was_steered_begins_anew)
+{
+	struct wire w = wire_new(2);
+	struct stack *x = w.x->shard[1].stack, *y = w.y->shard[1].stack;
+	struct net_device *to = dev_get_by_index(y, w.b);
+	struct sk_buff *skb = alloc_skb(stack_skb_pool(x), 200, 64);
+
+	memset(skb_put(skb, 60), 0xff, 60);
+	memcpy(skb->data + 6, (uint8_t[]){ 2, 0, 0, 0, 0, 9, 0x88, 0xb5 }, 8); /* nobody's protocol */
+	skb->steered = 1;
+	skb->from_cpu = 0;
+	skb->handed = 1;
+	skb->to_raw = 1;
+	(void)host_touch(w.x, 1);
+	cr_assert_eq(dev_forward_skb(to, x, skb), 0);
+	host_run(w.x, w.x->now + NSEC_PER_MSEC);
+	cr_expect_eq(stack_steer_done(y, 0), 0u, "shard 0 of y had handed nothing over");
+	cr_expect_eq(host_drops(w.y, SKB_DROP_UNHANDLED_PROTO), 1u);
 	wire_free(&w);
 }
 
