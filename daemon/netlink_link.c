@@ -130,9 +130,12 @@ static int put_stats(struct nl_msg *msg, const struct link_stats *s)
 	return nla_put(msg, IFLA_STATS64, sizeof(s64), &s64) || nla_put(msg, IFLA_STATS, sizeof(s32), &s32) ? -1 : 0;
 }
 
-static int put_names(struct nl_msg *msg, const struct link_conf *conf)
+/* netns: whose link it is. The number of a veth's other end means nothing here when that is in another. */
+static int put_names(struct nl_msg *msg, const struct link_conf *conf, uint32_t netns)
 {
 	if (conf->link && nla_put_u32(msg, IFLA_LINK, (uint32_t)conf->link))
+		return -1;
+	if (conf->type == LINK_VETH && conf->link_netns != netns && nla_put_u32(msg, IFLA_LINK_NETNSID, conf->link_netns))
 		return -1;
 	if (conf->master && nla_put_u32(msg, IFLA_MASTER, (uint32_t)conf->master))
 		return -1;
@@ -150,7 +153,7 @@ static const char *qdisc_of(const struct link_conf *conf)
 }
 
 /* Header and attributes, in the order in which Linux has them. stats may be NULL. 0 or -EMSGSIZE. */
-static int put_link(struct nl_msg *msg, const struct netdev_state *dev, uint32_t change, const struct link_stats *stats)
+static int put_link(struct nl_msg *msg, const struct netdev_state *dev, uint32_t netns, uint32_t change, const struct link_stats *stats)
 {
 	static const uint8_t everybody[ETH_ADDR_LEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, nobody[ETH_ADDR_LEN];
 	const struct link_conf *conf = &dev->conf;
@@ -179,7 +182,7 @@ static int put_link(struct nl_msg *msg, const struct netdev_state *dev, uint32_t
 	if (!xdp || nla_put_u8(msg, IFLA_XDP_ATTACHED, XDP_ATTACHED_NONE))
 		return -EMSGSIZE;
 	nla_nest_end(msg, xdp);
-	return put_names(msg, conf) || put_info(msg, conf) || put_ipv4(msg, &conf->v4) ? -EMSGSIZE : 0;
+	return put_names(msg, conf, netns) || put_info(msg, conf) || put_ipv4(msg, &conf->v4) ? -EMSGSIZE : 0;
 }
 
 void netlink_link_event(struct daemon *d, struct conf_state *st, enum netdev_event event, const struct netdev_state *dev, uint32_t change)
@@ -192,7 +195,7 @@ void netlink_link_event(struct daemon *d, struct conf_state *st, enum netdev_eve
 	if (event == NETDEV_REGISTER || event == NETDEV_UNREGISTER)
 		change = UINT32_MAX;
 	msg = nl_begin(0, 0, event == NETDEV_UNREGISTER ? RTM_DELLINK : RTM_NEWLINK, 0, sizeof(*ifi), (void **)&ifi);
-	if (msg && put_link(msg, dev, change, NULL) < 0) {
+	if (msg && put_link(msg, dev, st->id, change, NULL) < 0) {
 		nlmsg_free(msg);
 		msg = NULL;
 	}
@@ -301,7 +304,7 @@ static int dump_next(struct nl_dump *dump, struct nl_msg **ret)
 		return 1;
 	d->after = n.dev->conf.ifindex;
 	*ret = nl_begin_dump(dump, RTM_NEWLINK, sizeof(*ifi), (void **)&ifi);
-	err = *ret ? put_link(*ret, n.dev, 0, counters_of(&d->counters, d->after)) : -ENOMEM;
+	err = *ret ? put_link(*ret, n.dev, dump->st->id, 0, counters_of(&d->counters, d->after)) : -ENOMEM;
 	if (err && *ret)
 		nlmsg_free(*ret);
 	return err;
@@ -341,7 +344,7 @@ static struct nl_msg *one_link(const struct link_query *lq, const struct conf_st
 	msg = dev ? nl_begin(pid, seq, RTM_NEWLINK, 0, sizeof(*ifi), (void **)&ifi) : NULL;
 	if (!msg)
 		return NULL;
-	*ret_err = put_link(msg, dev, 0, counters_of(&lq->counters, lq->filter.ifindex));
+	*ret_err = put_link(msg, dev, st->id, 0, counters_of(&lq->counters, lq->filter.ifindex));
 	if (*ret_err) {
 		nlmsg_free(msg);
 		msg = NULL;

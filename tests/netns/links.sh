@@ -105,6 +105,9 @@ if ${CC:-cc} -shared -fPIC -O1 -o "$TMP/nlshim.so" "$SRC/tests/netns/nlshim.c" -
 	check "they are what they should be" shows 'd0: <BROADCAST,.*UP,LOWER_UP> mtu 1400 qdisc noqueue master br0 state UNKNOWN' -o link show master br0
 	check "the VLAN, too" shows 'eth0.7@eth0: .*mtu 1300.* vlan protocol 802.1Q id 7' -d -o link show type vlan
 	check "ip link del" eval 'theirs link del eth0.7 && theirs link del br0 && theirs link del d0'
+	nsctl netns add red; nsctl link add va type veth peer vb netns red
+	check "a veth whose other end is in another namespace" shows 'va@if[0-9]*: .* link-netnsid [1-9]' -o link show dev va
+	nsctl netns del red
 	check "a kind that is not made so is refused with a sentence" eval 'theirs link add v0 type veth peer v1 2>&1 | grep -q "nsctl link add"'
 	check "ip link set down" theirs link set dev eth0 down
 	eventually "which is so" ours 'state DOWN'
