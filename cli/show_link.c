@@ -196,7 +196,7 @@ void show_features(const struct show *s, const json_t *records)
 
 void show_rings(const struct show *s, const json_t *records)
 {
-	static const char *const heads[] = { "link", "worker", "backend", "rx ring", "posted", "peak", "calls", "tx ring", "pending", "peak", "queued" };
+	static const char *const heads[] = { "DEV", "CPU", "BACKEND", "RX_RING", "RX_POSTED", "RX_PEAK", "RX_CALLS", "TX_RING", "TX_PENDING", "TX_PEAK", "TX_QUEUED" };
 	static const char *const keys[] = { NULL, "worker", "backend", NULL, "rx_posted", "rx_peak", "rx_calls", NULL, "tx_pending", "tx_peak", "tx_queued" };
 	json_t *link, *r;
 	struct table t;
