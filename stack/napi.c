@@ -13,7 +13,7 @@
  *
  * What a poll brought and GRO holds (gro.c) goes on when the device is empty, or has been held for long.
  *
- * Not done: busy polling, interrupt coalescing.
+ * Not done here: busy polling and interrupt coalescing, which are the driver's.
  */
 #include "bug.h"
 #include "dev.h"

@@ -100,7 +100,8 @@ static void vlan_take(struct sk_buff *skb, struct net_device *vlan, uint16_t tci
 	skb->tapped = 0;
 	vlan->stats.rx_packets++;
 	vlan->stats.rx_bytes += skb->len + ETH_HLEN;
-	eth_classify(skb, vlan);
+	if (skb->pkt_type != SKB_PKT_HOST) /* what was sent to the link below is for the host, whatever address the VLAN has (as in Linux) */
+		eth_classify(skb, vlan);
 }
 
 enum rx_result vlan_rcv(struct sk_buff *skb)

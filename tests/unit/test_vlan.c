@@ -282,6 +282,33 @@ Test(vlan, a_tag_is_taken_off_a_shared_frame_far_from_its_head)
 	}
 }
 
+Test(vlan, a_station_address_of_its_own_adds_to_that_of_the_link)
+{
+	static const struct eth_addr own = { { 2, 0, 0, 0, 0, 0x77 } }, other = { { 2, 0, 0, 0, 0, 0x78 } };
+	const struct { const struct eth_addr *to; bool answered; } rows[] = { { &own, true }, { &ours, true }, { &other, false } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig *r = rig_new(1, 0);
+		struct link_conf l = *of(r->h->cfg, "v10");
+		struct host_frame *f;
+
+		l.addr = own;
+		cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+		host_apply(r->h);
+		begin(r, rows[i].to);
+		put16(r, ETH_P_8021Q);
+		put16(r, 10);
+		arp_request(r, "10.10.0.1", "10.10.0.9");
+		give(r);
+		f = host_sent(r->h);
+		cr_expect_eq(f != NULL, rows[i].answered, "row %zu", i);
+		if (f)
+			cr_expect_eq(memcmp(f->data + 6, &own, 6), 0, "the answer comes from the VLAN's own");
+		free(f);
+		rig_free(r);
+	}
+}
+
 static void count_frames(void *arg, const struct stack_tap_frame *f)
 {
 	(void)f;
