@@ -12,6 +12,11 @@
 # pid. WORKERS (1) is handed to the daemon, BACKEND (none: auto) to every TAP of its configuration. BUILD is the build folder.
 set -u
 export LC_ALL=C
+# The script itself runs in an empty network namespace, so that a command that missed its own namespace cannot reach the machine's links.
+if [ -z "${IN_EMPTY_NET:-}" ] && [ "$(id -u)" -eq 0 ]; then
+	export IN_EMPTY_NET=1
+	exec unshare --net -- bash "$0" "$@"
+fi
 SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-${abs_top_builddir:-$SRC/build}}
 NETSTACKD=${NETSTACKD:-$BUILD/netstackd}

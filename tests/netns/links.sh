@@ -87,13 +87,15 @@ check "nsctl monitor link in another namespace hears that one, and ends with it"
 
 # ---- the unmodified ip(8), which takes netstackd for the kernel (nlshim.c)
 if ${CC:-cc} -shared -fPIC -O1 -o "$TMP/nlshim.so" "$SRC/tests/netns/nlshim.c" -ldl 2>"$TMP/cc.log"; then
-	theirs() { LD_PRELOAD=$TMP/nlshim.so NSNL_SOCKET=$TMP/rtnetlink ip "$@"; }
+	# In a namespace where nothing of value has a name of ours: an ip that the preloading did not reach would speak to the kernel.
+	ns shim
+	theirs() { in_ns shim env LD_PRELOAD="$TMP/nlshim.so" NSNL_SOCKET="$TMP/rtnetlink" ip "$@"; }
 	shows() { theirs "${@:2}" | tee "$TMP/ip.out"; theirs "${@:2}" | grep -q -- "$1"; }
 	check "ip link lists our links" shows '^2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc pfifo state UP mode DEFAULT group default qlen 1000' link
 	check "ip -s -d link show dev eth0: counters, kind, the host's end" shows 'tun type tap.*parentbus host parentdev tap0' -s -d -o link show dev eth0
 	check "ip link show type tun" shows 'eth1: ' link show type tun
-	check "ip -j link is JSON" bash -c "LD_PRELOAD='$TMP/nlshim.so' NSNL_SOCKET='$TMP/rtnetlink' ip -j link | python3 -c 'import json, sys; assert [l for l in json.load(sys.stdin) if l[\"ifname\"] == \"lo\"][0][\"operstate\"] == \"UNKNOWN\"'"
-	LD_PRELOAD=$TMP/nlshim.so NSNL_SOCKET=$TMP/rtnetlink timeout 60 ip -o monitor link >"$TMP/ipmon.ours" 2>&1 & PIDS+=($!)
+	check "ip -j link is JSON" bash -c "nsenter --net='/run/netns/$(nsname shim)' env LD_PRELOAD='$TMP/nlshim.so' NSNL_SOCKET='$TMP/rtnetlink' ip -j link | python3 -c 'import json, sys; assert [l for l in json.load(sys.stdin) if l[\"ifname\"] == \"lo\"][0][\"operstate\"] == \"UNKNOWN\"'"
+	bg_ns shim env LD_PRELOAD="$TMP/nlshim.so" NSNL_SOCKET="$TMP/rtnetlink" timeout 60 ip -o monitor link >"$TMP/ipmon.ours" 2>&1
 	wait_for 20 told ipmon.ours # it listens now
 	check "ip link set mtu" theirs link set dev eth0 mtu 1433
 	eventually "which is so" ours 'mtu 1433'
