@@ -25,7 +25,7 @@ for x in a:tap0:10.1.0 b:tap1:10.2.0; do
 done
 cat >"$TMP/flows.py" <<'PY'
 import socket, struct, sys, time
-role, seconds = sys.argv[1], float(sys.argv[2])
+role, seconds, run = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])  # run: what is late belongs to an earlier one
 if role == "recv":
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE
@@ -36,7 +36,9 @@ if role == "recv":
     try:
         while True:
             data, who = s.recvfrom(64)
-            seq = struct.unpack("!Q", data)[0]
+            of, seq = struct.unpack("!QQ", data)
+            if of != run:
+                continue
             if seq == 0:
                 break
             disorder += seq <= last.get(who, 0)
@@ -50,17 +52,20 @@ else:
     for s in flows:
         s.connect(("10.2.0.9", 5000))
     sent, seq, end = 0, 0, time.monotonic() + seconds
-    limit = int(sys.argv[3]) if len(sys.argv) > 3 else 1 << 62
+    limit = int(sys.argv[4])
     while time.monotonic() < end and sent < limit:
         seq += 1
         for s in flows:
             for _ in range(4):
-                s.send(struct.pack("!Q", seq * 4 + _))
+                s.send(struct.pack("!QQ", run, seq * 4 + _))
                 sent += 1
         time.sleep(0.005 if limit < 10000 else 0.0005)
     time.sleep(0.5)
     for _ in range(5):
-        flows[0].send(struct.pack("!Q", 0))
+        try:
+            flows[0].send(struct.pack("!QQ", run, 0))
+        except ConnectionRefusedError:  # the first of them has ended the receiver
+            break
     print(sent, flush=True)
 PY
 field() { nsctl -j show softnet | jq "[.[].$1] | add"; }
@@ -70,13 +75,16 @@ in_order() { local n d f; read -r n d f <<<"$got"; [ "$n" -gt $((sent / 2)) ] &&
 # flows SECONDS LIMIT CHANGES: what the receiver says in $got (count, disorder, flows), what was sent in $sent
 flows() {
 	local r s
-	in_ns b python3 "$TMP/flows.py" recv 15 >"$TMP/recv.out" & r=$!; PIDS+=("$r")
+	RUN=$((RUN + 1))
+	: >"$TMP/recv.out" # here: the "ready" of the run before is not this one's
+	in_ns b python3 "$TMP/flows.py" recv 15 "$RUN" >"$TMP/recv.out" & r=$!; PIDS+=("$r")
 	wait_for 10 grep -q ready "$TMP/recv.out"
-	in_ns a python3 "$TMP/flows.py" send "$1" "$2" >"$TMP/send.out" & s=$!; PIDS+=("$s")
+	in_ns a python3 "$TMP/flows.py" send "$1" "$RUN" "$2" >"$TMP/send.out" & s=$!; PIDS+=("$s")
 	"$3" "$s"
 	wait "$s"; wait "$r"
 	read -r sent <"$TMP/send.out"; got=$(tail -n 1 "$TMP/recv.out")
 }
+RUN=0
 nothing() { :; }
 change() { # until the sender is done
 	local i=0 words=("rps-cpus 1" "rps-cpus 2" "rps-cpus 3" "rps-cpus 0" "rps-cpus auto" "rps-cpus auto rss-indir 0,1" "rss-indir 1,0 rss-key $(printf '%02x' {17..56})" "rss-indir 1 rss-key default"
