@@ -119,6 +119,24 @@ unsigned flow_cpu(const struct stack *stack, uint32_t hash)
 
 /* ---- the backlog ---- */
 
+/* Frames are counted as done with in their order, or a flow that changes its way would overtake those of it that wait here: so a drop counts when what waits has gone. */
+static void steer_dropped(struct steer_state *st, unsigned from)
+{
+	if (st->queued[from])
+		st->late[from]++;
+	else
+		st->done[from]++;
+}
+
+static inline void steer_taken(struct steer_state *st, unsigned from)
+{
+	st->done[from]++;
+	if (--st->queued[from] == 0) {
+		st->done[from] += st->late[from];
+		st->late[from] = 0;
+	}
+}
+
 /* steered: from another shard, which has asked the flow limit if it could. */
 static void enqueue_to_backlog(struct stack *stack, struct sk_buff *skb, bool steered)
 {
@@ -130,12 +148,13 @@ static void enqueue_to_backlog(struct stack *stack, struct sk_buff *skb, bool st
 		reason = SKB_DROP_FLOW_LIMIT;
 	if (unlikely(reason)) {
 		if (steered)
-			stack->steer->done[skb->from_cpu]++;
+			steer_dropped(stack->steer, skb->from_cpu);
 		stack->softnet.dropped++;
 		skb->dev->stats.rx_dropped++;
 		kfree_skb(skb, reason);
 		return;
 	}
+	stack->steer->queued[skb->from_cpu] += skb->steered;
 	skb_queue_tail(&stack->backlog, skb);
 	napi_schedule(stack, &stack->backlog_napi);
 }
@@ -146,7 +165,7 @@ void stack_steered(struct stack *stack, struct sk_buff *skb, ktime_t now)
 	skb_adopt(stack->pool, skb);
 	skb->dev = dev_get_by_index(stack, skb->skb_iif);
 	if (unlikely(!skb->dev)) { /* removed here already, or not made yet */
-		stack->steer->done[skb->from_cpu]++;
+		steer_dropped(stack->steer, skb->from_cpu);
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 		return;
 	}
@@ -268,7 +287,8 @@ int process_backlog(struct napi_struct *napi, int budget)
 	runtime_part(stack, RUNTIME_BACKLOG);
 	while (work < budget && (skb = skb_dequeue(&stack->backlog))) {
 		work++;
-		stack->steer->done[skb->from_cpu] += skb->steered;
+		if (skb->steered)
+			steer_taken(stack->steer, skb->from_cpu);
 		if (likely(dev_up(skb->dev))) {
 			netif_receive_core(stack, skb);
 			continue;

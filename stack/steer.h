@@ -46,7 +46,9 @@ struct flow_limit {
 struct steer_state {
 	uint32_t qtail[STACK_MAX_CPUS]; /* frames handed to a shard */
 	uint32_t done_seen[STACK_MAX_CPUS]; /* of these it is done with, as far as we looked */
-	uint32_t done[STACK_MAX_CPUS]; /* frames of a shard that we are done with */
+	uint32_t done[STACK_MAX_CPUS]; /* frames of a shard that we are done with, and with all that came before them */
+	uint32_t queued[STACK_MAX_CPUS]; /* that wait in the backlog */
+	uint32_t late[STACK_MAX_CPUS]; /* that were dropped while others of the same shard waited: done with when those are */
 	struct rps_flow   *flows; /* net.core.rps_sock_flow_entries; NULL: 0, or no memory */
 	uint32_t           nflows; /* a power of two */
 	struct flow_limit *limit; /* net.core.flow_limit_cpu_bitmap names this shard; else NULL */

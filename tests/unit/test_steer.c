@@ -934,6 +934,30 @@ Test(steer, what_is_on_its_way_is_bounded)
 	cluster_free(c);
 }
 
+/* A frame that the other shard has no room for is done with when those are that came before it, or a flow would take its new way too early and overtake them. */
+Test(steer, a_drop_is_done_with_in_its_turn)
+{
+	struct cluster *c = cluster_new(2, 1, 1, &ops);
+	struct stack *to = c->shard[1].stack;
+	uint32_t before = stack_steer_done(to, 0);
+
+	set_rps(c, 2);
+	apply(c);
+	for (int k = 0; k < 90; k++)
+		inject(c, (uint32_t)k % FLOWS);
+	while (c->shard[0].queue.n)
+		stack_run(c->shard[0].stack, c->now, 0);
+	cr_assert_eq(netcfg_sysctl_set(c->cfg, "net.core.netdev_max_backlog", "30", NULL), 0);
+	apply(c);
+	take_frames(c, &c->shard[1], 1000);
+	cr_expect_eq(drops(c, SKB_DROP_CPU_BACKLOG), 60u);
+	cr_expect_eq(stack_steer_done(to, 0), before, "thirty still wait");
+	settle(c);
+	cr_expect_eq(c->came, 30u);
+	cr_expect_eq(stack_steer_done(to, 0), before + 90);
+	cluster_free(c);
+}
+
 Test(steer, tunables)
 {
 	struct netcfg *cfg = netcfg_new();
