@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void gather_back(struct job *job, void *owner)
 {
@@ -97,4 +98,17 @@ int gather_start_ns(struct daemon *d, struct conf_state *conf, void (*collect)(s
 int gather_start(struct daemon *d, void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *), void *arg)
 {
 	return gather_start_ns(d, &d->conf, collect, done, arg);
+}
+
+int gather_add(struct gather_slot *slot, const void *item, size_t size)
+{
+	if ((slot->n & (slot->n + 1)) == 0) { /* room for 2^k - 1 */
+		void *list = realloc(slot->data, (2 * slot->n + 1) * size);
+
+		if (!list)
+			return -ENOMEM;
+		slot->data = list;
+	}
+	memcpy((char *)slot->data + slot->n++ * size, item, size);
+	return 0;
 }

@@ -40,6 +40,8 @@ struct gather {
 	struct gather_slot slot[];
 };
 
+/* On the worker: a copy of one more item of size bytes, at the end of the array that data is. 0 or -ENOMEM. */
+int  gather_add(struct gather_slot *slot, const void *item, size_t size);
 /* In two steps, for who must not fail half way. arg is arg of the new gather. NULL: no memory. */
 struct gather *gather_new(struct daemon *daemon, void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *), void *arg);
 void gather_post(struct gather *gather);

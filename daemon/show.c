@@ -545,20 +545,9 @@ static void totals_done(struct gather *g)
 
 /* ---- neighbours ------------------------------------------------------------------------------------------------------------------ */
 
-
 static int add_neigh(void *arg, const struct neigh_info *info)
 {
-	struct gather_slot *slot = arg;
-	struct neigh_info *list = slot->data;
-
-	if ((slot->n & (slot->n + 1)) == 0) { /* room for 2^k - 1 */
-		list = realloc(list, (2 * slot->n + 1) * sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		slot->data = list;
-	}
-	list[slot->n++] = *info;
-	return 0;
+	return gather_add(arg, info, sizeof(*info));
 }
 
 static void collect_neighs(struct gather *g, struct gather_slot *slot, struct worker *w)

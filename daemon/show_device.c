@@ -141,17 +141,7 @@ static struct fdb_show *fdb_show_new(const struct conf_state *st, const struct c
 
 static int add_station(void *arg, const struct fdb_info *info)
 {
-	struct gather_slot *slot = arg;
-	struct fdb_info *list = slot->data;
-
-	if ((slot->n & (slot->n + 1)) == 0) { /* room for 2^k - 1 */
-		list = realloc(list, (2 * slot->n + 1) * sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		slot->data = list;
-	}
-	list[slot->n++] = *info;
-	return 0;
+	return gather_add(arg, info, sizeof(*info));
 }
 
 static void collect_stations(struct gather *g, struct gather_slot *slot, struct worker *w)
