@@ -15,7 +15,7 @@
 #
 # The kernel here need not know VLANs: what goes through eth4.10 in large tagged segments is cut by the host's bridge, as eth5 takes no segments, and checked by red.
 . "$(dirname "$0")/lib.sh"
-need ping curl python3 cmp iperf3 awk
+need ping curl python3 cmp iperf3 ss awk
 PY=$(dirname "$0")/devices.py
 for n in h a b c t v; do ns "$n"; done
 
@@ -89,9 +89,8 @@ check "ping of 60,000 bytes: fragments" in_ns a ping -q -c 2 -W 5 -s 60000 10.0.
 ma=$(in_ns a ip -br link show ta | awk '{ print $3 }')
 learned() { nsctl fdb show | grep -q "^$ma dev $1 master br0\$"; }
 check "it has learned where a is" learned eth0
-bg_ns b iperf3 -s -B 10.0.0.3 >/dev/null
-check "TCP across it (iperf3, 40 MB)" wait_for 10 in_ns a iperf3 -c 10.0.0.3 -n 40M
-check "and the other way" in_ns a iperf3 -c 10.0.0.3 -n 40M -R
+check "TCP across it (iperf3, 40 MB)" iperf3_between b 10.0.0.3 a -n 40M
+check "and the other way" iperf3_between b 10.0.0.3 a -n 40M -R
 frames=$(stat eth1 tx packets); bytes=$(stat eth1 tx bytes)
 echo "# eth1 sent $bytes bytes in $frames frames"
 check "segments cross whole" test $((bytes / frames)) -gt 3000

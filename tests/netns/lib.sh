@@ -7,6 +7,7 @@
 #   nsctl WORDS...           talks to it
 #   ok TEXT / not_ok TEXT    one TAP line; check TEXT CMD... runs CMD and reports
 #   plan_end                 prints the plan; the exit status says whether all passed
+#   iperf3_between SERVER ADDRESS CLIENT ARGS...   one transfer between two namespaces
 #
 # Everything that was made is removed at exit, also after a failure or a signal; only processes that were started here are ended, by
 # pid. WORKERS (1) is handed to the daemon, BACKEND (none: auto) to every TAP of its configuration. BUILD is the build folder.
@@ -85,6 +86,21 @@ plan_end() { echo "1..$TESTS"; [ "$FAILED" -eq 0 ]; }
 need() { local p; for p; do command -v "$p" >/dev/null || bail "$p is missing"; done; }
 # wait_for SECONDS CMD...: until CMD succeeds
 wait_for() { local end=$((SECONDS + $1)); shift; until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || return 1; sleep 0.05; done; }
+
+listens() { in_ns "$1" ss -Hltn "sport = :$2" | grep -q .; } # NAMESPACE PORT
+# Each transfer has a server of its own, on a port of its own: a server that takes one after another is still "busy" with the last for a while.
+IPERF3_PORT=5201
+iperf3_between() { # server's namespace, its address, client's namespace, the client's arguments
+	local s=$1 addr=$2 c=$3 pid status
+	shift 3
+	IPERF3_PORT=$((IPERF3_PORT + 1))
+	nsenter --net="/run/netns/$(nsname "$s")" iperf3 -s -1 -B "$addr" -p "$IPERF3_PORT" >"$TMP/iperf3.log" 2>&1 & pid=$!
+	PIDS+=("$pid")
+	wait_for 20 listens "$s" "$IPERF3_PORT" && in_ns "$c" timeout 60 iperf3 -c "$addr" -p "$IPERF3_PORT" "$@"; status=$?
+	[ "$status" -eq 0 ] || sed 's/^/server: /' "$TMP/iperf3.log"
+	end_pid "$pid" 1
+	return "$status"
+}
 
 nsctl() { "$NSCTL" -s "$NETSTACKD_CONTROL" "$@"; }
 daemon() { # namespace; the configuration comes on standard input

@@ -5,7 +5,7 @@
 #   namespace a: tapa 10.1.0.1/24 <-- TAP --> eth0 10.1.0.254   netstackd   eth1 10.2.0.254 <-- TAP --> tapb 10.2.0.1/24 :namespace b
 #   (the daemon runs in namespace r; the host ends of its TAPs are moved to a and b)
 . "$(dirname "$0")/lib.sh"
-need curl ping iperf3 traceroute python3
+need curl ping iperf3 ss traceroute python3
 ns r; ns a; ns b
 daemon r <<-CONF
 	sysctl net.ipv4.ip_forward=1
@@ -46,10 +46,8 @@ wait_for 10 in_ns b bash -c 'exec 3<>/dev/tcp/10.2.0.1/8000'
 check "curl through the router" in_ns a curl -sSf -m 60 -o "$TMP/got" http://10.2.0.1:8000/want
 check "every byte is right" cmp "$TMP/want" "$TMP/got"
 check "curl to the router's own service" in_ns b curl -sSf -m 20 -o /dev/null http://10.1.0.254/bytes/100000
-bg_ns b iperf3 -s -B 10.2.0.1 >"$TMP/iperf3.log" 2>&1
-wait_for 10 bash -c "nsenter --net=/run/netns/$(nsname b) ss -ltn | grep -q :5201"
 for way in "" -R "-u -b 50M" "-P 8"; do
-	check "iperf3 $way passes" in_ns a timeout 30 iperf3 -c 10.2.0.1 -t 2 $way
+	check "iperf3 $way passes" iperf3_between b 10.2.0.1 a -t 2 $way
 done
 
 nsctl link set eth1 mtu 1000; in_ns b ip link set tapb mtu 1000
