@@ -284,6 +284,12 @@ void claim_result(struct claim *claim, const struct conf_error *e)
 	client_go_on(client);
 }
 
+void claim_done(struct daemon *d, void *claim, const struct conf_error *e)
+{
+	(void)d;
+	claim_result(claim, e);
+}
+
 struct evbuffer *stream_begin(struct claim *claim, struct stream *stream)
 {
 	struct client *client = claim_release(claim);
@@ -307,12 +313,6 @@ void stream_end(struct stream *stream)
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------------------- */
-
-static void change_done(struct daemon *d, void *arg, const struct conf_error *e)
-{
-	(void)d;
-	claim_result(arg, e);
-}
 
 static int start_monitor(struct client *client, struct conf_state *st, const struct cmd *cmd, struct conf_error *e)
 {
@@ -346,7 +346,7 @@ static int execute(struct client *client, const struct cmd *cmd, struct conf_err
 	if (d->ending)
 		err = conf_fail(e, -ESHUTDOWN, "netstackd is ending");
 	else if (cmd->id == CMD_RELOAD)
-		err = apply_reload(d, change_done, claim, e);
+		err = apply_reload(d, claim_done, claim, e);
 	else if (cmd->id == CMD_CONTROL_GROUP)
 		err = conf_fail(e, -EINVAL, "the control group is set in the configuration file only");
 	else if (cmd->id == CMD_NEIGH_DEL || cmd->id == CMD_NEIGH_FLUSH)
@@ -358,7 +358,7 @@ static int execute(struct client *client, const struct cmd *cmd, struct conf_err
 	else if (cmd_is_readonly(cmd))
 		err = show_request(d, st, cmd, claim, e);
 	else
-		err = apply_command(d, cmd, change_done, claim, e);
+		err = apply_command(d, cmd, claim_done, claim, e);
 	if (err)
 		claim_release(claim);
 	return err;

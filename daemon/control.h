@@ -38,6 +38,7 @@ struct claim *claim_new(struct client *client); /* NULL: no memory */
 /* Each of the two gives the claim back (frees it); nothing is sent when the client has gone. */
 void claim_answer(struct claim *claim, struct answer *answer); /* takes answer over */
 void claim_result(struct claim *claim, const struct conf_error *e /* NULL: done */);
+void claim_done(struct daemon *daemon, void *claim, const struct conf_error *e); /* claim_result, where a change wants to say that it is done (apply.h) */
 
 /* A connection that has become a stream of bytes: requests are over, what is written to its output buffer is sent, what the client sends is thrown away. Owner: who
  * began it. Embedded at the start of its own structure. */

@@ -94,11 +94,6 @@ static const char *state_name(const struct sock_info *s)
 	return s->state < sizeof(names) / sizeof(names[0]) && names[s->state] ? names[s->state] : "UNKNOWN";
 }
 
-static void num(json_t *r, const char *key, uint64_t n)
-{
-	json_object_set_new(r, key, json_integer((json_int_t)n));
-}
-
 static json_t *tcp_info_record(const struct sock_info *s)
 {
 #define M(field) { #field, offsetof(struct tcp_info, tcpi_##field), sizeof(((struct tcp_info *)0)->tcpi_##field) }
@@ -120,11 +115,11 @@ static json_t *tcp_info_record(const struct sock_info *s)
 		uint64_t v = 0;
 
 		memcpy(&v, (const char *)&ti + members[i].off, members[i].size); /* little-endian, as types.h asserts */
-		num(r, members[i].name, v);
+		set_num(r, members[i].name, v);
 	}
-	num(r, "snd_wscale", ti.tcpi_snd_wscale);
-	num(r, "rcv_wscale", ti.tcpi_rcv_wscale);
-	num(r, "delivery_rate_app_limited", ti.tcpi_delivery_rate_app_limited);
+	set_num(r, "snd_wscale", ti.tcpi_snd_wscale);
+	set_num(r, "rcv_wscale", ti.tcpi_rcv_wscale);
+	set_num(r, "delivery_rate_app_limited", ti.tcpi_delivery_rate_app_limited);
 	return r;
 }
 
@@ -142,33 +137,33 @@ static json_t *socket_record(const struct conf_state *st, const struct sock_info
 	json_t *r = json_object(), *mem;
 	char text[ADDR_TEXT];
 
-	json_object_set_new(r, "netid", json_string(netid(s)));
-	json_object_set_new(r, "state", json_string(state_name(s)));
-	num(r, "recvq", s->recvq);
-	num(r, "sendq", s->sendq);
-	json_object_set_new(r, "local", json_string(s->local.family ? addr_text(&s->local, text) : "0.0.0.0"));
-	num(r, "lport", s->lport);
-	json_object_set_new(r, "peer", json_string(s->remote.family ? addr_text(&s->remote, text) : "0.0.0.0"));
-	num(r, "pport", s->rport);
+	set_text(r, "netid", netid(s));
+	set_text(r, "state", state_name(s));
+	set_num(r, "recvq", s->recvq);
+	set_num(r, "sendq", s->sendq);
+	set_text(r, "local", s->local.family ? addr_text(&s->local, text) : "0.0.0.0");
+	set_num(r, "lport", s->lport);
+	set_text(r, "peer", s->remote.family ? addr_text(&s->remote, text) : "0.0.0.0");
+	set_num(r, "pport", s->rport);
 	if (link)
-		json_object_set_new(r, "dev", json_string(link->name));
+		set_text(r, "dev", link->name);
 	if (s->owner[0])
 		json_object_set_new(r, "owner", json_stringn(s->owner, strnlen(s->owner, sizeof(s->owner))));
-	num(r, "cpu", cpu);
-	num(r, "ino", s->ino);
+	set_num(r, "cpu", cpu);
+	set_num(r, "ino", s->ino);
 	if (s->timer && s->timer < sizeof(timers) / sizeof(timers[0])) {
-		json_object_set_new(r, "timer", json_string(timers[s->timer]));
-		num(r, "expires_ms", s->expires > 0 ? (uint64_t)(s->expires / NSEC_PER_MSEC) : 0);
-		num(r, "retrans", s->retrans);
+		set_text(r, "timer", timers[s->timer]);
+		set_num(r, "expires_ms", s->expires > 0 ? (uint64_t)(s->expires / NSEC_PER_MSEC) : 0);
+		set_num(r, "retrans", s->retrans);
 	}
 	if (!info)
 		return r;
 	mem = json_object();
-	num(mem, "rmem", s->rmem);
-	num(mem, "rcvbuf", s->rcvbuf);
-	num(mem, "wmem", s->wmem);
-	num(mem, "sndbuf", s->sndbuf);
-	num(mem, "drops", s->drops);
+	set_num(mem, "rmem", s->rmem);
+	set_num(mem, "rcvbuf", s->rcvbuf);
+	set_num(mem, "wmem", s->wmem);
+	set_num(mem, "sndbuf", s->sndbuf);
+	set_num(mem, "drops", s->drops);
 	json_object_set_new(r, "skmem", mem);
 	if (s->cong[0])
 		json_object_set_new(r, "cong", json_stringn(s->cong, strnlen(s->cong, sizeof(s->cong))));

@@ -13,16 +13,6 @@ static const struct totals *slot_totals(const struct gather *g, unsigned i)
 	return g->slot[i].data;
 }
 
-static void set_num(json_t *r, const char *key, uint64_t n)
-{
-	json_object_set_new(r, key, json_integer((json_int_t)n));
-}
-
-static void set_text(json_t *r, const char *key, const char *text)
-{
-	json_object_set_new(r, key, json_string(text));
-}
-
 /* A limit as it stands now, for whoever explains what was cut. */
 static void set_limit(json_t *r, const struct netcfg *cfg, const char *key)
 {

@@ -17,11 +17,6 @@
 
 #define SHOWN_MAX 12000 /* bytes of all values of an element; a record has its bounds */
 
-static void set_num(json_t *r, const char *key, uint64_t n)
-{
-	json_object_set_new(r, key, json_integer((json_int_t)n));
-}
-
 static const char *map_type(uint32_t type)
 {
 	switch (type) {
@@ -78,7 +73,7 @@ static json_t *fault_record(const struct xdp_prog *prog)
 	}
 	set_num(r, "count", n);
 	if (n)
-		json_object_set_new(r, "last", json_string(ebpf_fault_text(&last, text, sizeof(text))));
+		set_text(r, "last", ebpf_fault_text(&last, text, sizeof(text)));
 	return r;
 }
 
@@ -95,12 +90,12 @@ static json_t *xdp_record(const struct gather *g, const struct show_xdp *show, u
 		SUM(aborted), SUM(drop), SUM(pass), SUM(tx), SUM(redirect), SUM(tx_errors), SUM(redirect_errors);
 #undef SUM
 	}
-	json_object_set_new(r, "dev", json_string(x->dev));
-	json_object_set_new(r, "program", json_string(x->prog->name));
-	json_object_set_new(r, "path", json_string(x->path));
+	set_text(r, "dev", x->dev);
+	set_text(r, "program", x->prog->name);
+	set_text(r, "path", x->path);
 	if (x->section[0])
-		json_object_set_new(r, "section", json_string(x->section));
-	json_object_set_new(r, "mode", json_string("interpreter"));
+		set_text(r, "section", x->section);
+	set_text(r, "mode", "interpreter");
 	set_num(r, "instructions", ebpf_prog_insns(x->prog->prog));
 	for (unsigned m = 0; m < ebpf_prog_nmaps(x->prog->prog); m++)
 		json_array_append_new(maps, json_string(ebpf_map_spec(ebpf_prog_map(x->prog->prog, m))->name));
@@ -246,9 +241,9 @@ static json_t *map_record(const struct conf_xdp *x, struct ebpf_map *map, unsign
 	unsigned char key[EBPF_KEY_MAX];
 	json_t *r = json_object();
 
-	json_object_set_new(r, "dev", json_string(x->dev));
-	json_object_set_new(r, "name", json_string(s->name));
-	json_object_set_new(r, "type", json_string(map_type(s->type)));
+	set_text(r, "dev", x->dev);
+	set_text(r, "name", s->name);
+	set_text(r, "type", map_type(s->type));
 	set_num(r, "key_size", s->key_size);
 	set_num(r, "value_size", s->value_size);
 	set_num(r, "max_entries", s->max_entries);
