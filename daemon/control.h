@@ -11,7 +11,7 @@ struct daemon;
 struct evbuffer;
 struct client;
 
-/* Binds and listens; while still privileged. path may be NULL with an inherited socket (systemd). group: may connect and change things; empty: none. Returns
+/* control_listen.c: binds and listens; while still privileged. path may be NULL with an inherited socket (systemd). group: may connect and change things; empty: none. Returns
  * the descriptor, or -errno with e. *ret_inherited: systemd's, the file is not ours to remove. */
 int  control_listen(const char *path, const char *group, bool *ret_inherited, struct conf_error *e);
 /* A listening socket of that type at path, with the control socket's mode; one that systemd has handed over is taken first. */
