@@ -32,6 +32,7 @@ struct capture {
 	const char          *file; /* as it was named; NULL: text */
 	int                  fd; /* -1: text */
 	bool                 created; /* a file of our own, which can be cut */
+	bool                 fresh; /* which was not there before */
 	off_t                good; /* its bytes that are whole blocks */
 	uint64_t             packets;
 	bool                 piped_out; /* the reader of our pipe has gone */
@@ -58,13 +59,33 @@ static int file_open(struct capture *c)
 		c->fd = STDOUT_FILENO;
 		return NSCTL_DONE;
 	}
-	c->fd = open(c->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600); /* what people say to each other is in it */
+	/* What people say to each other will be in it. */
+	c->fd = open(c->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+	c->fresh = c->fd >= 0;
+	if (c->fd < 0 && errno == EEXIST)
+		c->fd = open(c->file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (c->fd < 0) {
 		fprintf(stderr, "nsctl: %s: %s\n", c->file, strerror(errno));
 		return NSCTL_REFUSED;
 	}
 	c->created = true;
 	return NSCTL_DONE;
+}
+
+/* The daemon has refused or agreed: only now a file that was there loses what it had, and one that was not goes again. */
+static int file_settle(const struct capture *c, int status)
+{
+	struct stat st;
+
+	if (!c->created)
+		return status;
+	if (status && c->fresh)
+		unlink(c->file);
+	if (!status && !c->fresh && fstat(c->fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(c->fd, 0) < 0) {
+		fprintf(stderr, "nsctl: %s: %s\n", c->file, strerror(errno));
+		status = NSCTL_REFUSED;
+	}
+	return status;
 }
 
 static int file_failed(struct capture *c, int err)
@@ -271,7 +292,8 @@ static int end(struct capture *c, int err)
 	}
 	fprintf(stderr, "%llu packets captured\n", (unsigned long long)(c->reader.ended && !err ? c->reader.delivered : c->packets));
 	if (c->reader.ended)
-		fprintf(stderr, "%llu packets dropped by the capture\n", (unsigned long long)c->reader.dropped);
+		fprintf(stderr, "%llu packets received by the filter\n%llu packets dropped by the capture\n", (unsigned long long)c->reader.accepted,
+			(unsigned long long)c->reader.dropped);
 	return status;
 }
 
@@ -329,9 +351,8 @@ static void watch_signals(sigset_t *unblocked)
 	sigdelset(unblocked, SIGTERM);
 }
 
-static int begin(struct capture *c, const struct cmd *cmd, const char *line)
+static int begin(struct capture *c, const char *line)
 {
-	const struct cmd_arg *dev = cmd_arg(cmd, "dev");
 	char why[512], *bigger;
 	json_t *first;
 	int status;
@@ -351,13 +372,12 @@ static int begin(struct capture *c, const struct cmd *cmd, const char *line)
 		c->client.buf = bigger;
 		c->client.size = STREAM_BUFFER;
 	}
-	fprintf(stderr, "nsctl: capturing on %s; Ctrl-C ends it\n", dev ? dev->str : "any");
 	return NSCTL_DONE;
 }
 
 int capture_run(const struct nsctl *ctl, const struct cmd *cmd)
 {
-	const struct cmd_arg *file = cmd_arg(cmd, "file");
+	const struct cmd_arg *file = cmd_arg(cmd, "file"), *dev = cmd_arg(cmd, "dev");
 	struct capture c = { .ctl = ctl, .client.fd = -1, .fd = -1, .file = file ? file->str : NULL };
 	char why[768], *line = request_line(cmd, why, sizeof(why));
 	sigset_t unblocked;
@@ -367,14 +387,15 @@ int capture_run(const struct nsctl *ctl, const struct cmd *cmd)
 		fprintf(stderr, "nsctl: %s\n", why);
 		return NSCTL_WORDS;
 	}
-	status = c.file && strcmp(c.file, "-") == 0 ? file_open(&c) : NSCTL_DONE;
-	watch_signals(&unblocked);
-	if (!status)
-		status = begin(&c, cmd, line);
-	if (!status && c.file && c.fd < 0)
-		status = file_open(&c); /* only now: a refused capture empties no file */
-	if (!status)
+	status = c.file ? file_open(&c) : NSCTL_DONE;
+	if (!status) {
+		watch_signals(&unblocked);
+		status = file_settle(&c, begin(&c, line));
+	}
+	if (!status) {
+		fprintf(stderr, "nsctl: capturing on %s; Ctrl-C ends it\n", dev ? dev->str : "any");
 		status = end(&c, follow(&c, &unblocked));
+	}
 	pcapng_reader_free(&c.reader);
 	client_close(&c.client);
 	free(line);

@@ -12,6 +12,8 @@ int capture_run(const struct nsctl *ctl, const struct cmd *cmd);
 /* filter.c: an expression of pcap-filter(7) as the numbers that tcpdump -ddd prints, commas between the lines. Allocated; NULL: why says what is wrong with it, or that this
  * nsctl was built without libpcap. */
 char *filter_compile(const char *expression, char *why, size_t size);
+/* Of an expression that is no filter: the word that may have been mistyped and what was meant, as an end for a sentence; "" when nothing comes to mind. */
+void  filter_hint(const char *expression, char *buf, size_t size);
 
 /* pcapng_read.c: what a pcapng stream says, block by block. */
 struct pcapng_link {
@@ -21,7 +23,7 @@ struct pcapng_link {
 struct pcapng_reader { /* owner: who reads; zero at first, pcapng_reader_free at the end */
 	struct pcapng_link *links;
 	unsigned            nlinks;
-	uint64_t            delivered, dropped; /* from the statistics blocks */
+	uint64_t            accepted, delivered, dropped; /* from the statistics blocks */
 	char                comment[80]; /* why it ended, if it was not asked to */
 	bool                ended; /* there were some: the stream came to its end in order */
 };

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_STATISTICS = 5, BLOCK_PACKET = 6 };
-enum { OPT_COMMENT = 1, IF_NAME = 2, IF_TSRESOL = 9, EPB_FLAGS = 2, EPB_DROPCOUNT = 4, ISB_OSDROP = 7, ISB_USRDELIV = 8 };
+enum { OPT_COMMENT = 1, IF_NAME = 2, IF_TSRESOL = 9, EPB_FLAGS = 2, EPB_DROPCOUNT = 4, ISB_FILTERACCEPT = 6, ISB_OSDROP, ISB_USRDELIV = 8 };
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 #define BLOCK_MAX        (16u << 20)
@@ -126,7 +126,9 @@ static int read_statistics(struct pcapng_reader *r, const uint8_t *p, const uint
 		return -EPROTO;
 	p += 12;
 	while ((code = next_option(&p, end, &v, &n))) {
-		if (code == ISB_OSDROP && n == 8)
+		if (code == ISB_FILTERACCEPT && n == 8)
+			r->accepted += get64(v);
+		else if (code == ISB_OSDROP && n == 8)
 			r->dropped += get64(v);
 		else if (code == ISB_USRDELIV && n == 8)
 			r->delivered += get64(v);

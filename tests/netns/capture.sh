@@ -69,6 +69,7 @@ check "what we sent is marked as sent" shark 4 file 'icmp == 0 && dir == 2'
 check "a TCP conversation is whole" shark 2 file 'syn == "1" || syn == "True"'
 check "its head says on which system" grep -aqF "$(uname -s) $(uname -r)" "$TMP/file.pcapng"
 check "the link has its name" shark "$(err_number captured file)" file 'link == "eth0"'
+check "what the filter let pass is told" [ "$(err_number 'received by the filter' file)" = "$(err_number captured file)" ]
 check "the statistics at the end agree" [ "$(err_number 'dropped by the capture' file)" = 0 ]
 check "times have nanoseconds and are now" shark "$(err_number captured file)" file "time > $(($(date +%s) - 300)) && time <= $(date +%s)"
 
@@ -93,9 +94,17 @@ wait "$J"
 check "-j: an object a packet" grep -q '"link":"eth1","direction":"out".*"packet":"10.9.0.1 > 10.8.0.2 ICMP echo request' "$TMP/json.out"
 refuse "a wrong filter is refused" nsctl capture -i eth0 -w "$TMP/no.pcapng" this is no filter
 check "with a sentence, and no file" test -s "$TMP/refuse.out" -a ! -e "$TMP/no.pcapng"
+refuse "a filter with a slip is refused" nsctl capture -i eth0 cuont 3
+check "and told what was meant" grep -q 'did you mean "count"' "$TMP/refuse.out"
 refuse "an option of tcpdump's that is none here is refused" nsctl capture -n -i eth0 -w "$TMP/no.pcapng"
 check "by its name" grep -q '"-n" is no option of capture' "$TMP/refuse.out"
 refuse "an unknown link is refused" nsctl capture -i eth9 -w "$TMP/no.pcapng"
+check "and leaves no file" test ! -e "$TMP/no.pcapng"
+cp "$TMP/count.pcapng" "$TMP/kept.pcapng"
+refuse "an unknown link is refused" nsctl capture -i eth9 -w "$TMP/kept.pcapng"
+check "and a file that was there keeps what it had" cmp "$TMP/count.pcapng" "$TMP/kept.pcapng"
+refuse "a file that cannot be written is refused" nsctl capture -i eth0 -w "$TMP/nowhere/x.pcapng"
+check "before anything is captured" sh -c "grep -q 'nowhere/x.pcapng: No such file' '$TMP/refuse.out' && ! grep -q capturing '$TMP/refuse.out'"
 refuse "a program that jumps out of itself is refused by the daemon" nsctl capture -i eth0 program '2,21 5 5 1,6 0 0 1'
 
 # ---- live

@@ -139,6 +139,29 @@ Test(capture, filters_become_programs_that_pass)
 
 /* ---- text ---- */
 
+/* ---- slips of the hand in a filter ---- */
+
+Test(capture, a_wrong_filter_names_the_word_that_was_meant)
+{
+	static const struct { const char *filter, *hint; } rows[] = {
+		{ "cuont 3", "; did you mean \"count\", of capture, instead of \"cuont\"?" },
+		{ "tpc port 80", "; did you mean \"tcp\" instead of \"tpc\"?" },
+		{ "tcp prot 80", "; did you mean \"port\" instead of \"prot\"?" },
+		{ "(icmp)&&(hsot 10.0.0.1)", "; did you mean \"host\" instead of \"hsot\"?" },
+		{ "icmp count 3", "; what belongs to capture, as \"count\", stands before the filter" },
+		{ "icmp -c 3", "; what belongs to capture, as \"-c\", stands before the filter" },
+		{ "host tpc", "" }, /* a name */
+		{ "tcp 80", "" }, { "qwertzuiop", "" }, { "10.0.0.1 tcp.", "" }, { "", "" }, { " ( ", "" },
+		{ "averyveryveryveryveryveryveryverylongword", "" },
+	};
+	char hint[128];
+
+	for (unsigned i = 0; i < LEN(rows); i++) {
+		filter_hint(rows[i].filter, hint, sizeof(hint));
+		cr_expect_str_eq(hint, rows[i].hint, "%s: %s", rows[i].filter, hint);
+	}
+}
+
 Test(capture, packets_as_text)
 {
 	static const struct {
