@@ -91,7 +91,7 @@ struct ebpf_fault {
 
 int  ebpf_vm_new(struct ebpf_vm **ret, struct ebpf_prog *prog, const struct ebpf_env *env); /* 0 or -ENOMEM; prog must outlive it */
 void ebpf_vm_free(struct ebpf_vm *vm);
-/* Runs the program on a frame: what it returned, STACK_XDP_ABORTED after a fault. Fits stack_xdp_fn; arg is the struct ebpf_vm. */
+/* Runs the program on a frame: what it returned, STACK_XDP_ABORTED after a fault; frame->steps becomes what it cost. Fits stack_xdp_fn; arg is the struct ebpf_vm. */
 int  ebpf_run(void *vm, struct stack_xdp_frame *frame);
 void ebpf_vm_fault(const struct ebpf_vm *vm, struct ebpf_fault *ret);
 /* "instruction 17: reads 4 bytes beyond the end of the frame"; empty when there was no fault. */

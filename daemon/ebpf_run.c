@@ -9,6 +9,8 @@
  * The budget is counted where the flow of the program bends: a taken jump, a call or a return costs what was run since the last one, so that straight-line code
  * costs nothing extra and no program, however it loops or calls, runs more than EBPF_BUDGET and its own length.
  *
+ * What of the budget was used is told to the stack, which charges it to the poll (stack/xdp.c).
+ *
  * Other threads write into maps at the same time. Aligned accesses there are whole, as on the CPUs that programs are written for.
  *
  * Invariants: pc stays below prog->n (ebpf.c proved each target and the end); nothing outside of the regions is read or written.
@@ -511,8 +513,10 @@ static int run(struct ebpf_vm *vm)
 				goto fault;
 			break;
 		case BPF_JMP | BPF_EXIT:
-			if (!depth)
+			if (!depth) {
+				vm->left -= (int32_t)(pc - start);
 				return (int)(uint32_t)reg[0];
+			}
 			depth--;
 			reg[10] -= EBPF_STACK;
 			memcpy(&reg[6], vm->calls[depth].saved, sizeof(vm->calls[depth].saved));
@@ -537,6 +541,7 @@ jump:
 exhausted:
 	vm_fault(vm, EBPF_FAULT_BUDGET, 0, 0);
 fault:
+	vm->left -= (int32_t)(pc - start);
 	__atomic_store_n(&vm->fault.pc, pc - 1, __ATOMIC_RELAXED);
 	return -1;
 }
@@ -554,6 +559,7 @@ int ebpf_run(void *arg, struct stack_xdp_frame *frame)
 	if (unlikely(kind != EBPF_OK))
 		__atomic_store_n(&vm->fault.kind, EBPF_OK, __ATOMIC_RELAXED);
 	r = run(vm);
+	frame->steps = (uint32_t)(EBPF_BUDGET - vm->left);
 	if (unlikely(r < 0 && vm->fault.kind != EBPF_OK)) {
 		__atomic_store_n(&vm->fault.count, vm->fault.count + 1, __ATOMIC_RELAXED);
 		return STACK_XDP_ABORTED;

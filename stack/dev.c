@@ -103,6 +103,7 @@ int dev_prepare(struct stack *stack, const struct net_snapshot *to)
 		dev_point(dev, link);
 		napi_init(&dev->napi, dev, dev_napi_poll);
 		skb_queue_init(&dev->txq);
+		skb_queue_init(&dev->xdp.held);
 		list_init(&dev->tx_list);
 		tap_dev_init(stack, dev);
 		list_init(&dev->port_node);
@@ -133,6 +134,7 @@ static void dev_link_event(struct net_device *dev)
 
 static void dev_close(struct net_device *dev)
 {
+	xdp_purge(dev);
 	napi_gro_purge(&dev->napi, SKB_DROP_DEV_DOWN);
 	qdisc_purge(dev, SKB_DROP_DEV_DOWN);
 	neigh_dev_down(dev->stack, dev);
@@ -220,6 +222,7 @@ void dev_purge_queues(struct stack *stack)
 	struct net_device *dev;
 
 	list_for_each(dev, &stack->devs, struct net_device, node) {
+		xdp_purge(dev);
 		napi_gro_purge(&dev->napi, SKB_DROP_DEV_DOWN);
 		qdisc_purge(dev, SKB_DROP_DEV_DOWN);
 	}

@@ -44,10 +44,11 @@ enum {
 	DEV_HOOK_TAP = 1, /* packet taps (tap.c), both ways */
 	DEV_HOOK_XDP = 2, /* xdp.c: on receiving, before all else */
 	DEV_HOOK_UPPER = 4, /* VLANs or a bridge stand on it: frames for other stations come further than eth_type_trans */
+	DEV_HOOK_HELD = 8, /* frames wait in xdp.held: what comes goes behind them */
 	DEV_HOOK_DOWN = 1u << 30, /* the device is switched off: nothing is received */
 	DEV_HOOK_SAMPLE = 1u << 31, /* frames are timed (runtime.c), both ways */
 };
-#define DEV_HOOKS_TX (~(uint32_t)(DEV_HOOK_XDP | DEV_HOOK_UPPER)) /* those that sending asks for */
+#define DEV_HOOKS_TX (~(uint32_t)(DEV_HOOK_XDP | DEV_HOOK_UPPER | DEV_HOOK_HELD)) /* those that sending asks for */
 
 struct dev_group { /* an address, mostly of a group, that somebody wants; owner: net_device.groups */
 	struct list_head node;
@@ -81,6 +82,7 @@ struct net_device {
 		stack_xdp_fn fn;
 		void        *arg;
 		struct stack_xdp_stats stats;
+		struct sk_buff_head held; /* frames that came in a poll whose time the programs had used up; between polls, DEV_HOOK_HELD stands if there are any */
 	} xdp;
 	struct net_device      *lower; /* of a VLAN: what it stands on, which lives as long */
 	struct net_device     **vlans[2]; /* VLANs that stand on it, by ID, 802.1Q and 802.1ad; NULL: there are none */
@@ -166,8 +168,14 @@ unsigned flow_cpu(const struct stack *stack, uint32_t hash);
 uint32_t flow_hash_tuple(const struct stack *stack, const struct ipaddr *a, const struct ipaddr *b, uint16_t aport, uint16_t bport, uint8_t proto);
 bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu); /* steer.c; false: it is for this shard, skb is still the caller's */
 
-/* xdp.c, when dev->hooks has DEV_HOOK_XDP: a frame at its Ethernet header. What goes on to the stack, which may be another skb, or NULL: it went elsewhere. */
-struct sk_buff *xdp_rx(struct stack *stack, struct net_device *dev, struct sk_buff *skb);
+/* xdp.c, when dev->hooks has DEV_HOOK_XDP: a frame at its Ethernet header. What goes on to the stack, which may be another skb, or NULL: it went elsewhere.
+ * payer: the stack that is running, to whose poll the program is charged; that of the device, or of the other end of a veth. */
+struct sk_buff *xdp_rx(struct stack *payer, struct net_device *dev, struct sk_buff *skb);
+/* What programs cost since the last call, in frames; time is refreshed if there was anything. */
+int  xdp_settle(struct stack *stack);
+void xdp_purge(struct net_device *dev); /* the frames that are held */
+/* softnet.c: receives frames that were held, at most budget, until programs have used up the poll again. How many. */
+int  dev_rx_held(struct stack *stack, struct net_device *dev, int budget);
 /* eth.c: the multicast filter. A protocol that joins a group (IGMP) lets its frames through to the protocols; counted, so each add has its del. 0 or -ENOMEM. */
 int  dev_mc_add(struct net_device *dev, const struct eth_addr *addr);
 void dev_mc_del(struct net_device *dev, const struct eth_addr *addr);

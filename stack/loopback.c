@@ -61,7 +61,7 @@ int dev_forward_skb(struct net_device *to, struct stack *from, struct sk_buff *s
 	to->stats.rx_packets++;
 	to->stats.rx_bytes += skb->len;
 	if (unlikely(to->hooks & DEV_HOOK_XDP)) {
-		skb = xdp_rx(stack, to, skb);
+		skb = xdp_rx(from, to, skb);
 		if (!skb)
 			return 0;
 	}

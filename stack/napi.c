@@ -11,6 +11,8 @@
  *
  * Invariants: napi->scheduled if and only if it is on the poll list; NET_RX is raised while the list is not empty.
  *
+ * What XDP programs cost counts as frames of the budget, and ends a poll early (xdp.c).
+ *
  * What a poll brought and GRO holds (gro.c) goes on when the device is empty, or has been held for long.
  *
  * Not done here: busy polling and interrupt coalescing, which are the driver's.
@@ -52,15 +54,23 @@ int dev_napi_poll(struct napi_struct *napi, int budget)
 {
 	struct stack *stack = napi->dev->stack;
 	ktime_t now = stack->now;
-	int work;
+	int work, held = 0;
 
 	if (!stack->ops->poll) {
 		napi_complete(napi);
 		return 0;
 	}
 	stack->polling = napi->dev;
+	if (unlikely(napi->dev->hooks & DEV_HOOK_HELD))
+		held = dev_rx_held(stack, napi->dev, budget);
+	if (unlikely(held == budget || xdp_spent(stack))) {
+		stack->polling = NULL;
+		if (napi->gro_bitmask)
+			napi_gro_poll_end(napi, true);
+		return held;
+	}
 	runtime_part(stack, RUNTIME_POLL);
-	work = stack->ops->poll(stack->priv, napi->dev->ifindex, budget, &now);
+	work = stack->ops->poll(stack->priv, napi->dev->ifindex, budget - held, &now) + held;
 	if (unlikely(stack->sampling) && work > 0)
 		runtime_frames(stack->sampling, RUNTIME_POLL, (uint64_t)work);
 	runtime_part(stack, RUNTIME_GRO);
@@ -69,6 +79,11 @@ int dev_napi_poll(struct napi_struct *napi, int budget)
 		stack->now = now;
 	if (napi->gro_bitmask)
 		napi_gro_poll_end(napi, work >= budget);
+	if (unlikely(napi->dev->hooks & DEV_HOOK_HELD)) {
+		if (!skb_queue_empty(&napi->dev->xdp.held))
+			return work - (int)napi->dev->xdp.held.qlen; /* the driver may be through; the device is not */
+		napi->dev->hooks &= ~(uint32_t)DEV_HOOK_HELD;
+	}
 	if (work < budget)
 		napi_complete(napi);
 	return work;
@@ -94,7 +109,7 @@ int net_rx_action(struct stack *stack, int budget)
 	while (!list_empty(&stack->poll_list)) {
 		struct napi_struct *napi = list_entry(stack->poll_list.next, struct napi_struct, poll_list);
 		int turn = sysctl->dev_weight > napi->served ? sysctl->dev_weight - napi->served : 1;
-		int weight = turn < round - done ? turn : round - done, work;
+		int weight = turn < round - done ? turn : round - done, work, extra = 0;
 
 		if (unlikely(weight <= 0 || (done && stack->now >= time_limit))) {
 			round_squeezed(stack, weight <= 0);
@@ -104,8 +119,10 @@ int net_rx_action(struct stack *stack, int budget)
 		runtime_part(stack, RUNTIME_OTHER);
 		if (work > 0)
 			done += work;
+		if (unlikely(stack->xdp_steps >= STACK_XDP_STEPS))
+			done += extra = xdp_settle(stack);
 		if (napi->scheduled) { /* else not on the list any more: empty, or its device went away */
-			if (work == weight && weight < turn) {
+			if (work == weight && weight < turn && !extra) {
 				napi->served += work;
 			} else {
 				napi->served = 0;

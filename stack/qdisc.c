@@ -29,7 +29,7 @@ bool qdisc_run(struct net_device *dev, unsigned quota)
 	struct sk_buff *skb;
 
 	while (!dev->tx_stopped && (skb = skb_peek(&dev->txq))) {
-		if (!quota--)
+		if (!quota-- || unlikely(xdp_spent(dev->stack)))
 			return true;
 		skb_unlink(&dev->txq, skb);
 		if (dev_hard_start_xmit(dev, skb) == -EAGAIN)

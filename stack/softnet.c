@@ -285,7 +285,7 @@ int process_backlog(struct napi_struct *napi, int budget)
 	int work = 0;
 
 	runtime_part(stack, RUNTIME_BACKLOG);
-	while (work < budget && (skb = skb_dequeue(&stack->backlog))) {
+	while (work < budget && !xdp_spent(stack) && (skb = skb_dequeue(&stack->backlog))) {
 		work++;
 		if (skb->steered)
 			steer_taken(stack->steer, skb->from_cpu);
@@ -341,6 +341,10 @@ static __attribute__((noinline)) void rx_odd(struct stack *stack, struct net_dev
 		kfree_skb(skb, SKB_DROP_DEV_DOWN);
 		return;
 	}
+	if (dev->hooks & DEV_HOOK_HELD && polled) {
+		skb_queue_tail(&dev->xdp.held, skb);
+		return;
+	}
 	if (rt) {
 		back = runtime_enter(rt, stack, RUNTIME_GRO);
 		runtime_frames(rt, RUNTIME_GRO, runtime_segs(skb));
@@ -355,6 +359,23 @@ static __attribute__((noinline)) void rx_odd(struct stack *stack, struct net_dev
 	}
 	if (rt)
 		runtime_leave(rt, stack, back);
+}
+
+int dev_rx_held(struct stack *stack, struct net_device *dev, int budget)
+{
+	struct sk_buff *skb;
+	int work = 0;
+
+	while (work < budget && !xdp_spent(stack) && (skb = skb_dequeue(&dev->xdp.held))) {
+		dev->hooks &= ~(uint32_t)DEV_HOOK_HELD; /* this one does not wait again, whatever the one before it cost */
+		rx_odd(stack, dev, skb, true);
+		work++;
+	}
+	if (skb_queue_empty(&dev->xdp.held))
+		dev->hooks &= ~(uint32_t)DEV_HOOK_HELD;
+	else
+		dev->hooks |= DEV_HOOK_HELD;
+	return work;
 }
 
 static inline void rx_count(struct stack *stack, struct net_device *dev, struct sk_buff *skb)

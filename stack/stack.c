@@ -222,8 +222,10 @@ static int do_softirq(struct stack *stack, int frames)
 		runtime_part(stack, RUNTIME_TX);
 		net_tx_action(stack);
 	}
-	if (stack->softirq_pending & 1u << NET_RX_SOFTIRQ && frames > 0)
-		done = net_rx_action(stack, frames);
+	if (unlikely(stack->xdp_steps >= STACK_XDP_STEPS)) /* of sockets and timers, too, which sent to a veth */
+		done = xdp_settle(stack);
+	if (stack->softirq_pending & 1u << NET_RX_SOFTIRQ && frames > done)
+		done += net_rx_action(stack, frames - done);
 	return done;
 }
 

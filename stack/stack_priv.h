@@ -48,6 +48,7 @@ struct stack {
 	uint32_t                   udp_gro, udp_gro_devs; /* sockets and devices that want UDP merged, 0: none is looked at; of these the devices */
 	struct runtime            *runtime; /* runtime.c; NULL: net.core.runtime_stats is off */
 	struct runtime            *sampling; /* the same, while a sample runs */
+	uint32_t                   xdp_steps; /* what XDP programs cost since xdp_settle was last asked, in instructions */
 	struct net_device         *polling; /* the device that ops->poll is working on; NULL: none */
 
 	/* opaque parts: allocated by X_init, freed by X_exit */
@@ -67,6 +68,10 @@ struct stack {
 #define STACK_MIB_INC(stack, m)    ((void)((stack)->mib[MIB_##m]++))
 #define STACK_MIB_DEC(stack, m)    ((void)((stack)->mib[MIB_##m]--))
 #define STACK_MIB_ADD(stack, m, n) ((void)((stack)->mib[MIB_##m] += (n)))
+
+/* Programs have used up what one poll, or one run of a queue, may cost: it is to end. */
+#define XDP_TURN (64 * STACK_XDP_STEPS)
+static inline bool xdp_spent(const struct stack *stack) { return stack->xdp_steps >= XDP_TURN; }
 
 static inline bool stack_multi(const struct stack *stack) { return stack->params.ncpu > 1; }
 static inline void stack_notify(struct stack *stack, const struct stack_event *ev)

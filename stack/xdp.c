@@ -10,6 +10,11 @@
  * front of a driver's device, and by NET_TX for a device without a driver, so that two ends of a veth that play ping-pong use no stack. DROP is no error and is
  * counted as such only here and by its reason; ABORTED and any unknown answer mean that the function has failed.
  *
+ * What programs cost is part of a poll, as frames are: STACK_XDP_STEPS instructions count as one. A poll, a run of the backlog or of a queue ends when they have
+ * used up what 64 frames may cost, the rest of the budget is less by as much, and the time is looked at again, so that netdev_budget and netdev_budget_usecs cut rounds of
+ * slow programs as they cut rounds of many frames. A driver may have read more frames by then: those wait in dev->xdp.held, in order, for the
+ * device's next turn, which begins with them.
+ *
  * Invariants: dev->hooks has DEV_HOOK_XDP if and only if dev->xdp.fn is set. skb is consumed or returned.
  *
  * Not done: metadata in front of the frame, frames that stay in pieces, AF_XDP.
@@ -24,6 +29,7 @@
 #define XDP_HEADROOM 256 /* by so much a frame may grow at its head, as on Linux */
 #define XDP_FRAME_MAX 65535
 #define VLAN_HLEN 4
+#define XDP_STEPS_MAX (1u << 28) /* where the sum stays */
 
 struct xdp_run {
 	struct stack_xdp_frame frame; /* first */
@@ -125,8 +131,32 @@ static void xdp_redirect(struct stack *stack, struct net_device *dev, struct sk_
 		kfree_skb(skb, SKB_DROP_XDP_REDIRECT);
 }
 
-struct sk_buff *xdp_rx(struct stack *stack, struct net_device *dev, struct sk_buff *skb)
+static inline void xdp_charge(struct stack *payer, uint32_t steps)
 {
+	payer->xdp_steps += steps < XDP_STEPS_MAX - payer->xdp_steps ? steps : XDP_STEPS_MAX - payer->xdp_steps;
+	if (unlikely(xdp_spent(payer) && payer->polling))
+		payer->polling->hooks |= DEV_HOOK_HELD;
+}
+
+int xdp_settle(struct stack *stack)
+{
+	int frames = (int)(stack->xdp_steps / STACK_XDP_STEPS);
+
+	stack->xdp_steps %= STACK_XDP_STEPS;
+	if (frames && stack->ops->clock)
+		stack_set_now(stack, stack->ops->clock(stack->priv));
+	return frames;
+}
+
+void xdp_purge(struct net_device *dev)
+{
+	dev->hooks &= ~(uint32_t)DEV_HOOK_HELD;
+	skb_queue_purge(&dev->xdp.held, SKB_DROP_DEV_DOWN);
+}
+
+struct sk_buff *xdp_rx(struct stack *payer, struct net_device *dev, struct sk_buff *skb)
+{
+	struct stack *stack = dev->stack;
 	struct xdp_run run = { .frame = { .ingress_ifindex = dev->ifindex, .now = stack->now, .adjust = xdp_adjust } };
 	int action;
 
@@ -139,6 +169,7 @@ struct sk_buff *xdp_rx(struct stack *stack, struct net_device *dev, struct sk_bu
 	run.skb = skb;
 	xdp_point(&run);
 	action = dev->xdp.fn(dev->xdp.arg, &run.frame);
+	xdp_charge(payer, run.frame.steps);
 	skb = run.skb;
 	xdp_fix_csum(skb);
 	switch (action) {

@@ -51,6 +51,7 @@ UNIT_TESTS += %reldir%/test_veth
 UNIT_TESTS += %reldir%/test_vlan
 UNIT_TESTS += %reldir%/test_vnet
 UNIT_TESTS += %reldir%/test_xdp
+UNIT_TESTS += %reldir%/test_xdp_cost
 
 %canon_reldir%_test_bpf_LDADD = libtest.a libnetstack.la $(LIBPCAP_LIBS) $(CRITERION_LIBS)
 %canon_reldir%_test_capture_LDADD = libnsctl.a $(DAEMON_LDADD) libtest.a libnetstack.la $(LIBPCAP_LIBS) $(CRITERION_LIBS)

@@ -187,6 +187,7 @@ Test(ebpf, arithmetic)
 		struct stack_xdp_frame f = frame_new(60);
 		int r = run(sums[i].insns, &f, fault, sizeof(fault));
 
+		cr_expect(f.steps > 0 && f.steps < 1000, "%s: %u steps", sums[i].what, f.steps);
 		cr_expect_eq((uint32_t)r, sums[i].want, "%s: 0x%x and not 0x%x %s", sums[i].what, (unsigned)r, sums[i].want, fault);
 		cr_expect(!fault[0], "%s: %s", sums[i].what, fault);
 	}

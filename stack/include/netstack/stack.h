@@ -29,11 +29,13 @@ struct stack_event;
 
 /* XDP: a function that sees each frame of a device before the stack does; see stack_xdp_set. */
 enum stack_xdp_action { STACK_XDP_ABORTED, STACK_XDP_DROP, STACK_XDP_PASS, STACK_XDP_TX, STACK_XDP_REDIRECT }; /* the numbers of Linux's enum xdp_action */
+#define STACK_XDP_STEPS 512
 struct stack_xdp_frame {
 	unsigned char *data; /* at the Ethernet header; the len bytes may be read and written */
 	uint32_t       len;
 	int            ingress_ifindex;
 	int            redirect_ifindex; /* to be filled in before STACK_XDP_REDIRECT is returned */
+	uint32_t       steps; /* 0; to be filled in with what the function cost, in simple instructions: STACK_XDP_STEPS of them count as a received frame */
 	ktime_t        now; /* the stack's time */
 	/* Takes head bytes away in front (negative: adds zeros, at most 256 in all) and adds tail zeros at the end (negative: takes away). 0, with data and len as they are
 	 * then; -EINVAL (less than an Ethernet header would remain, or there is no room), -EOPNOTSUPP (the frame stands for several: GSO), -ENOMEM. */
