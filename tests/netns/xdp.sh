@@ -6,6 +6,7 @@
 #   namespace b: tapb 10.3.0.9/24 (eth1 has 10.4.0.2: only a program joins the two)
 . "$(dirname "$0")/lib.sh"
 need ping python3 jq
+[ -x "$BUILD/bench/limit/flood" ] || bail "$BUILD/bench/limit/flood is not built"
 { command -v clang && [ -e /usr/include/bpf/bpf_helpers.h ]; } >/dev/null || { echo "1..0 # SKIP clang or libbpf-dev is missing"; exit 0; }
 compile() { # SOURCE OBJECT [FLAG...]
 	clang -O2 -g -Wall -Werror -target bpf -I"/usr/include/$(uname -m)-linux-gnu" "${@:3}" -c "$1" -o "$2"
@@ -128,6 +129,14 @@ check "show xdp says what it did" bash -c "$NSCTL show xdp eth0 | grep -qE 'faul
 check "a program that never ends" nsctl link set eth0 xdp "$TMP/bad.o" section forever
 in_ns r ping -q -c 2 -i 0.05 -W 1 10.3.0.2 >/dev/null
 check "is stopped, too" bash -c "$NSCTL show xdp eth0 | grep -q 'more than 65536 instructions'"
+mac=$(nsctl -j link show eth0 | jq -r '.[0].address')
+bg_ns r "$BUILD/bench/limit/flood" tapa 64 240 "$mac" 10.3.0.1 10.4.0.9 -1 >/dev/null 2>&1
+flood=$!
+check "under a flood" wait_for 20 action eth0 aborted '> 2000'
+check "commands that ask every worker are answered, each within 5 s" bash -c "for i in \$(seq 20); do timeout 5 $NSCTL show softnet >/dev/null || exit 1; done"
+check "and changes of the configuration" bash -c "for i in \$(seq 5); do timeout 5 $NSCTL route add 10.9.\$i.0/24 via 10.3.0.1 && timeout 5 $NSCTL route del 10.9.\$i.0/24 || exit 1; done"
+check "the program goes while the flood lasts" nsctl link set eth0 xdp off
+end_pid "$flood"
 check "a program that grows frames at both ends" nsctl link set eth0 xdp "$TMP/bad.o" section encap
 check "and shrinks them again" pings 10.3.0.2
 check "nothing was aborted" action eth0 aborted '== 0'
