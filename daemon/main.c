@@ -577,6 +577,8 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 	d->conf.object_open = xdp_open_nothing;
 	if (!err)
 		err = workers_new(d, o->workers);
+	if (!err)
+		err = priv_drop_last();
 	if (err) {
 		close(fd);
 		goto failed;

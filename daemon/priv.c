@@ -613,7 +613,10 @@ int priv_object_open(struct priv *priv, const char *path)
 	return err ? err : n == 1 ? fds[0] : -EMFILE;
 }
 
-/* io_uring's rings and registered memory count as locked, for all processes of the user together. Without the right to raise the limit: what there is. */
+/*
+ * io_uring's registered memory counts as locked, for all processes of the user together: with another daemon or two of the same user a common limit of 8 MiB is used up.
+ * A ring that is made with CAP_IPC_LOCK is exempt (priv_drop keeps it for so long); for a start without: as much as there is the right to.
+ */
 static void raise_memlock(void)
 {
 	struct rlimit r;
@@ -637,13 +640,19 @@ int priv_drop(const char *user, gid_t group, struct conf_error *e)
 			pw = getpwnam("nobody");
 		if (!pw)
 			return conf_fail(e, -ENOENT, "there is no user %s to run as", user ? user : "netstackd, nor nobody,");
+		prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 		if (setgroups(group ? 1 : 0, &group) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
 		    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
 			return conf_fail(e, -errno, "cannot become user %s: %s", pw->pw_name, strerror(errno));
 	}
-	if (keep_only(-1) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (keep_only(CAP_IPC_LOCK) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return conf_fail(e, -errno, "cannot give up privileges: %s", strerror(errno));
 	return 0;
+}
+
+int priv_drop_last(void)
+{
+	return keep_only(-1);
 }
 
 int priv_seccomp(void)

@@ -35,9 +35,11 @@ int  priv_host_set(struct priv *priv, const struct host_end *end, struct conf_er
 int  priv_object_open(struct priv *priv, const char *path); /* a descriptor to read an eBPF object file; -ENOEXEC: it is none */
 int  priv_config_open(struct priv *priv); /* a descriptor to read the configuration file, or -errno */
 
-/* Gives up root: supplementary groups, user (user NULL: "netstackd", or "nobody" when there is none; "root" stays), every capability, and the right to
+/* Gives up root: supplementary groups, user (user NULL: "netstackd", or "nobody" when there is none; "root" stays), every capability but CAP_IPC_LOCK, and the right to
  * get any by exec. group: one to keep (the control socket's), 0 for none. 0 or -errno with e. Before other threads are started. */
 int  priv_drop(const char *user, gid_t group, struct conf_error *e);
+/* The last capability too, when the rings are made. 0 or -errno. Before other threads are started. */
+int  priv_drop_last(void);
 /* Only the system calls that a running daemon needs, for all threads. 0 or -errno. */
 int  priv_seccomp(void);
 

@@ -16,7 +16,8 @@
  * arenas are registered with every ring, as a frame that is steered is sent by another worker. The memory is touched and pinned when the first device comes.
  *
  * Security. The ring is made before the filter of system calls is in place, which forbids to make another, and restricted: it can read and write files that are in
- * its table, and nothing else. What it may be made to do the daemon may do anyway.
+ * its table, and nothing else. What it may be made to do the daemon may do anyway. Where the daemon has CAP_IPC_LOCK at its start the ring is
+ * made with it (priv.c): what is registered is then not counted against what all processes of the user may lock.
  *
  * Needs: Linux 6.4, whose tun takes RWF_NOWAIT (probed with a write that no device takes; an older one says EOPNOTSUPP). On any failure: tap_rw.c.
  *

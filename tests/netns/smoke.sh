@@ -20,6 +20,7 @@ check "ping" in_ns h ping -q -c 3 -i 0.05 -W 2 10.10.0.2
 
 # ---- privileges and costs
 check "the daemon has no capability" test "$(field "$DAEMON_PID" CapEff)$(field "$DAEMON_PID" CapPrm)" = 00000000000000000000000000000000
+check "nor has any of its threads" test "$(grep -h '^Cap\(Inh\|Prm\|Eff\|Amb\)' /proc/"$DAEMON_PID"/task/*/status | awk '{ print $2 }' | sort -u)" = 0000000000000000
 check "it is not root" test "$(field "$DAEMON_PID" Uid)" != 0
 check "it can gain nothing by exec" test "$(field "$DAEMON_PID" NoNewPrivs)" = 1
 [ -n "${INSTRUMENTED:-}" ] || check "every thread has a system-call filter" bash -c "! grep -L 'Seccomp:.*2' /proc/$DAEMON_PID/task/*/status | grep ."
@@ -142,6 +143,16 @@ apart() {
 export -f apart
 echo 'link add eth0 type tap host-name tap9' >"$TMP/9.conf"
 check "without privileges, and it says what is missing" says "as root" in_ns h setpriv --reuid=2 --regid=2 --clear-groups --inh-caps=-all "$NETSTACKD" -f -c "$TMP/9.conf" --control /tmp/"$TAG".sock
+# Whatever its user may lock: what a ring registers is not counted when root made it.
+may_lock=$(( 0x$(field $$ CapEff) >> 14 & 1 ))
+bg_ns h bash -c "ulimit -l 64; exec setpriv --bounding-set=-sys_resource '$NETSTACKD' -f -c '$TMP/9.conf' --control '$TMP/lock.sock'" >"$TMP/lock.log" 2>&1
+if [ $may_lock -eq 1 ]; then
+	check "with little memory to lock" wait_for 20 grep -q "ready in" "$TMP/lock.log"
+	refuse "its rings have theirs all the same" grep "cannot register" "$TMP/lock.log"
+else
+	ok "with little memory to lock: # SKIP there is no CAP_IPC_LOCK here"
+fi
+kill "${PIDS[-1]}"; wait_for 10 bash -c "! kill -0 ${PIDS[-1]}"
 check "without /dev/net/tun, and it says what is missing" says "modprobe tun" in_ns h bash -c 'apart "$@"' bash bash -c "mount -t tmpfs none /dev/net && exec '$NETSTACKD' -f -c '$TMP/9.conf' --control /tmp/$TAG.sock"
 in_ns h ip tuntap add dev tapu mode tap multi_queue vnet_hdr user 2
 in_ns h ip addr add 10.15.0.1/24 dev tapu; in_ns h ip link set tapu up
