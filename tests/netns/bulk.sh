@@ -17,27 +17,27 @@ daemon h <<-CONF
 	service add tcp 80 http
 CONF
 python3 "$SRC/tests/netns/bytes.py" make "$SIZE" >"$TMP/want"
-check "download $SIZE bytes" in_ns h curl -sSf -m 120 -o "$TMP/got" "http://10.10.0.2/bytes/$SIZE"
+check "download $SIZE bytes" in_ns h curl -sSf -m 400 -o "$TMP/got" "http://10.10.0.2/bytes/$SIZE"
 check "every byte is right" cmp "$TMP/want" "$TMP/got"
 rm -f "$TMP/got"
-check "upload $SIZE bytes" in_ns h curl -sSf -m 120 -H 'Expect:' -T "$TMP/want" -o "$TMP/answer" http://10.10.0.2/sink
+check "upload $SIZE bytes" in_ns h curl -sSf -m 400 -H 'Expect:' -T "$TMP/want" -o "$TMP/answer" http://10.10.0.2/sink
 check "the answer is the count and the CRC-32" test "$(cat "$TMP/answer" 2>/dev/null)" = "$(python3 "$SRC/tests/netns/bytes.py" crc "$TMP/want")"
-check "echo $SIZE bytes both ways at once, byte-identical" in_ns h timeout 120 python3 "$SRC/tests/netns/bytes.py" echo 10.10.0.2 7 "$SIZE"
-check "1,000 downloads, 50 at a time" in_ns h timeout 120 bash -c "
+check "echo $SIZE bytes both ways at once, byte-identical" in_ns h timeout 400 python3 "$SRC/tests/netns/bytes.py" echo 10.10.0.2 7 "$SIZE"
+check "1,000 downloads, 50 at a time" in_ns h timeout 400 bash -c "
 	for i in \$(seq 1000); do printf 'url = http://10.10.0.2/bytes/1000\noutput = $TMP/n/%d\n' \$i; done >$TMP/urls
-	mkdir $TMP/n && curl -sSf -Z --parallel-max 50 --parallel-immediate -m 100 -K $TMP/urls"
+	mkdir $TMP/n && curl -sSf -Z --parallel-max 50 --parallel-immediate -m 300 -K $TMP/urls"
 check "each of the 1,000 is right" bash -c "test \$(cat $TMP/n/* | wc -c) = 1000000 && head -c 1000 $TMP/want >$TMP/k && for f in $TMP/n/*; do cmp \$f $TMP/k || exit 1; done"
-check "1,000 processes of curl, 50 at a time" in_ns h timeout 160 bash -c "
-	seq 1000 | xargs -P 50 -I{} curl -sSf -m 60 -o /dev/null -w '%{size_download}\n' http://10.10.0.2/bytes/5000 | sort | uniq -c | grep -qE '^ *1000 5000$'"
-check "discard takes what it is given" in_ns h timeout 60 python3 - <<-'PY'
+check "1,000 processes of curl, 50 at a time" in_ns h timeout 400 bash -c "
+	seq 1000 | xargs -P 50 -I{} curl -sSf -m 200 -o /dev/null -w '%{size_download}\n' http://10.10.0.2/bytes/5000 | sort | uniq -c | grep -qE '^ *1000 5000$'"
+check "discard takes what it is given" in_ns h timeout 300 python3 - <<-'PY'
 	import socket
-	a = socket.create_connection(("10.10.0.2", 9), 5)
+	a = socket.create_connection(("10.10.0.2", 9), 60)
 	for _ in range(100): a.sendall(b"d" * 100000)
 	a.shutdown(socket.SHUT_WR); assert a.recv(10) == b""
 PY
-check "chargen sends the pattern until we hang up" in_ns h timeout 60 python3 - <<-'PY'
+check "chargen sends the pattern until we hang up" in_ns h timeout 300 python3 - <<-'PY'
 	import socket
-	a = socket.create_connection(("10.10.0.2", 19), 5); d = b""
+	a = socket.create_connection(("10.10.0.2", 19), 60); d = b""
 	while len(d) < 1000000: d += a.recv(65536)
 	lines = d.split(b"\r\n")[:-1]; assert all(len(l) == 72 for l in lines) and len(set(lines)) == 95
 PY

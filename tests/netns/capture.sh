@@ -38,8 +38,11 @@ capture() {
 	wait_for 10 grep -q "capturing on" "$TMP/$name.err" || { sed 's/^/# /' "$TMP/$name.err"; return 1; }
 }
 # finish PID [SIGNAL]: its status
-finish() { kill "-${2:-INT}" "$1" 2>/dev/null; wait "$1"; }
-pings() { in_ns host ping -q -c "${2:-3}" -i 0.05 -W 5 "$1" >/dev/null; }
+finish() { kill "-${2:-INT}" "$1" 2>/dev/null; ended "$1"; }
+# all at once, and as long as the answers take: no request more than so many, no answer missed
+pings() { in_ns host ping -q -c "${2:-3}" -l "${2:-3}" -i 60 -W 60 "$1" >/dev/null; }
+# ended PID: its status. One that ought to end and does not is ended.
+ended() { wait_for 10 gone "$1" || kill -KILL "$1" 2>/dev/null; wait "$1"; }
 # what tshark says of a capture, a line a packet: link direction length kept type-of-ICMP TTL UDP-port SYN seconds comment, of the outermost headers
 table() { tshark -n -r "$1" -T fields -E separator='|' -E occurrence=f -e frame.interface_name -e frame.packet_flags_direction -e frame.len -e frame.cap_len -e icmp.type -e ip.ttl \
 	-e udp.dstport -e tcp.flags.syn -e frame.time_epoch -e frame.comment >"$1.table" 2>/dev/null; }
@@ -76,21 +79,21 @@ check "times have nanoseconds and are now" shark "$(err_number captured file)" f
 # ---- filters, text, JSON, an end by count
 capture count -i eth0 -c 4 -s 60 -w "$TMP/count.pcapng" icmp and host 10.9.0.2
 pings 10.9.0.2 4
-wait "$CAP"
+ended "$CAP"
 check "-c ends by itself" [ $? -eq 0 ]
 check "and has so many, the filter's only" has 4 tcpdump -nr "$TMP/count.pcapng" icmp
 table "$TMP/count.pcapng"
 check "-s cuts them" shark 4 count 'kept == 60 && len == 98'
 capture text -c 2 'icmp[icmptype] == icmp-echo or icmp[icmptype] == icmp-echoreply'
 pings 10.9.0.2 1
-wait "$CAP"
+ended "$CAP"
 check "without -w: a line a packet" grep -Eq '^[0-9:.]+ in  eth0 10\.9\.0\.1 > 10\.9\.0\.2 ICMP echo request' "$TMP/text.out"
 check "both ways" grep -Eq '^[0-9:.]+ out eth0 10\.9\.0\.2 > 10\.9\.0\.1 ICMP echo reply' "$TMP/text.out"
 "$NSCTL" -j capture -c 1 -i eth1 outbound >"$TMP/json.out" 2>"$TMP/json.err" &
 J=$!; PIDS+=($J)
 wait_for 10 grep -q "capturing on" "$TMP/json.err"
 pings 10.8.0.2 1
-wait "$J"
+ended "$J"
 check "-j: an object a packet" grep -q '"link":"eth1","direction":"out".*"packet":"10.9.0.1 > 10.8.0.2 ICMP echo request' "$TMP/json.out"
 refuse "a wrong filter is refused" nsctl capture -i eth0 -w "$TMP/no.pcapng" this is no filter
 check "with a sentence, and no file" test -s "$TMP/refuse.out" -a ! -e "$TMP/no.pcapng"
@@ -120,7 +123,7 @@ capture drops --drops -w "$TMP/drops.pcapng"
 D=$CAP
 capture all -i any -w "$TMP/all.pcapng"
 A=$CAP
-in_ns host ping -q -c 1 -t 1 -W 5 10.8.0.2 >/dev/null
+in_ns host ping -q -c 1 -t 1 -W 60 10.8.0.2 >/dev/null
 in_ns host bash -c 'echo x >/dev/udp/10.9.0.2/4444'
 check "drops are counted" wait_for 10 sh -c "\"$NSCTL\" show drops | grep -q no_socket"
 finish "$D"; finish "$A"
@@ -142,6 +145,7 @@ in_ns far ip neigh replace 10.8.0.77 lladdr 02:00:00:00:00:77 dev tap1
 in_ns host ping -q -c 2 -i 0.05 -W 1 10.9.0.77 >/dev/null
 in_ns far ping -q -c 2 -i 0.05 -W 1 10.8.0.77 >/dev/null
 pings 10.8.0.2 1
+wait_for 10 has 2 tcpdump -nr "$TMP/promisc.pcapng" host 10.9.0.77 # by way of another worker, perhaps
 finish "$P"; finish "$Q"
 check "frames for other stations are seen" has 2 tcpdump -nr "$TMP/promisc.pcapng" host 10.9.0.77
 check "but not with -p" has 0 tcpdump -nr "$TMP/plain.pcapng" host 10.8.0.77
@@ -151,7 +155,7 @@ check "two captures at once: each has its own packets" has 2 tcpdump -nr "$TMP/p
 capture slow -i eth0 -B 128 -w "$TMP/slow.pcapng" tcp
 S=$CAP
 kill -STOP "$S"
-check "a transfer of 40 MB goes through while the reader is stopped" timeout 60 nsenter --net="/run/netns/$(nsname host)" bash -c 'head -c 40000000 /dev/zero >/dev/tcp/10.9.0.2/9'
+check "a transfer of 40 MB goes through while the reader is stopped" timeout 300 nsenter --net="/run/netns/$(nsname host)" bash -c 'head -c 40000000 /dev/zero >/dev/tcp/10.9.0.2/9'
 check "pings are answered" pings 10.9.0.2 3
 check "the control socket answers" nsctl show version
 kill -CONT "$S"
@@ -172,8 +176,9 @@ mkdir "$TMP/small"
 unshare -m bash "$TMP/full.sh" "$TMP" "$NSCTL" &
 U=$!; PIDS+=($U)
 wait_for 10 grep -q "capturing on" "$TMP/full.err"
-in_ns host ping -q -c 100 -i 0.002 -s 1000 -W 5 10.9.0.2 >/dev/null
-wait "$U"
+full() { in_ns host ping -q -c 100 -i 0.002 -s 1000 -W 5 10.9.0.2 >/dev/null; gone "$U"; }
+wait_for 10 full
+ended "$U"
 check "a full disk ends the capture with status 1" [ $? -eq 1 ]
 check "and says so" grep -q "No space left on device" "$TMP/full.err"
 check "its file ends with a whole packet" grep -qx 0 "$TMP/full.read"
@@ -189,13 +194,13 @@ check "a namespace for a capture" nsctl netns add red
 R=$!; PIDS+=($R)
 wait_for 10 grep -q "capturing on" "$TMP/red.err"
 check "the namespace goes" nsctl netns del red
-wait "$R"
+ended "$R"
 check "and its capture ends with it, with status 1" [ $? -eq 1 ]
 check "saying why" grep -q "the network namespace was removed" "$TMP/red.err"
 check "a link for a capture" nsctl link add dummy0 type dummy
 capture dummy -i dummy0 -w "$TMP/dummy.pcapng"
 check "the link goes" nsctl link del dummy0
-wait "$CAP"
+ended "$CAP"
 check "and its capture ends, too" [ $? -eq 1 ]
 check "saying why" grep -q "dummy0 was removed" "$TMP/dummy.err"
 kill "$L" 2>/dev/null # tshark; its nsctl ends with the daemon

@@ -53,7 +53,7 @@ def wait_for(match, seconds):
     return None
 
 
-def arp(vlan, address, seconds=10):
+def arp(vlan, address, seconds=60):
     ask = mac_all + ME + tags(vlan) + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + ME + socket.inet_aton("0.0.0.0") + bytes(6) + socket.inet_aton(address)
     head = ME + mac + tags(vlan) + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, 2)
     end = time.monotonic() + seconds
@@ -89,7 +89,7 @@ def ping(vlan, address):
             return False
         return checksum(f[len(head) + 20:len(head) + 20 + len(body)]) == 0 and f[len(head) + 28:len(head) + 20 + len(body)] == body[8:]
 
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         sock.send(mac + ME + tags(vlan) + b"\x08\x00" + ip + body)
         if wait_for(look, 1):

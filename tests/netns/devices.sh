@@ -85,10 +85,10 @@ mac() { nsctl ${2:+-n "$2"} -j link show "$1" | python3 -c 'import json, sys; pr
 echo "# the bridge"
 check "two hosts reach each other across it" wait_for 10 in_ns a ping -q -c 1 -W 1 10.0.0.3
 check "they reach its own address" wait_for 10 in_ns b ping -q -c 1 -W 1 10.0.0.1
-check "ping of 60,000 bytes: fragments" in_ns a ping -q -c 2 -W 5 -s 60000 10.0.0.3
+check "ping of 60,000 bytes: fragments" each_alone a 2 -s 60000 10.0.0.3
 ma=$(in_ns a ip -br link show ta | awk '{ print $3 }')
 learned() { nsctl fdb show | grep -q "^$ma dev $1 master br0\$"; }
-check "it has learned where a is" learned eth0
+check "it has learned where a is" wait_for 5 learned eth0
 check "TCP across it (iperf3, 40 MB)" iperf3_between b 10.0.0.3 a -n 40M
 check "and the other way" iperf3_between b 10.0.0.3 a -n 40M -R
 frames=$(stat eth1 tx packets); bytes=$(stat eth1 tx bytes)
@@ -108,7 +108,8 @@ before=$(stat eth1 tx packets)
 in_ns a python3 "$PY" ta 02:00:00:00:77:01 storm:300 >/dev/null
 flooded() { test $(($(stat eth1 tx packets) - before)) -ge 300; }
 check "frames to all go to the other port" wait_for 10 flooded
-check "300 stations were learned" test "$(nsctl fdb show eth0 | grep -c '^02:77:')" -eq 300
+all_learned() { test "$(nsctl fdb show eth0 | grep -c '^02:77:')" -eq 300; }
+check "300 stations were learned" wait_for 10 all_learned
 check "tagged frames of the host on it: br0.7" in_ns a python3 "$PY" ta "$(mac br0)" arp:7:10.7.0.1
 nsctl link set eth0 carrier off
 gone() { ! nsctl fdb show | grep -q '^02:77:'; }
@@ -118,9 +119,8 @@ check "and back" wait_for 20 in_ns a ping -q -c 1 -W 1 10.0.0.3
 
 nsctl link add loop0 type veth peer loop1
 nsctl link set loop0 up master br0; nsctl link set loop1 up master br0
-in_ns a ping -q -c 1 -W 1 -b 10.0.0.255 >/dev/null 2>&1
 before=$(stat loop0 tx packets)
-busy() { test $(($(stat loop0 tx packets) - before)) -gt 10000; }
+busy() { in_ns a ping -q -c 1 -W 1 -b 10.0.0.255 >/dev/null 2>&1; test $(($(stat loop0 tx packets) - before)) -gt 10000; }
 check "a ring of cables goes round and round, and commands are answered all the same" wait_for 20 busy
 check "taken apart" nsctl link del loop0
 check "it is over" wait_for 10 in_ns a ping -q -c 1 -W 1 10.0.0.3
@@ -130,7 +130,8 @@ m=$(mac eth2)
 check "ARP and ping in 802.1Q" in_ns v python3 "$PY" tv "$m" arp:10:10.10.0.1 ping:10:10.10.0.1
 check "802.1Q inside 802.1ad" in_ns v python3 "$PY" tv "$m" arp:s20.30:10.30.0.1 ping:s20.30:10.30.0.1
 check "nobody answers in another VLAN" in_ns v python3 "$PY" tv "$m" silent:11:10.10.0.1 silent:30:10.30.0.1
-check "an unknown VLAN has a reason" test "$(drops vlan_unknown)" -gt 0
+unknown() { test "$(drops vlan_unknown)" -gt 0; }
+check "an unknown VLAN has a reason" wait_for 5 unknown
 before=$(drops vlan_short)
 in_ns v python3 "$PY" tv "$m" cut >/dev/null
 short() { test $(($(drops vlan_short) - before)) -ge 6; }
@@ -138,8 +139,8 @@ check "tags that are cut short have a reason" wait_for 10 short
 
 echo "# TCP through VLANs, in large tagged segments"
 head -c 8000000 /dev/urandom >"$TMP/up"
-check "an upload" in_ns c curl -sf -m 60 --retry 3 --retry-connrefused -o "$TMP/answer" -T "$TMP/up" http://10.5.0.2/sink
-check "a download" in_ns c curl -sf -m 60 -o "$TMP/down" http://10.5.0.2/bytes/8000000
+check "an upload" in_ns c curl -sf -m 300 --retry 3 --retry-connrefused -o "$TMP/answer" -T "$TMP/up" http://10.5.0.2/sink
+check "a download" in_ns c curl -sf -m 300 -o "$TMP/down" http://10.5.0.2/bytes/8000000
 python3 "$(dirname "$0")/bytes.py" make 8000000 >"$TMP/want"
 check "every byte of it" cmp "$TMP/down" "$TMP/want"
 check "no checksum was wrong" test "$(drops tcp_csum red)" -eq 0
@@ -148,7 +149,7 @@ echo "# eth4.10 sent $bytes bytes in $frames frames"
 check "segments left it whole" test $((bytes / frames)) -gt 2000
 
 echo "# veth and dummy"
-check "a pair between two namespaces carries TCP" in_ns a curl -sf -m 30 -o "$TMP/down" http://10.6.0.2/bytes/3000000
+check "a pair between two namespaces carries TCP" in_ns a curl -sf -m 300 -o "$TMP/down" http://10.6.0.2/bytes/3000000
 head -c 3000000 "$TMP/want" >"$TMP/want3"
 check "every byte of it" cmp "$TMP/down" "$TMP/want3"
 nsctl -n red link set veth1 down
@@ -156,9 +157,9 @@ no_carrier() { nsctl link show veth0 | grep -q NO-CARRIER; }
 check "one end down: the other has no carrier" wait_for 5 no_carrier
 nsctl -n red link del veth1
 refuse "one end removed: the other is gone" nsctl link show veth0
-check "an address of a dummy is reached" in_ns a ping -q -c 1 -W 2 10.8.0.1
-in_ns a ping -q -c 1 -W 1 10.8.0.77 >/dev/null
-check "what is for its network is swallowed and counted" test "$(stat dummy0 tx packets)" -gt 0
+check "an address of a dummy is reached" reach a 10.8.0.1
+swallowed() { in_ns a ping -q -c 1 -W 1 10.8.0.77 >/dev/null; test "$(stat dummy0 tx packets)" -gt 0; }
+check "what is for its network is swallowed and counted" wait_for 10 swallowed
 
 echo "# saved, read, and taken apart"
 nsctl save >"$TMP/saved"
@@ -166,7 +167,7 @@ cp "$TMP/saved" "$TMP/netstackd.conf"
 check "what was saved is read again" nsctl reload
 nsctl save >"$TMP/again"
 check "and saved alike" cmp "$TMP/saved" "$TMP/again"
-check "the bridge was not touched" in_ns a ping -q -c 1 -W 2 10.0.0.3
+check "the bridge was not touched" reach a 10.0.0.3
 nsctl link del eth2
 refuse "VLANs go with their link" nsctl link show eth2.20.30
 nsctl link del br0

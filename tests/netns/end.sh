@@ -28,12 +28,11 @@ for ((round = 0; round < ROUNDS; round++)); do
 	pid=$DAEMON_PID DAEMON_PID=
 	kill -TERM "$pid"
 	[ $((round % 2)) = 0 ] || { sleep 0.0$((RANDOM % 5)); kill -TERM "$pid" 2>/dev/null; }
-	( sleep 10; kill -KILL "$pid" 2>/dev/null ) & guard=$!
+	wait_for 10 gone "$pid" || kill -KILL "$pid" 2>/dev/null
 	wait "$pid"; status=$?
-	kill "$guard" 2>/dev/null; wait "$guard" 2>/dev/null
 	[ $status = 0 ] || { bad=$((bad + 1)); echo "# round $round: status $status"; }
 	for c in "${clients[@]}"; do end_pid "$c" 3; done
-	wait_for 3 bash -c "! nsenter --net=/run/netns/$(nsname h) ip link show tap0 && ! [ -e $NETSTACKD_CONTROL ]" || { left=$((left + 1)); echo "# round $round: something is left"; }
+	wait_for 5 bash -c "! nsenter --net=/run/netns/$(nsname h) ip link show tap0 && ! [ -e $NETSTACKD_CONTROL ]" || { left=$((left + 1)); echo "# round $round: something is left"; }
 done
 check "$ROUNDS ends in the middle of everything, each with status 0" test "$bad" = 0
 check "nothing was left behind" test "$left" = 0

@@ -28,25 +28,24 @@ in_ns a ip link set tapb netns "$(nsname b)"
 in_ns b ip addr add 10.0.5.2/24 dev tapb; in_ns b ip link set tapb up; in_ns b ip route add default via 10.0.5.1
 in_ns a ip route add 10.0.0.0/16 via 10.0.0.2
 NS="NSCTL=$NSCTL; $(declare -f nsctl)"
-lossless() { local out; out=$("$@" 2>&1); printf '%s\n' "$out" | tail -n 4; printf '%s\n' "$out" | grep -qE '[^0-9]0% packet loss'; }
 # hops DIRECTION: all five and the end, each by its address, in their order
 hops() {
 	local from=a to=10.0.5.2 want="10.0.0.2 10.0.1.2 10.0.2.2 10.0.3.2 10.0.4.2 10.0.5.2 " got
 	if [ "$1" = back ]; then from=b to=10.0.0.1 want="10.0.5.1 10.0.4.1 10.0.3.1 10.0.2.1 10.0.1.1 10.0.0.1 "; fi
 	shift
-	in_ns $from traceroute -n -q 1 -w 3 -m 10 "$@" $to >"$TMP/trace" 2>&1; cat "$TMP/trace"
+	in_ns $from traceroute -n -q 1 -w 10 -m 10 "$@" $to >"$TMP/trace" 2>&1; cat "$TMP/trace"
 	got=$(awk '$1 ~ /^[0-9]+$/ { printf "%s ", $2 }' "$TMP/trace")
 	[ "$got" = "$want" ]
 }
 check "there are six network namespaces" test "$(nsctl netns list | awk 'NR > 1 { printf "%s ", $1 }')" = "default r1 r2 r3 r4 r5 "
 wait_for 10 in_ns a ping -c 1 -W 1 10.0.5.2
-check "ping through five routers" lossless in_ns a ping -q -c 20 -i 0.05 10.0.5.2
-check "and back" lossless in_ns b ping -q -c 20 -i 0.05 10.0.0.1
-check "fragments pass" lossless in_ns a ping -q -c 5 -i 0.1 -s 20000 10.0.5.2
-check "each takes one of the time to live" bash -c "nsenter --net=/run/netns/$(nsname a) ping -c 1 -W 3 10.0.5.2 | grep -q ttl=59"
-check "traceroute shows all five" hops there
-check "traceroute with ICMP too" hops there -I
-check "traceroute from the other end" hops back
+check "ping through five routers" lossless a -c 20 -i 0.05 10.0.5.2
+check "and back" lossless b -c 20 -i 0.05 10.0.0.1
+check "fragments pass" each_alone a 5 -s 20000 10.0.5.2
+check "each takes one of the time to live" bash -c "nsenter --net=/run/netns/$(nsname a) ping -c 1 -W 60 10.0.5.2 | grep -q ttl=59"
+check "traceroute shows all five" wait_for 20 hops there
+check "traceroute with ICMP too" wait_for 20 hops there -I
+check "traceroute from the other end" wait_for 20 hops back
 check "the first namespace forwarded nothing" test -z "$(nsctl show counters IpForwDatagrams | awk 'NR > 1')"
 check "the third did" bash -c "$NS; nsctl -n r3 show counters IpForwDatagrams | grep -qE '[1-9]'"
 check "its own side of a link has a name there" bash -c "$NS; nsctl -n r3 link show left | grep -q 'link-netns r2'"
@@ -54,7 +53,7 @@ check "its own side of a link has a name there" bash -c "$NS; nsctl -n r3 link s
 bg_ns b python3 -m http.server 8000 --bind 10.0.5.2 --directory "$TMP" >/dev/null 2>&1
 python3 "$SRC/tests/netns/bytes.py" make "$SIZE" >"$TMP/want"
 wait_for 10 in_ns b bash -c 'exec 3<>/dev/tcp/10.0.5.2/8000'
-check "$SIZE bytes through all of them" in_ns a curl -sSf -m 120 -o "$TMP/got" http://10.0.5.2:8000/want
+check "$SIZE bytes through all of them" in_ns a curl -sSf -m 400 -o "$TMP/got" http://10.0.5.2:8000/want
 check "every byte is right" cmp "$TMP/want" "$TMP/got"
 
 # What one of them drops is counted there, and nowhere else.
@@ -63,7 +62,7 @@ refuse "a router that does not forward stops all" in_ns a ping -q -c 3 -i 0.1 -W
 check "and its own drops say why" bash -c "$NS; nsctl -n r3 show drops | grep -q ip_forwarding_off"
 check "those of its neighbour do not" bash -c "$NS; ! nsctl -n r2 show drops | grep -q ip_forwarding_off"
 nsctl -n r3 sysctl net.ipv4.ip_forward=1
-check "with it forwarding again all passes" lossless in_ns a ping -q -c 3 -i 0.05 10.0.5.2
+check "with it forwarding again all passes" lossless a -c 3 -i 0.05 10.0.5.2
 
 # What runs, saved, is what was configured: read again it changes nothing, and connections go on.
 nsctl save >"$TMP/saved"
@@ -74,7 +73,7 @@ nsctl save >"$TMP/again"
 check "it is the same" cmp "$TMP/saved" "$TMP/again"
 
 # One goes in the middle of a transfer; when it is back, the transfer ends well.
-in_ns a curl -sSf -m 100 --limit-rate $((SIZE / 5)) -o "$TMP/got2" http://10.0.5.2:8000/want & CURL=$!; PIDS+=($CURL)
+in_ns a curl -sSf -m 400 --limit-rate $((SIZE / 5)) -o "$TMP/got2" http://10.0.5.2:8000/want & CURL=$!; PIDS+=($CURL)
 wait_for 20 bash -c "test \$(stat -c %s $TMP/got2) -gt 100000"
 check "a router is deleted in the middle of a transfer" nsctl netns del r3
 check "its neighbours' ends of the links are gone" bash -c "$NS; ! nsctl -n r2 link show | grep -q right && ! nsctl -n r4 link show | grep -q left"
@@ -90,7 +89,7 @@ check "it comes back" heal
 check "all passes again" wait_for 20 in_ns a ping -q -c 1 -W 1 10.0.5.2
 check "the transfer goes on to its end" wait $CURL
 check "every byte is right" cmp "$TMP/want" "$TMP/got2"
-check "traceroute shows all five again" hops there
+check "traceroute shows all five again" wait_for 20 hops there
 
 # A reload with one of them missing, and one with it there.
 grep -vE 'r3|-n r2 .*(set right|dev right|\.right\.|10\.0\.2\.)|-n r4 .*(set left|dev left|\.left\.|10\.0\.3\.)' "$TMP/saved" >"$TMP/netstackd.conf"
@@ -104,13 +103,14 @@ for i in 1 2 3; do
 	printf '%s\n' "netns add y" "-n y link add eth0 type tap host-name tapy host-addr 10.9.0.1/24" "-n y link set eth0 up" "-n y addr add 10.9.0.2/24 dev eth0" \
 		"-n y service add tcp 19 chargen" >"$TMP/heal"
 	heal || not_ok "a namespace with a device"
-	in_ns a timeout 20 bash -c 'exec 3<>/dev/tcp/10.9.0.2/19; cat <&3' >"$TMP/chargen" 2>&1 & C=$!; PIDS+=($C)
+	reach a 10.9.0.2 || not_ok "its address is reached"
+	in_ns a timeout 100 bash -c 'exec 3<>/dev/tcp/10.9.0.2/19; cat <&3' >"$TMP/chargen" 2>&1 & C=$!; PIDS+=($C)
 	wait_for 10 test -s "$TMP/chargen" || not_ok "chargen sends"
 	nsctl netns del y || not_ok "netns del y"
 	wait_for 10 bash -c "! nsenter --net=/run/netns/$(nsname a) ip link show tapy" || not_ok "its device is gone"
 	end_pid $C 1 # the device may have taken its FIN along
 done
-check "those that go while they send leave the rest alone" lossless in_ns a ping -q -c 3 -i 0.05 10.0.5.2
+check "those that go while they send leave the rest alone" lossless a -c 3 -i 0.05 10.0.5.2
 # A reload with other namespaces: each that comes has the place of one that goes.
 for n in p q p; do
 	{ cat "$TMP/saved"; for k in 1 2; do echo "netns add $n$k"; done
@@ -121,7 +121,7 @@ for n in p q p; do
 done
 cp "$TMP/saved" "$TMP/netstackd.conf"
 check "a reload without them" nsctl reload
-check "the rest has gone on" lossless in_ns a ping -q -c 3 -i 0.05 10.0.5.2
+check "the rest has gone on" lossless a -c 3 -i 0.05 10.0.5.2
 for i in 1 2 3 4 5 6 7 8 9 10; do nsctl netns add "x$i" && nsctl -n "x$i" link add v type veth peer "v$i" netns default && nsctl -n "x$i" service add tcp 7 echo; done
 for i in 1 2 3 4 5 6 7 8 9 10; do nsctl netns del "x$i"; done
 nsctl link add m0 type veth peer m1 && nsctl link set m1 netns r1 && nsctl link set m0 up && nsctl -n r1 link set m1 up

@@ -194,7 +194,7 @@ def hold(d, count):
     for _ in range(count):
         c = socket.socket()
         c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        c.settimeout(10)
+        c.settimeout(100)
         c.connect((d, 80))
         c.sendall(b"GET /bytes/100000000 HTTP/1.1\r\nHost: x\r\n\r\n")
         held.append(c)
@@ -213,18 +213,18 @@ def monitors(path, nsctl):
                 pass  # turned away
             clients.append(c)
         for _ in range(5):
-            subprocess.run([nsctl, "-s", path, "show", "version"], check=True, timeout=10, stdout=subprocess.DEVNULL)
+            subprocess.run([nsctl, "-s", path, "show", "version"], check=True, timeout=100, stdout=subprocess.DEVNULL)
 
 
 def control(path):
-    def client():
+    def client(patience=5):
         c = socket.socket(socket.AF_UNIX)
-        c.settimeout(5)
+        c.settimeout(patience)
         c.connect(path)
         return c
 
     def feed(data, read=True):
-        c = client()
+        c = client(100)
         try:
             c.sendall(data)
             if read:

@@ -7,7 +7,14 @@
 #   nsctl WORDS...           talks to it
 #   ok TEXT / not_ok TEXT    one TAP line; check TEXT CMD... runs CMD and reports
 #   plan_end                 prints the plan; the exit status says whether all passed
+#   wait_for SECONDS CMD...  until CMD succeeds
+#   reach NAME ADDRESS       until a ping is answered
+#   lossless NAME ARGS...    ping with these arguments: each of the first -c N is answered, however late
+#   each_alone NAME N ARGS...   N pings, each after the answer to the one before
 #   iperf3_between SERVER ADDRESS CLIENT ARGS...   one transfer between two namespaces
+#
+# A machine may stand still for seconds, or have another load: nothing here passes or fails by how long something takes. What is to come is waited for, with a bound
+# so generous that only what never comes reaches it; frames are sent so that a queue of some hundred holds what comes while the daemon does not run.
 #
 # Everything that was made is removed at exit, also after a failure or a signal; only processes that were started here are ended, by
 # pid. WORKERS (1) is handed to the daemon, BACKEND (none: auto) to every TAP of its configuration. BUILD is the build folder.
@@ -23,6 +30,7 @@ BUILD=${BUILD:-${abs_top_builddir:-$SRC/build}}
 NETSTACKD=${NETSTACKD:-$BUILD/netstackd}
 NSCTL=${NSCTL:-$BUILD/nsctl}
 WORKERS=${WORKERS:-1}
+PATIENCE=${PATIENCE:-6}
 TAG=$(printf 'nst%x%x' $$ "$((RANDOM))")
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/$TAG.XXXXXX")
 TESTS=0 FAILED=0 PIDS=() SPACES=() DAEMON_PID=
@@ -84,8 +92,34 @@ check() {
 refuse() { local text=$1; shift; if "$@" >"$TMP/refuse.out" 2>&1; then not_ok "$text"; sed 's/^/#   /' "$TMP/refuse.out" | tail -n 10; else ok "$text"; fi; }
 plan_end() { echo "1..$TESTS"; [ "$FAILED" -eq 0 ]; }
 need() { local p; for p; do command -v "$p" >/dev/null || bail "$p is missing"; done; }
-# wait_for SECONDS CMD...: until CMD succeeds
-wait_for() { local end=$((SECONDS + $1)); shift; until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || return 1; sleep 0.05; done; }
+# wait_for SECONDS CMD...: until CMD succeeds; SECONDS is enough for a quick machine, PATIENCE (6) times as much is waited. What the last try prints is shown.
+wait_for() { local end=$((SECONDS + $1 * PATIENCE)); shift; until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || { "$@"; return; }; sleep 0.05; done; }
+
+reach() { wait_for 10 in_ns "$1" ping -q -n -c 1 -W 2 "$2"; }
+# ping by itself waits for the last answer no longer than two round trips, or one interval: on a busy machine that is no time at all. With a deadline it goes on until so
+# many answers are there as -c says; nothing was lost if these are the answers to its first requests. ARGS without -q, -w and -W.
+lossless() { # NAME ARGS...
+	local n=$1 want='' a
+	shift
+	for a; do [ "$want" = next ] && want=$a; [ "$a" = -c ] && want=next; done
+	in_ns "$n" ping -n -w 200 "$@" >"$TMP/lossless" 2>&1
+	tail -n 4 "$TMP/lossless"
+	awk -v want="$want" 'match($0, /icmp_seq=[0-9]+/) && / bytes from / { seq = substr($0, RSTART + 9, RLENGTH - 9) + 0; if (seq <= want && !seen[seq]++) n++ }
+		END { print n + 0 " of the first " want " were answered"; exit n != want }' "$TMP/lossless"
+}
+# For requests of many frames: a second's worth of them would be more than a queue holds.
+each_alone() { # NAME N ARGS...
+	local n=$1 i max=$2
+	shift 2
+	for ((i = 1; i <= max; i++)); do in_ns "$n" ping -n -c 1 -W 60 "$@" || { echo "number $i of $max"; return 1; }; done
+}
+# stops the daemon until "kill -CONT"; the signal is on its way when kill(1) returns, so wait until every thread has it
+freeze() { kill -STOP "$DAEMON_PID" && wait_for 10 frozen; }
+frozen() { ! grep -L '^State:.T' /proc/"$DAEMON_PID"/task/*/status | grep -q .; }
+# gone PID: has ended, whoever its parent is and whether or not that one has noticed
+gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.[ZX]' "/proc/$1/status" 2>/dev/null; }
+# the first CPU that this process may run on
+first_cpu() { sed -n 's/^Cpus_allowed_list:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status; }
 
 listens() { in_ns "$1" ss -Hltn "sport = :$2" | grep -q .; } # NAMESPACE PORT
 # Each transfer has a server of its own, on a port of its own: a server that takes one after another is still "busy" with the last for a while.
@@ -96,7 +130,7 @@ iperf3_between() { # server's namespace, its address, client's namespace, the cl
 	IPERF3_PORT=$((IPERF3_PORT + 1))
 	nsenter --net="/run/netns/$(nsname "$s")" iperf3 -s -1 -B "$addr" -p "$IPERF3_PORT" >"$TMP/iperf3.log" 2>&1 & pid=$!
 	PIDS+=("$pid")
-	wait_for 20 listens "$s" "$IPERF3_PORT" && in_ns "$c" timeout 60 iperf3 -c "$addr" -p "$IPERF3_PORT" "$@"; status=$?
+	wait_for 20 listens "$s" "$IPERF3_PORT" && in_ns "$c" timeout 200 iperf3 -c "$addr" -p "$IPERF3_PORT" "$@"; status=$?
 	[ "$status" -eq 0 ] || sed 's/^/server: /' "$TMP/iperf3.log"
 	end_pid "$pid" 1
 	return "$status"
@@ -115,8 +149,8 @@ daemon() { # namespace; the configuration comes on standard input
 daemon_alive() { kill -0 "$DAEMON_PID" 2>/dev/null; }
 stop_daemon() { # exit status of the daemon
 	local pid=$DAEMON_PID status; DAEMON_PID=
-	kill "$pid"; ( sleep 15; kill -KILL "$pid" 2>/dev/null ) & local k=$!
-	wait "$pid"; status=$?; kill "$k" 2>/dev/null; wait "$k" 2>/dev/null
+	kill "$pid"; wait_for 15 gone "$pid" || kill -KILL "$pid" 2>/dev/null
+	wait "$pid"; status=$?
 	return $status
 }
 # one TAP line: the daemon is still there and ends with status 0. Not by way of check, whose subshell could not wait for it.

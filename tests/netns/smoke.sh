@@ -16,7 +16,7 @@ NS="NSCTL=$NSCTL; NETSTACKD_CONTROL=$NETSTACKD_CONTROL; $(declare -f nsctl)"
 H=$(nsname h)
 helper() { pgrep -P "$DAEMON_PID"; }
 field() { awk -v k="$2:" '$1 == k { print $2 }' "/proc/$1/status"; }
-check "ping" in_ns h ping -q -c 3 -i 0.05 -W 2 10.10.0.2
+check "ping" lossless h -c 3 -i 0.05 10.10.0.2
 
 # ---- privileges and costs
 check "the daemon has no capability" test "$(field "$DAEMON_PID" CapEff)$(field "$DAEMON_PID" CapPrm)" = 00000000000000000000000000000000
@@ -26,9 +26,10 @@ check "it can gain nothing by exec" test "$(field "$DAEMON_PID" NoNewPrivs)" = 1
 [ -n "${INSTRUMENTED:-}" ] || check "every thread has a system-call filter" bash -c "! grep -L 'Seccomp:.*2' /proc/$DAEMON_PID/task/*/status | grep ."
 check "the helper has CAP_NET_ADMIN and nothing else" test "$(field "$(helper)" CapEff)" = 0000000000001000
 switches() { cat /proc/"$1"/task/*/status /proc/"$(helper)"/status | awk '/^voluntary_ctxt/ { n += $2 } END { print n }'; }
+# five seconds of quiet: neighbours' timers and what a busy machine has kept late come to their end
+quiet() { local a b; a=$(switches "$DAEMON_PID"); sleep 5; b=$(switches "$DAEMON_PID"); echo "$((b - a)) wake-ups in 5 seconds"; [ $((b - a)) -le $((5 * WORKERS)) ]; }
 sleep 3
-A=$(switches "$DAEMON_PID"); sleep 5; B=$(switches "$DAEMON_PID")
-[ -n "${INSTRUMENTED:-}" ] || check "idle: $((B - A)) wake-ups in 5 seconds" test $((B - A)) -le $((5 * WORKERS))
+[ -n "${INSTRUMENTED:-}" ] || check "idle: at most $((5 * WORKERS)) wake-ups in 5 seconds" wait_for 10 quiet
 RSS=$(field "$DAEMON_PID" VmRSS)
 if [ "$WORKERS" -eq 1 ] && [ -z "${INSTRUMENTED:-}" ]; then check "idle: $RSS kB resident" test "$RSS" -le 10240; fi
 sed -n 's/.*ready in/# ready in/p' "$TMP/daemon.log"
@@ -36,7 +37,7 @@ sed -n 's/.*ready in/# ready in/p' "$TMP/daemon.log"
 # ---- reloads, and a connection that lives through them
 cat >"$TMP/talk.py" <<'PY'
 import socket, sys, time
-a = socket.create_connection(("10.10.0.2", 7), 5); a.settimeout(10); i = 0
+a = socket.create_connection(("10.10.0.2", 7), 60); a.settimeout(100); i = 0
 while True:
     m = b"%d\n" % i; a.sendall(m); d = b""
     while len(d) < len(m):
@@ -46,7 +47,9 @@ while True:
 PY
 bg_ns h python3 "$TMP/talk.py" >"$TMP/talk" 2>&1; TALK=$!
 wait_for 5 test -s "$TMP/talk"
-talking() { local n; kill -0 "$TALK" || return 1; n=$(tail -n 1 "$TMP/talk"); sleep 0.3; [ "$(tail -n 1 "$TMP/talk")" -gt "$n" ]; }
+said() { grep -c "^[0-9]*$" "$TMP/talk"; }
+further() { [ "$(said)" -gt "$1" ]; }
+talking() { wait_for 10 further $(($(said) + 10)) || { tail -n 5 "$TMP/talk"; return 1; }; }
 check "a connection is there" talking
 printf '%s\n' "$CONF" "addr add 10.10.1.2/24 dev eth0" "route add 10.20.0.0/16 via 10.10.0.7" "service add udp 7 echo" "sysctl net.ipv4.ip_forward=1" \
 	"link add eth1 type tap host-name tap1 mtu 9000" "link set eth1 up" >"$TMP/netstackd.conf"
@@ -64,8 +67,8 @@ check "what save wrote can be loaded" nsctl reload
 check "and is the same again" bash -c "$NS; nsctl save | cmp - '$TMP/netstackd.conf'"
 printf '%s\n' "$CONF" >"$TMP/netstackd.conf"
 kill -HUP "$DAEMON_PID"
-check "SIGHUP with the first file takes all of it away again" wait_for 5 bash -c "$NS; ! nsctl save | grep -E 'eth1|10.20.0.0|udp|ip_forward'"
-check "its TAP, too" bash -c "! nsenter --net=/run/netns/$H ip link show tap1"
+check "SIGHUP with the first file takes all of it away again" wait_for 5 bash -c "$NS; s=\$(nsctl save) && ! grep -E 'eth1|10.20.0.0|udp|ip_forward' <<<\"\$s\""
+check "its TAP, too" wait_for 5 bash -c "! nsenter --net=/run/netns/$H ip link show tap1"
 echo "link add eth0 type tap host-name tap0 mtu 12" >>"$TMP/netstackd.conf"
 refuse "a bad file is refused" nsctl reload
 check "the connection still lives" talking
@@ -74,21 +77,22 @@ printf '%s\n' "$CONF" >"$TMP/netstackd.conf"
 # ---- links by hand, long after the privileges are gone
 check "link add" nsctl link add eth2 type tap host-name tap2 host-addr 10.12.0.1/24
 check "link set, addr add" bash -c "$NS; nsctl link set eth2 up && nsctl addr add 10.12.0.2/24 dev eth2"
-check "ping over the new link" in_ns h ping -q -c 2 -i 0.05 -W 2 10.12.0.2
+check "ping over the new link" reach h 10.12.0.2
 nsctl link set eth2 down
-check "link set down takes the host's carrier away" bash -c "nsenter --net=/run/netns/$H ip link show tap2 | grep -q NO-CARRIER"
+check "link set down takes the host's carrier away" wait_for 5 bash -c "nsenter --net=/run/netns/$H ip link show tap2 | grep -q NO-CARRIER"
 nsctl link set eth2 up
-check "and up gives it back" bash -c "nsenter --net=/run/netns/$H ip link show tap2 | grep -q LOWER_UP"
-check "another MTU on both ends" bash -c "$NS; nsctl link set eth2 mtu 1400 && nsenter --net=/run/netns/$H ip link show tap2 | grep -q 'mtu 1400'"
+check "and up gives it back" wait_for 5 bash -c "nsenter --net=/run/netns/$H ip link show tap2 | grep -q LOWER_UP"
+check "another MTU" nsctl link set eth2 mtu 1400
+check "on both ends" wait_for 5 bash -c "nsenter --net=/run/netns/$H ip link show tap2 | grep -q 'mtu 1400'"
 check "another name on the host, address and all" bash -c "$NS; nsctl link set eth2 host-name tap3 && nsenter --net=/run/netns/$H ip addr show tap3 | grep -q 10.12.0.1/24 && ! nsenter --net=/run/netns/$H ip link show tap2"
-check "ping goes on" in_ns h ping -q -c 2 -i 0.05 -W 3 10.12.0.2
+check "ping goes on" reach h 10.12.0.2
 in_ns h ip link del tap3
 check "a TAP deleted by the host: no carrier" wait_for 5 bash -c "$NS; nsctl link show eth2 | grep -q NO-CARRIER"
 check "the others go on" talking
 check "link del" nsctl link del eth2
 check "a link with offloads" bash -c "$NS; nsctl link add eth4 type tap host-name tap4 host-addr 10.14.0.1/24 offload on && nsctl link set eth4 up && nsctl addr add 10.14.0.2/24 dev eth4"
-check "frames of 64 KiB and partial checksums both ways: every byte is right" in_ns h timeout 60 python3 "$SRC/tests/netns/bytes.py" echo 10.14.0.2 7 20000000
-check "datagrams over it, too" in_ns h ping -q -c 3 -i 0.05 -s 9000 -W 2 10.14.0.2
+check "frames of 64 KiB and partial checksums both ways: every byte is right" in_ns h timeout 300 python3 "$SRC/tests/netns/bytes.py" echo 10.14.0.2 7 20000000
+check "datagrams over it, too" each_alone h 3 -s 9000 10.14.0.2
 large() { nsctl -j link show eth4 | python3 -c 'import json, sys; s = json.load(sys.stdin)[0]["stats"]; sys.exit(s["rx"]["bytes"] < 3000 * s["rx"]["packets"] or s["tx"]["bytes"] < 3000 * s["tx"]["packets"])'; }
 check "they were large" large
 nsctl link del eth4
@@ -97,7 +101,7 @@ for q in 1 3; do
 	check "each of forty flows gets through, whatever its queue" in_ns h python3 - <<-'PY'
 		import socket
 		for i in range(40):
-		    a = socket.create_connection(("10.14.0.2", 7), 5); a.settimeout(5); a.sendall(b"q"); assert a.recv(1) == b"q"; a.close()
+		    a = socket.create_connection(("10.14.0.2", 7), 60); a.settimeout(60); a.sendall(b"q"); assert a.recv(1) == b"q"; a.close()
 	PY
 	nsctl link del eth4
 done
@@ -107,7 +111,7 @@ check "a name that cannot be" says "a name" nsctl link add eth3 type tap host-na
 check "one end for two links" says "eth0" nsctl link add eth3 type tap host-name tap0
 cat >"$TMP/hold.py" <<-'PY'
 	import fcntl, os, struct, time
-	f = os.open("/dev/net/tun", os.O_RDWR); fcntl.ioctl(f, 0x400454CA, struct.pack("16sH22x", b"tapbusy", 0x1102)); print("held", flush=True); time.sleep(60)
+	f = os.open("/dev/net/tun", os.O_RDWR); fcntl.ioctl(f, 0x400454CA, struct.pack("16sH22x", b"tapbusy", 0x1102)); print("held", flush=True); time.sleep(600)
 PY
 bg_ns h python3 "$TMP/hold.py" >"$TMP/hold" 2>&1
 wait_for 5 grep -q held "$TMP/hold"
@@ -116,7 +120,8 @@ check "nothing is left of what was refused" bash -c "$NS; ! nsctl link show | gr
 
 # ---- who and how many
 "$NSCTL" monitor >"$TMP/monitor" 2>&1 & PIDS+=($!)
-sleep 0.3
+told() { nsctl addr add 10.10.8.2/24 dev eth0; nsctl addr del 10.10.8.2/24 dev eth0; grep -q 10.10.8.2 "$TMP/monitor"; }
+wait_for 5 told # it listens now
 nsctl addr add 10.10.9.2/24 dev eth0; nsctl route add 10.66.0.0/16 via 10.10.0.9; nsctl addr del 10.10.9.2/24 dev eth0
 nsctl neigh add 10.10.0.66 lladdr 02:00:00:00:00:66 dev eth0; nsctl neigh del 10.10.0.66 dev eth0
 check "monitor sees addresses and routes come and go" wait_for 5 bash -c "grep -q '10.10.9.2' '$TMP/monitor' && grep -q '10.66.0.0/16' '$TMP/monitor' && grep -qi 'deleted' '$TMP/monitor'"
@@ -170,20 +175,20 @@ for f in "$TMP/netstackd.conf" "$SRC/conf/netstackd.conf" "$SRC"/conf/examples/*
 # ---- the end
 kill "$TALK" 2>/dev/null
 check "it ends with status 0 when told to" stop_daemon
-check "its TAP and its socket are gone" bash -c "! nsenter --net=/run/netns/$H ip link show tap0 && ! test -e '$NETSTACKD_CONTROL'"
+check "its TAP and its socket are gone" wait_for 5 bash -c "! nsenter --net=/run/netns/$H ip link show tap0 && ! test -e '$NETSTACKD_CONTROL'"
 printf '%s\ncontrol group daemon\n' "$CONF" >"$TMP/2.conf"
 daemon h <"$TMP/2.conf"
 check "with a control group, its members may" setpriv --reuid=2 --regid=1 --clear-groups "$NSCTL" link set eth0 mtu 1300
 refuse "and others may not" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" show version
 HELPER=$(helper)
 kill -KILL "$DAEMON_PID"; wait "$DAEMON_PID" 2>/dev/null; DAEMON_PID=
-check "killed: the helper takes the socket away and ends, the TAP is gone" wait_for 5 bash -c "! test -e '$NETSTACKD_CONTROL' && ! kill -0 $HELPER && ! nsenter --net=/run/netns/$H ip link show tap0"
+check "killed: the helper takes the socket away and ends, the TAP is gone" wait_for 5 bash -c "! test -e '$NETSTACKD_CONTROL' && { ! kill -0 $HELPER || grep -q '^State:.Z' /proc/$HELPER/status; } && ! nsenter --net=/run/netns/$H ip link show tap0"
 # A pipe for its output, as ssh makes one, and a syslog of this test's own: no journal is seen here.
 cat >"$TMP/background.py" <<'PY'
 import json, os, signal, socket, subprocess, sys
-log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); log.bind("/dev/log"); os.chmod("/dev/log", 0o666); log.settimeout(10)
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); log.bind("/dev/log"); os.chmod("/dev/log", 0o666); log.settimeout(100)
 nsctl, command = sys.argv[1], sys.argv[2:]
-r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+r = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200)
 sys.stdout.buffer.write(r.stdout); assert r.returncode == 0 and b"ready in" in r.stdout, r.returncode
 pid = json.loads(subprocess.check_output([nsctl, "-j", "show", "version"]))[0]["pid"]
 os.kill(pid, signal.SIGHUP)
@@ -195,8 +200,8 @@ check "in the background: it keeps no pipe of its caller open, and logs to syslo
 DAEMON_PID=$("$NSCTL" -j show version | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["pid"])')
 nulls() { local p f; for p in "$DAEMON_PID" "$(helper)"; do for f in 0 1 2; do [ "$(stat -L -c %t:%T "/proc/$p/fd/$f")" = 1:3 ] || return 1; done; done; }
 check "neither it nor its helper has anything but /dev/null" nulls
-check "and it answers" in_ns h ping -q -c 2 -i 0.05 -W 2 10.10.0.2
+check "and it answers" reach h 10.10.0.2
 kill "$DAEMON_PID"
-check "it ends" wait_for 5 bash -c "! kill -0 $DAEMON_PID"
+check "it ends" wait_for 5 gone "$DAEMON_PID"
 DAEMON_PID=
 plan_end

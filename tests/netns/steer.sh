@@ -23,14 +23,17 @@ for x in a:tap0:10.1.0 b:tap1:10.2.0; do
 	in_ns "$n" ip link set "$t" up
 	in_ns "$n" ip route add default via "$net.1"
 done
+# The receiver counts in a file that the sender looks at: no more are under way than the queues hold, so that on a machine of any speed all of them come. A sender that
+# sees nothing come for long takes what is under way for lost.
 cat >"$TMP/flows.py" <<'PY'
-import socket, struct, sys, time
-role, seconds, run = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])  # run: what is late belongs to an earlier one
+import mmap, os, socket, struct, sys, time
+role, run, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]  # run: what is late belongs to an earlier one
+count = mmap.mmap(os.open(path, os.O_RDWR), 8)
 if role == "recv":
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE
     s.bind(("10.2.0.9", 5000))
-    s.settimeout(seconds)
+    s.settimeout(60)
     last, n, disorder = {}, 0, 0
     print("ready", flush=True)
     try:
@@ -44,6 +47,7 @@ if role == "recv":
             disorder += seq <= last.get(who, 0)
             last[who] = seq
             n += 1
+            count[:] = struct.pack("=Q", n)
     except socket.timeout:
         pass
     print(n, disorder, len(last), flush=True)
@@ -51,66 +55,84 @@ else:
     flows = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(16)]
     for s in flows:
         s.connect(("10.2.0.9", 5000))
-    sent, seq, end = 0, 0, time.monotonic() + seconds
-    limit = int(sys.argv[4])
-    while time.monotonic() < end and sent < limit:
+    limit, enough = int(sys.argv[4]), sys.argv[5]
+    sent, seq, lost = 0, 0, 0
+
+    def wait(most):
+        global lost
+        came, since = -1, time.monotonic()
+        while True:
+            n = struct.unpack("=Q", count[:])[0]
+            if sent - lost - n <= most:
+                return
+            if n != came:
+                came, since = n, time.monotonic()
+            elif time.monotonic() - since > 20:
+                lost = sent - n
+                return
+            time.sleep(0.0005)
+
+    while sent < limit and not os.path.exists(enough):
         seq += 1
         for s in flows:
             for _ in range(4):
                 s.send(struct.pack("!QQ", run, seq * 4 + _))
                 sent += 1
-        time.sleep(0.005 if limit < 10000 else 0.0005)
-    time.sleep(0.5)
-    for _ in range(5):
+        wait(256)
+    wait(0)
+    for _ in range(50):
         try:
             flows[0].send(struct.pack("!QQ", run, 0))
         except ConnectionRefusedError:  # the first of them has ended the receiver
             break
+        time.sleep(0.1)
     print(sent, flush=True)
 PY
 field() { nsctl -j show softnet | jq "[.[].$1] | add"; }
 cpu_field() { nsctl -j show softnet | jq ".[$2].$1"; }
-# in_order: most of what was sent came (a slow machine may lose some), nothing overtook, all flows were there
-in_order() { local n d f; read -r n d f <<<"$got"; [ "$n" -gt $((sent / 2)) ] && [ "$d" = 0 ] && [ "$f" = 16 ]; }
-# flows SECONDS LIMIT CHANGES: what the receiver says in $got (count, disorder, flows), what was sent in $sent
+# in_order: all that was sent came, nothing overtook, all flows were there
+in_order() { local n d f; read -r n d f <<<"$got"; [ "$n" -eq "$sent" ] && [ "$d" = 0 ] && [ "$f" = 16 ]; }
+# flows LIMIT CHANGES: so many datagrams, or until CHANGES has made the file "enough"; what the receiver says in $got (count, disorder, flows), what was sent in $sent
 flows() {
 	local r s
 	RUN=$((RUN + 1))
 	: >"$TMP/recv.out" # here: the "ready" of the run before is not this one's
-	in_ns b python3 "$TMP/flows.py" recv 15 "$RUN" >"$TMP/recv.out" & r=$!; PIDS+=("$r")
+	rm -f "$TMP/enough"; head -c 8 /dev/zero >"$TMP/count"
+	in_ns b python3 "$TMP/flows.py" recv "$RUN" "$TMP/count" >"$TMP/recv.out" & r=$!; PIDS+=("$r")
 	wait_for 10 grep -q ready "$TMP/recv.out"
-	in_ns a python3 "$TMP/flows.py" send "$1" "$RUN" "$2" >"$TMP/send.out" & s=$!; PIDS+=("$s")
-	"$3" "$s"
+	in_ns a python3 "$TMP/flows.py" send "$RUN" "$TMP/count" "$1" "$TMP/enough" >"$TMP/send.out" & s=$!; PIDS+=("$s")
+	"$2"
 	wait "$s"; wait "$r"
 	read -r sent <"$TMP/send.out"; got=$(tail -n 1 "$TMP/recv.out")
 }
 RUN=0
 nothing() { :; }
-change() { # until the sender is done
-	local i=0 words=("rps-cpus 1" "rps-cpus 2" "rps-cpus 3" "rps-cpus 0" "rps-cpus auto" "rps-cpus auto rss-indir 0,1" "rss-indir 1,0 rss-key $(printf '%02x' {17..56})" "rss-indir 1 rss-key default"
+change() { # each of the changes four times, and for three seconds at least
+	local i=0 end=$((SECONDS + 3)) words=("rps-cpus 1" "rps-cpus 2" "rps-cpus 3" "rps-cpus 0" "rps-cpus auto" "rps-cpus auto rss-indir 0,1" "rss-indir 1,0 rss-key $(printf '%02x' {17..56})" "rss-indir 1 rss-key default"
 			 "rss-indir none rps-flow-cnt 1024" "rps-cpus 2" "rps-flow-cnt 0")
-	while kill -0 "$1" 2>/dev/null; do
+	while [ $i -lt $((4 * ${#words[@]})) ] || [ $SECONDS -lt $end ]; do
 		# shellcheck disable=SC2086
-		nsctl link set eth0 ${words[i++ % ${#words[@]}]} || return 1
+		nsctl link set eth0 ${words[i++ % ${#words[@]}]} || { echo "not changed: ${words[--i]}"; break; }
 	done
 	changes=$i
+	touch "$TMP/enough"
 }
-check "the way through is there" in_ns a ping -c 1 -W 5 10.2.0.9
+check "the way through is there" reach a 10.2.0.9
 last=$((WORKERS - 1))
 check "rps-cpus $((1 << last)): one worker is to forward all" nsctl link set eth0 rps-cpus "$((1 << last))"
 before=$(cpu_field processed $last)
-flows 8 3200 nothing
+flows 3200 nothing
 check "what was sent came, in order: $sent sent, $got" in_order
 check "and that worker did it" test $(($(cpu_field processed "$last") - before)) -gt $((sent / 2))
 check "rps-cpus 0: who receives a frame forwards it" nsctl link set eth0 rps-cpus 0
 before=$(field steered)
-flows 8 3200 nothing
+flows 3200 nothing
 check "what was sent came, in order: $sent sent, $got" in_order
 check "and nothing was handed over" test $(($(field steered) - before)) -lt 50
 changes=0
-flows 3 1000000 change
+flows 100000000 change
 read -r n disorder nflows <<<"$got"
-check "no flow lost its order in $changes changes: $sent sent, $n came" test "$disorder" = 0 -a "$nflows" = 16 -a "$n" -gt 1000 -a "$changes" -gt 3
+check "no flow lost its order in $changes changes: $sent sent, $n came" test "$disorder" = 0 -a "$nflows" = 16 -a "$n" = "$sent" -a "$changes" -ge 44
 check "link set eth0 up rps-cpus 3 rps-flow-cnt 256" nsctl link set eth0 up rps-cpus 3 rps-flow-cnt 256 rss-indir 0,1,1
 check "show has it" bash -c "$NSCTL -s $NETSTACKD_CONTROL link show eth0 details | grep -q 'rps-cpus 3 rps-flow-cnt 256 rss-indir 0,1,1'"
 check "save has it" bash -c "$NSCTL -s $NETSTACKD_CONTROL save | grep -q 'link set eth0.* rps-cpus 3 rps-flow-cnt 256 rss-indir 0,1,1'"
@@ -118,10 +140,10 @@ check "a reload of the file takes it back" bash -c "$NSCTL -s $NETSTACKD_CONTROL
 refuse "a mask that is none" nsctl link set eth0 rps-cpus xyz
 check "show softnet proc: fifteen columns of eight digits for each worker" bash -c "
 	$NSCTL -s $NETSTACKD_CONTROL show softnet --proc >$TMP/proc; [ \$(wc -l <$TMP/proc) = $WORKERS ] && ! grep -Evq '^([0-9a-f]{8} ){14}[0-9a-f]{8}\$' $TMP/proc"
-check "as many as the host's own" test "$(awk '{print NF; exit}' /proc/net/softnet_stat)" = "$(awk '{print NF; exit}' "$TMP/proc")"
+check "no fewer than the host's own" test "$(awk '{print NF; exit}' /proc/net/softnet_stat)" -le "$(awk '{print NF; exit}' "$TMP/proc")"
 check "show runtime says how to switch it on" bash -c "$NSCTL -s $NETSTACKD_CONTROL show runtime | grep -q runtime_stats=1"
 check "runtime_stats on" nsctl sysctl net.core.runtime_stats=1
-flows 8 3200 nothing
+flows 3200 nothing
 check "the same number came" in_order
 check "show runtime has the stages of a forwarded frame" bash -c "
 	$NSCTL -s $NETSTACKD_CONTROL -j show runtime | jq -e '[.[] | select(.frames > 0 and .ns > 0) | .stage] as \$s | all(\"poll\", \"gro\", \"ip_rcv\", \"ip_forward\", \"xmit\"; IN(\$s[]))'"

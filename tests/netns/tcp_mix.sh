@@ -6,7 +6,7 @@
 #   namespace c:  wire0 10.10.0.1/24 <-- relay --> wire1 -- bridge br0 -- tap0  namespace d  <-- TAP --> eth0 10.10.0.2/24 (netstackd)
 . "$(dirname "$0")/lib.sh"
 need python3
-SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+SEED=${SEED:-${NETSTACK_SEED:-1}}
 CONNS=${CONNS:-200}
 RELAY=${RELAY:-$BUILD/tests/netns/relay}
 [ -x "$RELAY" ] || bail "$RELAY is not built"
@@ -27,7 +27,7 @@ in_ns d ip link set tap0 master br0 up && in_ns d ip link set wire1 master br0 u
 in_ns c ip addr add 10.10.0.1/24 dev wire0 && in_ns c ip link set wire0 up
 wait_for 20 in_ns c ping -c 1 -W 1 10.10.0.2
 
-mix() { in_ns c timeout 60 python3 "$SRC/tests/netns/tcp_mix.py" 10.10.0.2 7 "$CONNS" "$1" 40; }
+mix() { in_ns c timeout 400 python3 "$SRC/tests/netns/tcp_mix.py" 10.10.0.2 7 "$CONNS" "$1" 300; }
 # Nobody but those in TIME-WAIT, and those that have nothing to say and whose peer's only RST the wire has lost.
 left() {
 	nsctl show sockets >"$TMP/sockets" || return 1
