@@ -91,6 +91,27 @@ static json_t *flag_words(uint32_t flags)
 	return words;
 }
 
+/* As record_link of the daemon, but for the name, which does not come along. */
+static void add_xdp(json_t *r, const struct rtattr *nest)
+{
+	int left = (int)RTA_PAYLOAD(nest);
+	json_int_t mode = XDP_ATTACHED_NONE;
+	json_t *prog = json_object();
+	uint32_t id;
+
+	for (const struct rtattr *a = RTA_DATA(nest); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+		if (a->rta_type == IFLA_XDP_ATTACHED && RTA_PAYLOAD(a) >= 1)
+			mode = *(const unsigned char *)RTA_DATA(a);
+		if (a->rta_type == IFLA_XDP_PROG_ID && RTA_PAYLOAD(a) >= sizeof(id)) {
+			memcpy(&id, RTA_DATA(a), sizeof(id));
+			json_object_set_new(prog, "id", json_integer(id));
+		}
+	}
+	if (mode != XDP_ATTACHED_NONE)
+		json_object_set_new(r, "xdp", json_pack("{s:I, s:O}", "mode", mode, "prog", prog));
+	json_decref(prog);
+}
+
 static json_t *link_record(struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = NLMSG_DATA(nlh);
@@ -118,6 +139,8 @@ static json_t *link_record(struct nlmsghdr *nlh)
 			json_object_set_new(r, "mtu", json_integer(n));
 		else if (a->rta_type == IFLA_TXQLEN && !gone)
 			json_object_set_new(r, "qlen", json_integer(n));
+		else if ((a->rta_type & NLA_TYPE_MASK) == IFLA_XDP && !gone)
+			add_xdp(r, a);
 		else if (a->rta_type == IFLA_OPERSTATE && !gone)
 			json_object_set_new(r, "operstate", json_string(netdev_operstate_name((uint8_t)n)));
 	}

@@ -18,6 +18,8 @@ void show_link_line(const struct show *s, const json_t *link)
 	if (json_is_array(json_object_get(link, "flags"))) /* of one that is gone nothing else is known */
 		put_flags(s->out, json_object_get(link, "flags"), " <", ">");
 	put_opt(s->out, link, "mtu", "mtu");
+	if (rec_has(link, "xdp"))
+		fputs(" xdpgeneric", s->out);
 	put_opt(s->out, link, "master", "master");
 	put_opt(s->out, link, "state", "operstate");
 	put_opt(s->out, link, "qlen", "qlen");
@@ -80,6 +82,14 @@ static void link_kind(const struct show *s, const json_t *link)
 	if (json_is_false(json_object_get(link, "offload")))
 		fputs(" offload off", s->out);
 	fputc('\n', s->out);
+	if (rec_has(link, "xdp")) {
+		const json_t *prog = rec_obj(rec_obj(link, "xdp"), "prog");
+
+		fputs("    prog/xdp", s->out);
+		put_opt(s->out, prog, "id", "id");
+		put_opt(s->out, prog, "name", "name");
+		fputc('\n', s->out);
+	}
 }
 
 /* The counters of one direction as two lines that are aligned with the other direction's. */

@@ -152,14 +152,24 @@ static const char *qdisc_of(const struct link_conf *conf)
 	return conf->type == LINK_TAP || conf->type == LINK_VIRTUAL ? "pfifo" : "noqueue";
 }
 
+static int put_xdp(struct nl_msg *msg, const struct conf_xdp *x)
+{
+	struct nlattr *xdp = nla_nest_start(msg, IFLA_XDP);
+
+	if (!xdp || nla_put_u8(msg, IFLA_XDP_ATTACHED, x ? XDP_ATTACHED_SKB : XDP_ATTACHED_NONE) ||
+	    (x && (nla_put_u32(msg, IFLA_XDP_PROG_ID, x->prog->id) || nla_put_u32(msg, IFLA_XDP_SKB_PROG_ID, x->prog->id))))
+		return -EMSGSIZE;
+	nla_nest_end(msg, xdp);
+	return 0;
+}
+
 /* Header and attributes, in the order in which Linux has them. stats may be NULL. 0 or -EMSGSIZE. */
-static int put_link(struct nl_msg *msg, const struct netdev_state *dev, uint32_t netns, uint32_t change, const struct link_stats *stats)
+static int put_link(struct nl_msg *msg, const struct netdev_state *dev, const struct conf_state *st, uint32_t change, const struct link_stats *stats)
 {
 	static const uint8_t everybody[ETH_ADDR_LEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, nobody[ETH_ADDR_LEN];
 	const struct link_conf *conf = &dev->conf;
 	bool lo = conf->type == LINK_LOOPBACK;
 	struct ifinfomsg *ifi = nlmsg_data(nlmsg_hdr(msg));
-	struct nlattr *xdp;
 
 	ifi->ifi_family = AF_UNSPEC;
 	ifi->ifi_type = lo ? ARPHRD_LOOPBACK : ARPHRD_ETHER;
@@ -178,11 +188,7 @@ static int put_link(struct nl_msg *msg, const struct netdev_state *dev, uint32_t
 	    nla_put_u8(msg, IFLA_PROTO_DOWN, 0) || nla_put(msg, IFLA_ADDRESS, ETH_ADDR_LEN, conf->addr.b) ||
 	    nla_put(msg, IFLA_BROADCAST, ETH_ADDR_LEN, lo ? nobody : everybody) || (stats && put_stats(msg, stats)))
 		return -EMSGSIZE;
-	xdp = nla_nest_start(msg, IFLA_XDP);
-	if (!xdp || nla_put_u8(msg, IFLA_XDP_ATTACHED, XDP_ATTACHED_NONE))
-		return -EMSGSIZE;
-	nla_nest_end(msg, xdp);
-	return put_names(msg, conf, netns) || put_info(msg, conf) || put_ipv4(msg, &conf->v4) ? -EMSGSIZE : 0;
+	return put_xdp(msg, xdp_list_find(&st->xdp, conf->name)) || put_names(msg, conf, st->id) || put_info(msg, conf) || put_ipv4(msg, &conf->v4) ? -EMSGSIZE : 0;
 }
 
 void netlink_link_event(struct daemon *d, struct conf_state *st, enum netdev_event event, const struct netdev_state *dev, uint32_t change)
@@ -195,7 +201,7 @@ void netlink_link_event(struct daemon *d, struct conf_state *st, enum netdev_eve
 	if (event == NETDEV_REGISTER || event == NETDEV_UNREGISTER)
 		change = UINT32_MAX;
 	msg = nl_begin(0, 0, event == NETDEV_UNREGISTER ? RTM_DELLINK : RTM_NEWLINK, 0, sizeof(*ifi), (void **)&ifi);
-	if (msg && put_link(msg, dev, st->id, change, NULL) < 0) {
+	if (msg && put_link(msg, dev, st, change, NULL) < 0) {
 		nlmsg_free(msg);
 		msg = NULL;
 	}
@@ -304,7 +310,7 @@ static int dump_next(struct nl_dump *dump, struct nl_msg **ret)
 		return 1;
 	d->after = n.dev->conf.ifindex;
 	*ret = nl_begin_dump(dump, RTM_NEWLINK, sizeof(*ifi), (void **)&ifi);
-	err = *ret ? put_link(*ret, n.dev, dump->st->id, 0, counters_of(&d->counters, d->after)) : -ENOMEM;
+	err = *ret ? put_link(*ret, n.dev, dump->st, 0, counters_of(&d->counters, d->after)) : -ENOMEM;
 	if (err && *ret)
 		nlmsg_free(*ret);
 	return err;
@@ -344,7 +350,7 @@ static struct nl_msg *one_link(const struct link_query *lq, const struct conf_st
 	msg = dev ? nl_begin(pid, seq, RTM_NEWLINK, 0, sizeof(*ifi), (void **)&ifi) : NULL;
 	if (!msg)
 		return NULL;
-	*ret_err = put_link(msg, dev, st->id, 0, counters_of(&lq->counters, lq->filter.ifindex));
+	*ret_err = put_link(msg, dev, st, 0, counters_of(&lq->counters, lq->filter.ifindex));
 	if (*ret_err) {
 		nlmsg_free(msg);
 		msg = NULL;

@@ -9,6 +9,7 @@
 #include "links.h"
 #include "show.h"
 
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <netinet/in.h>
 
@@ -194,6 +195,23 @@ static void add_device(json_t *r, const struct conf_state *st, const struct link
 	json_decref(info);
 }
 
+/* In the keys of ip(8). */
+static void add_xdp(json_t *r, const struct conf_xdp *x)
+{
+	json_t *xdp, *prog;
+
+	if (!x)
+		return;
+	xdp = json_object();
+	prog = json_object();
+	set_num(xdp, "mode", XDP_ATTACHED_SKB);
+	if (x->prog->id) /* not before it runs */
+		set_num(prog, "id", x->prog->id);
+	set_text(prog, "name", x->prog->name);
+	json_object_set_new(xdp, "prog", prog);
+	json_object_set_new(r, "xdp", xdp);
+}
+
 json_t *record_link(const struct conf_state *st, const struct link_conf *link)
 {
 	static const struct { uint32_t bit; const char *name; } bits[] = {
@@ -238,6 +256,7 @@ json_t *record_link(const struct conf_state *st, const struct link_conf *link)
 			json_object_set_new(r, "device", link_dev_record(extra, link->features));
 	}
 	link_steer_record(link, r);
+	add_xdp(r, xdp_list_find(&st->xdp, link->name));
 	add_device(r, st, link);
 	return r;
 }

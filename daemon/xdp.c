@@ -19,7 +19,9 @@
 #include "../conf/base64.h"
 #include "config_file.h"
 #include "daemon.h"
+#include "links.h"
 #include "log.h"
+#include "netlink_server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -329,6 +331,9 @@ static int add_ports(struct xdp_ports *ports, const struct conf_state *st)
 	return 0;
 }
 
+/* Numbers of programs are far away from those of the host's kernel, which ip(8) asks when it shows one. */
+#define PROG_ID_FIRST 1000000000
+
 static int wanted_ports(struct daemon *d, struct xdp_ports *ports)
 {
 	struct conf_state *st = NULL;
@@ -336,6 +341,9 @@ static int wanted_ports(struct daemon *d, struct xdp_ports *ports)
 
 	while (!err && (st = conf_netns_next(&d->conf, st)))
 		err = add_ports(ports, st);
+	for (unsigned i = 0; i < ports->n; i++)
+		if (!ports->v[i].prog->id)
+			ports->v[i].prog->id = PROG_ID_FIRST + d->xdp.made++ % PROG_ID_FIRST;
 	return err;
 }
 
@@ -379,6 +387,21 @@ void xdp_apply(const struct xdp_change *c, struct worker *w)
 	}
 }
 
+/* RTM_NEWLINK, as on Linux. */
+static void tell(struct daemon *d, const struct xdp_change *c)
+{
+	for (unsigned i = 0; i < c->nset; i++) {
+		struct conf_state *st = NULL;
+		const struct netdev_state *dev;
+
+		while ((st = conf_netns_next(&d->conf, st)) && st->id != c->set[i].netns)
+			;
+		dev = st ? links_state(st, c->set[i].ifindex) : NULL;
+		if (dev)
+			netlink_link_event(d, st, NETDEV_CHANGEINFO, dev, 0);
+	}
+}
+
 void xdp_done(struct daemon *d, struct xdp_change *c, bool commit)
 {
 	if (!c)
@@ -386,8 +409,10 @@ void xdp_done(struct daemon *d, struct xdp_change *c, bool commit)
 	if (commit) {
 		struct xdp_ports old = d->xdp;
 
+		c->now.made = old.made;
 		d->xdp = c->now;
 		c->now = old;
+		tell(d, c);
 	}
 	ports_free(&c->now);
 	free(c->set);

@@ -21,6 +21,7 @@ struct worker;
 struct xdp_prog {
 	unsigned          refs, ncpu;
 	char              dev[NS_IFNAMSIZ]; /* for messages */
+	uint32_t          id; /* 0: it was never attached */
 	char              name[EBPF_NAME]; /* the function's */
 	uint64_t          digest; /* of the object file */
 	struct ebpf_prog *prog;
@@ -41,6 +42,7 @@ struct xdp_port { uint32_t netns; int ifindex; struct xdp_prog *prog; }; /* wher
 struct xdp_ports { /* a part of struct daemon */
 	struct xdp_port *v;
 	unsigned         n;
+	uint32_t         made; /* programs that have been attached so far */
 };
 
 /* For conf_begin and the like. copy: 0 or -ENOMEM. */

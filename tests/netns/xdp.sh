@@ -46,7 +46,7 @@ check "netstackd -n tries a program, too" "$NETSTACKD" -n -c "$TMP/probe.conf"
 ns r; ns b
 cp "$TMP/udp_echo.o" "$TMP/conf.o"
 chmod 755 "$TMP"
-daemon r <<-CONF
+daemon r --netlink "$TMP/rtnetlink" <<-CONF
 	link add eth0 type tap host-name tapa host-addr 10.3.0.1/24
 	link add eth1 type tap host-name tapb
 	link set eth0 up
@@ -75,6 +75,24 @@ cp "$TMP/drop_udp.o" "$TMP/conf.o"
 refuse "a reload with a file that has no such program is refused" nsctl reload
 check "and leaves what runs" udp 10.3.0.2 7 2 echo
 cp "$TMP/udp_echo.o" "$TMP/conf.o"
+
+# link show and rtnetlink tell of it
+check "link show names it" bash -c "$NSCTL link show eth0 | grep -q 'mtu 1500 xdpgeneric' && $NSCTL link show eth0 | grep -qE '^    prog/xdp id [0-9]+ name udp_echo$' && ! $NSCTL link show eth1 | grep -q xdp"
+check "link show -j, too" bash -c "$NSCTL -j link show | jq -e 'map(select(.xdp)) | length == 1 and .[0].name == \"eth0\" and .[0].xdp.mode == 2 and .[0].xdp.prog.id > 0 and .[0].xdp.prog.name == \"udp_echo\"'"
+bg_ns r timeout 60 "$NSCTL" monitor link >"$TMP/monitor" 2>&1
+monitor=$!
+monitored() { nsctl link set eth0 xdp "$TMP/udp_echo.o" && grep -q '^2: eth0: .* xdpgeneric' "$TMP/monitor"; }
+check "nsctl monitor link is told when a program comes" wait_for 20 monitored
+end_pid "$monitor"
+if ${CC:-cc} -shared -fPIC -O1 -o "$TMP/nlshim.so" "$SRC/tests/netns/nlshim.c" -ldl 2>"$TMP/cc.log"; then
+	ns shim # nothing there has a name of ours
+	theirs() { in_ns shim env LD_PRELOAD="$TMP/nlshim.so" NSNL_SOCKET="$TMP/rtnetlink" ip "$@"; }
+	theirs -d link show dev eth0 >"$TMP/ip.out"
+	check "ip(8) sees it: xdpgeneric" grep -q 'mtu 1500 xdpgeneric' "$TMP/ip.out"
+	check "and its number" grep -q "prog/xdp id $(nsctl -j link show eth0 | jq '.[0].xdp.prog.id')" "$TMP/ip.out"
+else
+	ok "# SKIP no compiler for nlshim.c"
+fi
 
 # By hand: DROP and maps
 check "another program in its place" bash -c "cd $TMP && $NSCTL link set eth0 xdp drop_udp.o"
