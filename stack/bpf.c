@@ -148,39 +148,62 @@ struct bpf_run {
 	uint32_t                      a, x;
 };
 
-static uint32_t net_offset(const struct stack_tap_frame *f)
+#define NOWHERE INT64_MAX
+
+/* Where a header stands, counted from the frame's first byte: in front of it when the program sees a packet without that header. */
+static int64_t header_offset(const struct stack_tap_frame *f, uint16_t header)
 {
+	return header == SKB_NO_HEADER ? NOWHERE : f->skb->head + header - f->head;
+}
+
+/* Byte offset of the frame that K and X mean. */
+static int64_t load_offset_special(const struct stack_tap_frame *f, uint32_t k, uint32_t x)
+{
+	bool net = (int32_t)k >= SKF_NET_OFF;
+	int64_t base;
+
+	if ((int32_t)k < SKF_LL_OFF)
+		return NOWHERE;
 	if (f->made)
-		return f->head_len;
-	if (f->skb->network_header == SKB_NO_HEADER || skb_network_header(f->skb) < f->head)
-		return f->len;
-	return (uint32_t)(skb_network_header(f->skb) - f->head);
+		base = net ? f->head_len : 0;
+	else
+		base = header_offset(f, net ? f->skb->network_header : f->skb->mac_header);
+	return base == NOWHERE ? NOWHERE : base + (int64_t)(k - (uint32_t)(net ? SKF_NET_OFF : SKF_LL_OFF)) + x;
 }
 
-/* Byte offset of the frame that K and X mean; beyond the end of any frame when they mean none. */
-static inline uint64_t load_offset(const struct bpf_run *r, uint32_t k, uint32_t x)
+static inline int64_t load_offset(const struct bpf_run *r, uint32_t k, uint32_t x)
 {
-	if (likely((int32_t)k >= 0))
-		return (uint64_t)k + x;
-	if ((int32_t)k >= SKF_NET_OFF)
-		return (uint64_t)(k - (uint32_t)SKF_NET_OFF) + x + net_offset(r->frame);
-	if ((int32_t)k >= SKF_LL_OFF)
-		return (uint64_t)(k - (uint32_t)SKF_LL_OFF) + x;
-	return UINT64_MAX;
+	return likely((int32_t)k >= 0) ? (int64_t)k + x : load_offset_special(r->frame, k, x);
 }
 
-static inline bool load(const struct bpf_run *r, uint64_t off, uint32_t size, uint32_t *ret)
+/* n bytes that begin off bytes in front of the frame, in the linear part of its packet: so far the headers stand that were taken off. NULL: it is not. */
+static const unsigned char *in_front(const struct stack_tap_frame *f, uint64_t off, uint32_t n)
+{
+	const struct sk_buff *skb = f->skb;
+
+	if (off > (uint64_t)(f->head - skb->head) || n > (uint64_t)(skb->tail - f->head) + off)
+		return NULL;
+	return f->head - off;
+}
+
+static inline bool load(const struct bpf_run *r, int64_t at, uint32_t size, uint32_t *ret)
 {
 	const struct stack_tap_frame *f = r->frame;
+	uint64_t off = (uint64_t)at;
 	unsigned char buf[4];
 	const unsigned char *p = buf;
 
-	if (unlikely(off > f->len || size > f->len - off))
+	if (unlikely(at < 0)) {
+		p = in_front(f, (uint64_t)-at, size);
+		if (!p)
+			return false;
+	} else if (unlikely(off > f->len || size > f->len - off)) {
 		return false;
-	if (likely(off + size <= f->head_len))
+	} else if (likely(off + size <= f->head_len)) {
 		p = f->head + off;
-	else if (stack_tap_copy(f, (uint32_t)off, buf, size))
+	} else if (stack_tap_copy(f, (uint32_t)off, buf, size)) {
 		return false;
+	}
 	*ret = size == 4 ? get_be32(p) : size == 2 ? get_be16(p) : *p;
 	return true;
 }

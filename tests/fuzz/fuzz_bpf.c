@@ -3,7 +3,7 @@
  * fuzz_bpf.c: any bytes as a BPF program and a packet. What the check takes must run to its end without leaving the packet, must say the same of a linear packet and of
  * one in pieces, and the same as libpcap's interpreter where that is there.
  *
- * Input: one byte of flags (1: instructions are mended first, since noise rarely passes the check), one byte with the number of instructions, those (eight bytes each), the packet.
+ * Input: one byte of flags (1: instructions are mended first, since noise rarely passes the check; 2: it is also run behind 34 bytes of headers), one byte with the number of instructions, those (eight bytes each), the packet.
  */
 #include "config.h"
 #include <netstack/bpf.h>
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_PROG 255
 
-static uint32_t run(const struct sock_filter *prog, const uint8_t *bytes, uint32_t len, uint32_t linear)
+static uint32_t run(const struct sock_filter *prog, const uint8_t *bytes, uint32_t len, uint32_t linear, bool headers)
 {
 	struct skb_pool *pool = skb_pool_new(0);
 	struct sk_buff *skb = pool ? alloc_skb(pool, 64 + linear, 64) : NULL;
@@ -32,6 +32,12 @@ static uint32_t run(const struct sock_filter *prog, const uint8_t *bytes, uint32
 	if (len > linear && skb_add_frag(skb, area, 0, len - linear))
 		abort();
 	skb_area_put(pool, area);
+	if (headers && linear >= 34) { /* the program sees what stands behind them */
+		skb_reset_mac_header(skb);
+		skb_pull(skb, 14);
+		skb_reset_network_header(skb);
+		skb_pull(skb, 20);
+	}
 	stack_tap_frame_init(&f, skb);
 	ret = ns_bpf_run(prog, &f, NULL);
 	kfree_skb(skb, SKB_DROP_NOMEM);
@@ -92,9 +98,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		mend(prog, n);
 	if (ns_bpf_check(prog, n))
 		return 0;
-	ret = run(prog, data, len, len);
+	if (flags & 2)
+		(void)run(prog, data, len, len < 40 ? len : 40, true);
+	ret = run(prog, data, len, len, false);
 	for (uint32_t linear = 0; linear < len && linear < 64; linear += 7)
-		if (run(prog, data, len, linear) != ret) {
+		if (run(prog, data, len, linear, false) != ret) {
 			fprintf(stderr, "fuzz_bpf: another result with %u linear bytes\n", linear);
 			abort();
 		}

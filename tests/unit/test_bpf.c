@@ -46,6 +46,7 @@ static uint32_t run(const struct sock_filter *prog, const uint8_t *bytes, uint32
 	struct stack_tap_frame f;
 	uint32_t ret;
 
+	skb_reset_mac_header(skb);
 	stack_tap_frame_init(&f, skb);
 	ret = ns_bpf_run(prog, &f, NULL);
 	kfree_skb(skb, SKB_DROP_NOMEM);
@@ -176,6 +177,65 @@ Test(bpf, ancillary_data_and_the_network_header)
 	kfree_skb(skb, SKB_DROP_NOMEM);
 	skb_pool_free(pool);
 	host_free(h);
+}
+
+/* A program that sees a packet from its transport header on reaches the headers in front of it, as far as they are linear, and nothing in front of these. */
+Test(bpf, headers_in_front_of_what_is_seen)
+{
+	static const struct {
+		uint16_t size;
+		int32_t  k;
+		uint32_t x, ret; /* ret 0: the program ended */
+	} rows[] = {
+		{ BPF_B, SKF_LL_OFF + 1, 0, 1 }, { BPF_H, SKF_LL_OFF + 12, 0, 0x0c0d }, { BPF_W, SKF_LL_OFF + 12, 0, 0x0c0d0e0f }, { BPF_W, SKF_LL_OFF + 4, 8, 0x0c0d0e0f },
+		{ BPF_W, SKF_NET_OFF + 12, 0, 0x1a1b1c1d }, { BPF_W, SKF_NET_OFF + 18, 0, 0x20212223 /* the last of the network header, the first of what is seen */ },
+		{ BPF_W, SKF_NET_OFF + 20, 0, 0x22232425 }, { BPF_B, SKF_NET_OFF, 1, 0x0f }, { BPF_W, SKF_NET_OFF + 22, 0, 0x24252627 }, { BPF_B, SKF_NET_OFF + 25, 0, 0x27 },
+		{ BPF_W, SKF_NET_OFF + 24, 0, 0x26272829 /* half of it in a fragment */ }, { BPF_B, SKF_NET_OFF + 45, 0, 0x3b }, { BPF_B, SKF_NET_OFF + 46, 0, 0 },
+		{ BPF_W, SKF_NET_OFF + 43, 0, 0 }, { BPF_W, SKF_LL_OFF + 0xfffff, UINT32_MAX, 0 }, { BPF_B, SKF_LL_OFF - 1, 0, 0 }, { BPF_B, 0, 0, 0x22 }, { BPF_B, 26, 0, 0 },
+	};
+
+	for (unsigned i = 0; i < LEN(rows); i++) {
+		const struct sock_filter prog[] = { BPF_STMT(BPF_LDX | BPF_IMM, rows[i].x), BPF_STMT(BPF_LD | rows[i].size | BPF_IND, rows[i].k), BPF_STMT(BPF_RET | BPF_A, 0) };
+		struct skb_pool *pool = skb_pool_new(0);
+		struct stack_tap_frame f;
+		struct sk_buff *skb;
+		uint8_t bytes[60];
+
+		for (uint8_t b = 0; b < sizeof(bytes); b++)
+			bytes[b] = b;
+		skb = packet(pool, bytes, sizeof(bytes), 40);
+		skb_reset_mac_header(skb);
+		skb_pull(skb, 14);
+		skb_reset_network_header(skb);
+		skb_pull(skb, 20);
+		stack_tap_frame_init(&f, skb);
+		cr_expect_eq(ns_bpf_run(prog, &f, NULL), rows[i].ret, "row %u: %x", i, ns_bpf_run(prog, &f, NULL));
+		skb->mac_header = skb->network_header = SKB_NO_HEADER;
+		if (rows[i].k < 0)
+			cr_expect_eq(ns_bpf_run(prog, &f, NULL), 0u, "row %u: no such header", i);
+		kfree_skb(skb, SKB_DROP_NOMEM);
+		skb_pool_free(pool);
+	}
+}
+
+/* Across the end of the headers that were taken off the bytes must be linear, as they must be for Linux. */
+Test(bpf, in_front_means_linear)
+{
+	const struct sock_filter prog[] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_LL_OFF + 12), BPF_STMT(BPF_RET | BPF_A, 0) };
+	static const uint8_t bytes[40] = { [12] = 1, [15] = 2 };
+
+	for (uint32_t linear = 14; linear <= 17; linear++) {
+		struct skb_pool *pool = skb_pool_new(0);
+		struct sk_buff *skb = packet(pool, bytes, sizeof(bytes), linear);
+		struct stack_tap_frame f;
+
+		skb_reset_mac_header(skb);
+		skb_pull(skb, 14);
+		stack_tap_frame_init(&f, skb);
+		cr_expect_eq(ns_bpf_run(prog, &f, NULL), linear < 16 ? 0u : 0x01000002u, "%u bytes linear", linear);
+		kfree_skb(skb, SKB_DROP_NOMEM);
+		skb_pool_free(pool);
+	}
 }
 
 #ifdef HAVE_LIBPCAP

@@ -423,6 +423,35 @@ Test(packet, a_socket_on_each_shard_sees_every_frame_once)
 	rig_exit(&r);
 }
 
+/* The way in which filters of UDP sockets look at the source address, and those of packet sockets without Ethernet header at the EtherType. */
+Test(packet, filters_reach_the_headers_in_front)
+{
+	struct sock_filter from9[] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_NET_OFF + 12), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xc0000209, 0, 1), BPF_STMT(BPF_RET | BPF_K, -1),
+				       BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_filter ip[] = { BPF_STMT(BPF_LD | BPF_H | BPF_ABS, SKF_LL_OFF + 12), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 1), BPF_STMT(BPF_RET | BPF_K, -1), BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog from9_prog = { 4, from9 }, ip_prog = { 4, ip };
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(9) };
+	struct socket *udp, *dgram;
+	uint8_t buf[4096];
+	struct rig r;
+
+	rig_init(&r, 1);
+	dgram = sock_new(&r, SOCK_DGRAM, ETH_P_ALL);
+	cr_assert_eq(ns_setsockopt(dgram, SOL_SOCKET, SO_ATTACH_FILTER, &ip_prog, sizeof(ip_prog)), 0);
+	cr_assert_eq(ns_socket(r.stack, AF_INET, SOCK_DGRAM, 0, &udp), 0);
+	cr_assert_eq(ns_bind(udp, (struct sockaddr *)&any, sizeof(any)), 0);
+	cr_assert_eq(ns_setsockopt(udp, SOL_SOCKET, SO_ATTACH_FILTER, &from9_prog, sizeof(from9_prog)), 0);
+	rx(&r, TO_US "udp 192.0.2.9:7>192.0.2.1:9 (20)", NULL);
+	rx(&r, TO_US "udp 192.0.2.8:7>192.0.2.1:9 (20)", NULL);
+	cr_expect_eq(ns_recv(udp, buf, sizeof(buf), 0), 20);
+	cr_expect_eq(ns_recv(udp, buf, sizeof(buf), 0), -EAGAIN);
+	cr_expect_eq(ns_recv(dgram, buf, sizeof(buf), 0), 48);
+	cr_expect_eq(ns_recv(dgram, buf, sizeof(buf), 0), 48);
+	ns_close(udp);
+	ns_close(dgram);
+	rig_exit(&r);
+}
+
 /* SO_ATTACH_FILTER of the other datagram sockets. */
 Test(packet, filters_of_udp_and_raw_sockets)
 {

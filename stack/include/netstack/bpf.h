@@ -3,7 +3,8 @@
  * bpf.h: classic BPF programs over frames: what SO_ATTACH_FILTER takes, libpcap compiles and tcpdump -ddd prints. The instruction is Linux's struct sock_filter.
  *
  * Offsets count from the first byte of the frame. Loads of Linux's ancillary data (SKF_AD_OFF) that are known: PROTOCOL, PKTTYPE, IFINDEX, MARK, QUEUE, HATYPE, RXHASH, CPU,
- * ALU_XOR_X, VLAN_TAG and VLAN_TAG_PRESENT (always 0: tags stand in the frame), VLAN_TPID. SKF_NET_OFF and SKF_LL_OFF count from the network header and the frame's begin.
+ * ALU_XOR_X, VLAN_TAG and VLAN_TAG_PRESENT (always 0: tags stand in the frame), VLAN_TPID. SKF_NET_OFF and SKF_LL_OFF count from the network header and the Ethernet header, also
+ * where these stand in front of what the program sees (the filter of a UDP socket begins at the UDP header); where there is none the program ends with 0.
  */
 #ifndef NETSTACK_BPF_H
 #define NETSTACK_BPF_H
