@@ -67,18 +67,20 @@ static int xdp_adjust(struct stack_xdp_frame *frame, int32_t head, int32_t tail)
 		return -EINVAL;
 	if (skb_is_gso(run->skb))
 		return -EOPNOTSUPP; /* its segments would not be what their headers say */
-	if (head > 0) {
-		if (!skb_pull(run->skb, (uint32_t)head))
-			return -EINVAL;
-	} else if (head < 0) {
-		if (xdp_headroom(run, (uint32_t)-head) < 0)
-			return -ENOMEM;
-		memset(skb_push(run->skb, (uint32_t)-head), 0, (size_t)-head);
+	if (head > 0 && (uint32_t)head > run->skb->len)
+		return -EINVAL;
+	if (head < 0 && xdp_headroom(run, (uint32_t)-head) < 0)
+		return -ENOMEM;
+	if (tail > 0 && (uint32_t)tail > skb_tailroom(run->skb)) {
+		xdp_point(run); /* it may have moved, for more room in front */
+		return -EINVAL;
 	}
+	if (head > 0)
+		skb_pull(run->skb, (uint32_t)head);
+	else if (head < 0)
+		memset(skb_push(run->skb, (uint32_t)-head), 0, (size_t)-head);
 	if (tail < 0)
 		skb_trim(run->skb, (uint32_t)len);
-	else if ((uint32_t)tail > skb_tailroom(run->skb))
-		return -EINVAL;
 	else if (tail > 0)
 		memset(skb_put(run->skb, (uint32_t)tail), 0, (size_t)tail);
 	run->grown -= head;
@@ -202,7 +204,7 @@ int stack_xdp_set(struct stack *stack, int ifindex, stack_xdp_fn fn, void *arg)
 
 	if (!dev)
 		return -ENODEV;
-	if (fn && dev_is_loopback(dev))
+	if (fn && dev->ops && dev->ops != &veth_ops) /* it would never be asked: nothing comes in, or by the device below */
 		return -EOPNOTSUPP;
 	dev->xdp.fn = fn;
 	dev->xdp.arg = arg;

@@ -194,6 +194,8 @@ static const struct {
 	{ "down to a header from the end", 0, ETH_HLEN - LEN, 0 }, { "less than a header from the end", 0, ETH_HLEN - LEN - 1, -EINVAL }, { "more at the end", 0, 100, 0 },
 	{ "absurdly more at the end", 0, INT32_MAX, -EINVAL }, { "absurdly less", 0, INT32_MIN, -EINVAL }, { "absurdly more in front", INT32_MIN, 0, -EINVAL },
 	{ "absurdly less in front", INT32_MAX, 0, -EINVAL }, { "both", -20, 20, 0 },
+	{ "both, no room behind", -20, 60000, -EINVAL }, { "both, no room behind and little in front", -250, 60000, -EINVAL }, { "both the other way", 20, 60000, -EINVAL },
+	{ "more in front than there is", LEN + 10, 100, -EINVAL }, { "shorter at both ends", 10, -10, 0 },
 };
 
 Test(xdp, lengths)
@@ -231,10 +233,21 @@ Test(xdp, growth_is_bounded_in_sum)
 
 Test(xdp, where_it_cannot_be)
 {
+	static const enum link_type kinds[] = { LINK_VLAN, LINK_BRIDGE, LINK_DUMMY };
 	struct script s = { .action = STACK_XDP_PASS };
 
 	cr_expect_eq(stack_xdp_set(h->shard[0].stack, 1, play, &s), -EOPNOTSUPP, "lo");
 	cr_expect_eq(stack_xdp_set(h->shard[0].stack, 99, play, &s), -ENODEV);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct link_conf l = { .type = kinds[i], .link = kinds[i] == LINK_VLAN ? eth0 : 0, .vlan_id = 7, .flags = NS_IFF_UP };
+		int ifindex = 0;
+
+		l.name[0] = (char)('a' + i);
+		cr_assert_eq(netcfg_link_add(h->cfg, &l, 1, &ifindex, NULL), 0);
+		host_apply(h);
+		cr_expect_eq(stack_xdp_set(h->shard[0].stack, ifindex, play, &s), -EOPNOTSUPP, "nobody would call it there");
+		cr_expect_eq(stack_xdp_set(h->shard[0].stack, ifindex, NULL, NULL), 0);
+	}
 	set(&s);
 	ask(ETH_HLEN - 1);
 	cr_expect_eq(s.calls, 0, "less than a header is not shown");

@@ -37,8 +37,9 @@ struct stack_xdp_frame {
 	int            redirect_ifindex; /* to be filled in before STACK_XDP_REDIRECT is returned */
 	uint32_t       steps; /* 0; to be filled in with what the function cost, in simple instructions: STACK_XDP_STEPS of them count as a received frame */
 	ktime_t        now; /* the stack's time */
-	/* Takes head bytes away in front (negative: adds zeros, at most 256 in all) and adds tail zeros at the end (negative: takes away). 0, with data and len as they are
-	 * then; -EINVAL (less than an Ethernet header would remain, or there is no room), -EOPNOTSUPP (the frame stands for several: GSO), -ENOMEM. */
+	/* Takes head bytes away in front (negative: adds zeros, at most 256 in all) and adds tail zeros at the end (negative: takes away). 0; -EINVAL (less than an Ethernet
+	 * header would remain, or there is no room), -EOPNOTSUPP (the frame stands for several: GSO), -ENOMEM: the frame has the bytes that it had. data may be
+	 * another in any case. */
 	int (*adjust)(struct stack_xdp_frame *frame, int32_t head, int32_t tail);
 };
 typedef int (*stack_xdp_fn)(void *arg, struct stack_xdp_frame *frame); /* enum stack_xdp_action; anything else is STACK_XDP_ABORTED */
@@ -245,7 +246,7 @@ struct neigh_info {
 struct stack_xdp_stats { /* what became of a device's frames; errors: of those that were to be sent */
 	uint64_t aborted, drop, pass, tx, redirect, tx_errors, redirect_errors;
 };
-/* fn NULL: none. Counters start again. 0, -ENODEV, -EOPNOTSUPP (loopback). It goes with the device. */
+/* fn NULL: none. Counters start again. 0, -ENODEV, -EOPNOTSUPP (neither a driver's device nor a veth). It goes with the device. */
 int  stack_xdp_set(struct stack *stack, int ifindex, stack_xdp_fn fn, void *arg);
 int  stack_xdp_stats(const struct stack *stack, int ifindex, struct stack_xdp_stats *ret); /* 0 or -ENODEV */
 int  stack_link_next(const struct stack *stack, int ifindex); /* the next higher number of a link, 0: there is none */
