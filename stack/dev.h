@@ -138,6 +138,7 @@ enum rx_result {
 	RX_AGAIN, /* it is another device's now (skb->dev), or another protocol's: from the start */
 	RX_CONSUMED,
 };
+#define VLAN_MAX_TAGS 8 /* of a frame: as many as links may stand on top of each other */
 static inline bool vlan_is_tag(uint16_t proto) { return proto == 0x8100 || proto == 0x88a8; }
 enum rx_result vlan_rcv(struct sk_buff *skb); /* vlan.c: skb->protocol is that of a tag */
 enum rx_result br_rcv(struct sk_buff *skb); /* bridge.c: skb->dev is a port */

@@ -43,11 +43,11 @@ static int gso_find_net(struct sk_buff *skb, struct gso_layout *l)
 	if (l->net < ETH_HLEN)
 		return 0;
 	l->net = ETH_HLEN;
-	for (int tags = 0; tags < 3; tags++) {
+	for (int tags = 0; tags <= VLAN_MAX_TAGS; tags++) {
 		if (!skb_may_pull(skb, l->net))
 			return -EINVAL;
 		type = get_be16(skb->data + l->net - 2);
-		if (type != ETH_P_8021Q && type != ETH_P_8021AD)
+		if (!vlan_is_tag(type))
 			return 0;
 		l->net += 4;
 	}

@@ -42,6 +42,7 @@ int dev_forward_skb(struct net_device *to, struct stack *from, struct sk_buff *s
 	skb->to_raw = 0;
 	skb->tapped = 0;
 	skb->requeued = 0;
+	skb->priority = 0; /* what a tag said on the way here: as in Linux it ends with the link */
 	if (skb->ip_summed == CHECKSUM_COMPLETE) /* was taken from another place in the packet */
 		skb->ip_summed = CHECKSUM_NONE;
 	skb->transport_header = SKB_NO_HEADER;

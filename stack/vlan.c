@@ -30,7 +30,6 @@
 #define VLAN_IDS      4096u
 #define VLAN_ID_MASK  0x0fff
 #define VLAN_PCP_SHIFT 13
-#define VLAN_MAX_TAGS 8 /* as many as links may stand on top of each other */
 
 static inline unsigned tag_kind(uint16_t proto) { return proto == ETH_P_8021AD; }
 
@@ -153,16 +152,15 @@ static unsigned tos_priority(uint8_t tos)
 
 static unsigned frame_priority(const struct sk_buff *skb)
 {
-	const struct eth_hdr *eth = (const struct eth_hdr *)skb->data;
-	uint8_t tos_buf;
-	const uint8_t *tos;
+	const uint8_t *p;
+	uint8_t buf[4];
 
 	if (skb->sk && skb->sk->priority > 0)
 		return (unsigned)skb->sk->priority;
-	if (!skb->rt.dev || eth->h_proto != cpu_to_be16(ETH_P_IP))
+	if (!skb->rt.dev)
 		return skb->priority;
-	tos = skb_header_pointer(skb, ETH_HLEN + 1, 1, &tos_buf);
-	return tos ? tos_priority(*tos) : 0;
+	p = skb_header_pointer(skb, 2 * ETH_ADDR_LEN + vlan_depth(skb), 4, buf); /* EtherType behind the tags that are on already, IP's version, TOS */
+	return p && get_be16(p) == ETH_P_IP ? tos_priority(p[3]) : skb->priority;
 }
 
 static int vlan_xmit(struct net_device *dev, struct sk_buff *skb)

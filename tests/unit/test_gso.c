@@ -353,7 +353,8 @@ Test(gso, in_place_undone)
 Test(gso, ipv6_and_tags)
 {
 	static const struct { const char *what; unsigned tags; uint8_t next, chain[3], ext_len; uint32_t ext; int ret; } rows[] = {
-		{ "plain", 0, 6, { 0 }, 0, 0, 0 }, { "two tags", 2, 6, { 0 }, 0, 0, 0 }, { "three", 3, 6, { 0 }, 0, 0, -EINVAL },
+		{ "plain", 0, 6, { 0 }, 0, 0, 0 }, { "two tags", 2, 6, { 0 }, 0, 0, 0 }, { "three", 3, 6, { 0 }, 0, 0, 0 }, { "as many as there may be", 8, 6, { 0 }, 0, 0, 0 },
+		{ "one more", 9, 6, { 0 }, 0, 0, -EINVAL },
 		{ "hop-by-hop options", 0, 0, { 6 }, 0, 8, 0 }, { "all that may be", 1, 0, { 43, 60, 6 }, 0, 24, 0 }, { "a fragment", 0, 44, { 6 }, 0, 8, -EINVAL },
 		{ "an extension header without end", 0, 0, { 6 }, 255, 8, -EINVAL }, { "not TCP", 0, 17, { 0 }, 0, 0, -EINVAL },
 	};

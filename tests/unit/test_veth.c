@@ -263,9 +263,43 @@ Test(veth, a_mark_stays_in_its_namespace)
 	wire_free(&w);
 }
 
+/* The end in x has moved to another namespace, where it has the same number. x, which has not heard of it, is no twin any more. */
+Test(veth, a_twin_is_told_apart_by_its_namespace)
+{
+	struct wire w = wire_new(1);
+	struct host *z = host_netns(w.x, "z");
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = inet_addr("10.0.0.2") };
+	struct neigh_conf n = { .ifindex = w.a, .addr = ipaddr_v4(to.sin_addr.s_addr), .lladdr = netcfg_link_by_index(w.y->cfg, w.b)->addr };
+	struct socket *u;
+	int moved;
+
+	cr_assert_eq(netcfg_neigh_add(w.x->cfg, &n, false, NULL), 0);
+	host_apply(w.x);
+	cr_assert_eq(ns_socket(host_touch(w.x, 0), AF_INET, SOCK_DGRAM, 0, &u), 0);
+	cr_assert_eq(ns_connect(u, (struct sockaddr *)&to, sizeof(to)), 0);
+	cr_assert_eq(netcfg_link_move(w.x->cfg, w.a, z->netns, &moved, NULL), 0);
+	cr_assert_eq(moved, w.a, "the same number");
+	link_up(z->cfg, moved, true);
+	host_apply(z);
+	host_apply(w.y);
+	(void)ns_send(u, "x", 1, 0);
+	cr_expect_eq(stats(w.x, w.a).tx_carrier_errors, 1u);
+	cr_expect_eq(stats(w.y, w.b).rx_packets, 0u);
+	ns_close(u);
+	host_apply(w.x);
+	wire_free(&w);
+}
+
 /* What a shard did for another one with a frame before it crossed over is no business of the namespace that gets it. */
+static void priority_of(void *arg, const struct stack_tap_frame *f)
+{
+	*(unsigned *)arg = f->skb->priority;
+}
+
 Test(veth, a_frame_that_was_steered_begins_anew)
 {
+	unsigned priority = 99;
+	struct stack_tap *tap;
 	struct wire w = wire_new(2);
 	struct stack *x = w.x->shard[1].stack, *y = w.y->shard[1].stack;
 	struct net_device *to = dev_get_by_index(y, w.b);
@@ -277,11 +311,15 @@ Test(veth, a_frame_that_was_steered_begins_anew)
 	skb->from_cpu = 0;
 	skb->handed = 1;
 	skb->to_raw = 1;
+	skb->priority = 5; /* of a tag on the way here */
+	cr_assert_eq(stack_tap_attach(y, w.b, STACK_TAP_RX, priority_of, &priority, &tap), 0);
 	(void)host_touch(w.x, 1);
 	cr_assert_eq(dev_forward_skb(to, x, skb), 0);
 	host_run(w.x, w.x->now + NSEC_PER_MSEC);
 	cr_expect_eq(stack_steer_done(y, 0), 0u, "shard 0 of y had handed nothing over");
 	cr_expect_eq(host_drops(w.y, SKB_DROP_UNHANDLED_PROTO), 1u);
+	cr_expect_eq(priority, 0u);
+	stack_tap_detach(tap);
 	wire_free(&w);
 }
 

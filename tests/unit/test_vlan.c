@@ -498,6 +498,12 @@ Test(vlan, priorities_of_what_is_sent)
 		cr_assert_not_null(f);
 		cr_expect_eq(get_be16(f->data + 14), rows[i].pcp << 13 | 10, "row %zu: %04x", i, get_be16(f->data + 14));
 		free(f);
+		send_udp(r, "q30", "10.30.0.9", 10, rows[i].tos, rows[i].priority);
+		f = host_sent(r->h);
+		cr_assert_not_null(f);
+		cr_expect_eq(get_be16(f->data + 14), rows[i].pcp << 13 | 20, "row %zu: %04x outside", i, get_be16(f->data + 14));
+		cr_expect_eq(get_be16(f->data + 18), rows[i].pcp << 13 | 30, "row %zu: %04x inside", i, get_be16(f->data + 18));
+		free(f);
 		rig_free(r);
 	}
 }
