@@ -236,7 +236,7 @@ void br_shard_msg(struct stack *stack, const struct shard_msg *msg)
 	bool news;
 
 	/* The other shard may follow a configuration that is older or newer than ours. */
-	if (!port || !port->bridge || port->bridge->dev == port || !port->forwarding)
+	if (!port || !port->bridge || port->bridge->dev == port || !port->forwarding || !(port->conf->port_flags & LINK_PORT_LEARNING))
 		return;
 	e = fdb_update(port->bridge, port, &msg->lladdr, msg->when, &news);
 	if (e)

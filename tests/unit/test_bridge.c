@@ -529,6 +529,41 @@ Test(bridge, who_heard_a_station_last_is_believed)
 	rig_free(r);
 }
 
+static int count_station(void *arg, const struct fdb_info *info)
+{
+	unsigned *n = arg;
+
+	*n += info->lladdr.b[1] == 7;
+	return 0;
+}
+
+/* The other shard may follow another configuration: what it says of a port that is none here, is down, or does not learn, is not believed. */
+Test(bridge, what_shards_tell_of_other_ports_is_ignored)
+{
+	struct rig *r = rig_new(2, 1);
+	struct stack *stack = r->h->shard[0].stack;
+	struct shard_msg msg = { .type = SHARD_FDB_UPDATE, .from = 1, .when = r->h->now };
+	struct link_conf l;
+	int ports[6] = { r->port[0], r->port[1], r->port[2], r->port[3], r->br, 99 };
+	unsigned n = 0;
+
+	set_up(r->h->cfg, "eth1", false);
+	l = *of(r->h->cfg, "eth2");
+	l.port_flags &= (uint8_t)~LINK_PORT_LEARNING;
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	cr_assert_eq(set_master(r->h->cfg, "eth3", NULL), 0);
+	host_apply(r->h);
+	for (unsigned i = 0; i < 6; i++) {
+		msg.ifindex = ports[i];
+		msg.lladdr = (struct eth_addr){ { 2, 7, 0, 0, 0, (uint8_t)i } };
+		n = 0;
+		stack_msg(stack, &msg, r->h->now);
+		cr_expect_eq(stack_fdb_foreach(stack, count_station, &n), 0);
+		cr_expect_eq(n, 1u, "port %u: eth0's alone is known", i);
+	}
+	rig_free(r);
+}
+
 /* Who asks for the host by the address of a port gets an answer, as by that of the bridge. */
 Test(bridge, the_address_of_a_port_is_the_hosts)
 {
