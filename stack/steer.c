@@ -113,7 +113,7 @@ bool skb_flow_limit(struct stack *stack, struct sk_buff *skb, uint32_t qlen)
 		return false;
 	new = skb->protocol == ETH_P_IP ? skb_flow_hash(stack, skb) & (fl->nbuckets - 1) : 0;
 	old = fl->history[fl->head];
-	fl->history[fl->head] = (uint16_t)new;
+	fl->history[fl->head] = new;
 	fl->head = (fl->head + 1) % FLOW_LIMIT_HISTORY;
 	if (fl->bucket[old])
 		fl->bucket[old]--;

@@ -39,7 +39,7 @@ struct rps_flow { /* a flow to a socket of ours: where the socket is */
 #define FLOW_LIMIT_HISTORY 128
 struct flow_limit {
 	uint32_t nbuckets, head;
-	uint16_t history[FLOW_LIMIT_HISTORY];
+	uint32_t history[FLOW_LIMIT_HISTORY];
 	uint8_t  bucket[]; /* how many of the history; at most FLOW_LIMIT_HISTORY */
 };
 

@@ -8,6 +8,7 @@ UNIT_TESTS += %reldir%/test_checksum
 UNIT_TESTS += %reldir%/test_cli
 UNIT_TESTS += %reldir%/test_ebpf
 UNIT_TESTS += %reldir%/test_fib
+UNIT_TESTS += %reldir%/test_flow_limit
 UNIT_TESTS += %reldir%/test_frame
 UNIT_TESTS += %reldir%/test_grammar
 UNIT_TESTS += %reldir%/test_gro

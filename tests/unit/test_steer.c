@@ -758,6 +758,20 @@ static void change_steering(struct cluster *c)
 	cr_assert(netcfg_commit(c->cfg));
 }
 
+/* What spares frames the search is right: the buckets of which present or wanted shard is another one, and the buckets of before. */
+static void check_away(const struct cluster *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct dev_steer *ds = dev_get_by_index(c->shard[i].stack, c->eth[0])->steer;
+		uint32_t away = ds && ds->prev;
+
+		for (uint32_t b = 0; ds && b < ds->nbuckets; b++)
+			away += ds->bucket[b].cpu != i || ds->map[b % RSS_INDIR_LEN] != i;
+		if (ds)
+			cr_assert_eq(ds->away, away, "shard %u: %u, not %u", i, ds->away, away);
+	}
+}
+
 /* Frames of FLOWS flows in bursts, shards that run when they like, settings that change under way and reach the shards one by one. Returns how many overtook another. */
 static unsigned shuffle(unsigned n, uint64_t seed, const struct stack_ops *with, unsigned *ways)
 {
@@ -776,6 +790,8 @@ static unsigned shuffle(unsigned n, uint64_t seed, const struct stack_ops *with,
 			apply_one(c, s, netcfg_commit(c->cfg));
 		}
 		step(c);
+		if (t % 16 == 0)
+			check_away(c);
 	}
 	settle(c);
 	cr_assert_eq(c->came, sent, "seed %llu: %u of %u came", (unsigned long long)seed, c->came, sent);
