@@ -160,7 +160,7 @@ static int on_xmit(void *arg, struct host *h, unsigned cpu, int ifindex, const s
 	if (memcmp(ip + 12, (uint8_t[]){ 192, 0, 2, 1 }, 4) != 0 && memcmp(ip + 12, (uint8_t[]){ 198, 51, 100, 1 }, 4) != 0 &&
 	    (memcmp(ip + 12, (uint8_t[]){ 10, 77 }, 2) != 0 || ip[15] != 1))
 		return 0; /* forwarded: what is inside is the sender's */
-	if (ip[12] == 10 && ifindex >= z->ifindex[2]) /* may have crossed the bridge */
+	if ((z->devices || ip[12] == 10) && ifindex >= z->ifindex[2]) /* may have crossed the bridge, whoever it says that it comes from */
 		return 0;
 	if (!frame_sound(buf, flen, why, sizeof(why))) {
 		static struct frame_ctx ctx;
