@@ -39,19 +39,23 @@ static bool needs_quotes(const struct cmd *cmd, const char *s)
 	return false;
 }
 
-static void put_quoted(struct out *o, const char *s, bool quote)
+/* What stands between quotes, if it does. */
+static void put_escaped(struct out *o, const char *s, bool quoted)
 {
-	if (!quote) {
-		put_str(o, s);
-		return;
-	}
-	put(o, '"');
 	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
+		if (quoted && (*s == '"' || *s == '\\'))
 			put(o, '\\');
 		put(o, *s);
 	}
-	put(o, '"');
+}
+
+static void put_quoted(struct out *o, const char *s, bool quote)
+{
+	if (quote)
+		put(o, '"');
+	put_escaped(o, s, quote);
+	if (quote)
+		put(o, '"');
 }
 
 static void put_value(struct out *o, const struct cmd *cmd, const char *s, bool word)
@@ -119,18 +123,14 @@ int cmd_format(const struct cmd *cmd, char *buf, size_t size)
 
 		put(&o, ' ');
 		if (d->type == ARG_ASSIGN) { /* one word, quoted as a whole */
-			const char *value = cmd->args[i + 1].str;
-			bool quote = strpbrk(value, " \t\"'\\") != NULL;
+			const char *part[] = { a->str, cmd->args[i + 1].str };
+			bool quote = a->str[0] == '#' || strpbrk(part[0], " \t\"'\\") || strpbrk(part[1], " \t\"'\\");
 
 			if (quote)
 				put(&o, '"');
-			put_str(&o, a->str);
+			put_escaped(&o, part[0], quote);
 			put(&o, '=');
-			for (; *value; value++) {
-				if (*value == '"' || *value == '\\')
-					put(&o, '\\');
-				put(&o, *value);
-			}
+			put_escaped(&o, part[1], quote);
 			if (quote)
 				put(&o, '"');
 			break;
