@@ -69,6 +69,7 @@ static int open_tap(struct daemon *d, struct conf_state *st, struct conf_link *c
 	if (nqueues < link.queues)
 		log_link(LOG_NOTICE, cl->name, "%s: %u of %u queues are used: there is one for each worker", cl->name, nqueues, link.queues);
 	memcpy(end.name, tap->host_name, sizeof(end.name));
+	end.ifindex = *ret_host;
 	err = err ? conf_fail(e, err, "%s takes no offloads: %s", tap->host_name, strerror(-err)) : priv_host_set(d->priv, &end, e);
 	/* The kernel chose a name, or does not offer everything. */
 	if (!err && (strcmp(link.host_name, tap->host_name) != 0 || link.features != tap->features)) {
@@ -147,7 +148,7 @@ static struct host_before *remember_hosts(const struct daemon *d, unsigned *ret_
 
 static int change_host(struct daemon *d, const struct conf_link *cl, const struct link_conf *link, const struct host_before *old, struct conf_error *e)
 {
-	struct host_end end = { .mtu = link->mtu, .txqlen = cl->dev.ring_rx, .addr = link->host_addr };
+	struct host_end end = { .ifindex = cl->host.ifindex, .mtu = link->mtu, .txqlen = cl->dev.ring_rx, .addr = link->host_addr };
 	int err;
 
 	memcpy(end.name, cl->host.name, sizeof(end.name));

@@ -106,7 +106,7 @@ void links_tell_host(struct daemon *d, struct conf_state *st)
 	for (unsigned i = 0; i < st->nlinks; i++) {
 		struct conf_link *cl = &st->links[i];
 		const struct netdev_state *dev = links_state(st, cl->ifindex);
-		struct host_end end = { .operstate = OPER_UP };
+		struct host_end end = { .ifindex = cl->host.ifindex, .operstate = OPER_UP };
 		struct conf_error e;
 
 		if (!dev || !cl->tap || cl->host.gone || !cl->host.ifindex || !dev->carrier || !(dev->conf.flags & NS_IFF_UP))

@@ -20,6 +20,7 @@
 #include "priv.h"
 
 #include "host_link.h"
+#include "host_own.h"
 #include "log.h"
 #include "vnet.h"
 
@@ -47,7 +48,8 @@
 
 #define TUN_PATH      "/dev/net/tun"
 #define MAX_QUEUES    64
-#define MAX_OWN       256 /* TAPs that the helper remembers having opened */
+#define MAX_HOST_MTU  65535
+#define MAX_TXQLEN    65536 /* the kernel takes any, and memory for it at once */
 #define REPLY_SECONDS 10
 #define MEMLOCK_BYTES (256u << 20)
 
@@ -92,8 +94,7 @@ struct helper {
 	const char *config_path;
 	const char *sockets[PRIV_SOCKETS];
 	struct stat files[PRIV_SOCKETS]; /* the sockets' */
-	int         own[MAX_OWN]; /* the host's numbers of TAPs that were opened: names change hands */
-	unsigned    nown;
+	struct host_own own; /* TAPs that were opened */
 	bool        background; /* keeps nobody's stderr open */
 };
 
@@ -113,10 +114,15 @@ static int reply_fail(struct priv_reply *r, int err, const char *fmt, ...)
 
 static bool is_own(const struct helper *h, int ifindex)
 {
-	for (unsigned i = 0; i < h->nown && i < MAX_OWN; i++)
-		if (h->own[i] == ifindex)
-			return true;
-	return false;
+	return host_own_has(&h->own, ifindex);
+}
+
+/* In this network namespace. One that was moved to another is out of reach for good, unless it comes back under a number that may be taken by then. */
+static bool is_there(int ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return if_indextoname((unsigned)ifindex, name) != NULL;
 }
 
 static int tun_open(struct priv_reply *r)
@@ -210,9 +216,8 @@ static int helper_tap_open(struct helper *h, const struct priv_request *q, struc
 	if (err)
 		return reply_fail(r, err, "cannot find the TAP %s that was just made: %s", r->name, strerror(-err));
 	r->ifindex = seen.ifindex;
-	if (!is_own(h, seen.ifindex))
-		h->own[h->nown++ % MAX_OWN] = seen.ifindex;
-	return 0;
+	err = host_own_add(&h->own, seen.ifindex, is_there);
+	return err ? reply_fail(r, err, "no memory to remember the TAP %s", r->name) : 0;
 }
 
 static int helper_host_set(struct helper *h, const struct priv_request *q, struct priv_reply *r)
@@ -221,7 +226,9 @@ static int helper_host_set(struct helper *h, const struct priv_request *q, struc
 	struct host_seen seen;
 	int err;
 
-	err = strnlen(q->end.name, NS_IFNAMSIZ) == NS_IFNAMSIZ ? -EINVAL : host_link_find(q->end.name, &seen);
+	err = strnlen(q->end.name, NS_IFNAMSIZ) == NS_IFNAMSIZ || q->end.mtu > MAX_HOST_MTU || q->end.txqlen > MAX_TXQLEN ? -EINVAL : host_link_find(q->end.name, &seen);
+	if (!err && q->end.ifindex && q->end.ifindex != seen.ifindex)
+		err = -ENODEV;
 	if (!err && !is_own(h, seen.ifindex))
 		return reply_fail(r, seen.tap ? -EPERM : -ENODEV, "%s is not a TAP of netstackd", q->end.name);
 	if (!err)

@@ -14,6 +14,7 @@ struct priv;
 /* What the host's end of a TAP should be. mtu or txqlen 0, addr family 0: leave alone. */
 struct host_end {
 	char            name[NS_IFNAMSIZ];
+	int             ifindex; /* that the name has to mean, as names change hands; 0: whatever it means */
 	uint32_t        mtu;
 	uint32_t        txqlen; /* frames on its queue, our receive ring */
 	bool            up;

@@ -207,6 +207,8 @@ static int host_name_free(const struct conf_state *st, const char *host_name, in
 
 			if (!link || (other == st && link->ifindex == skip) || strcmp(link->host_name, host_name) != 0)
 				continue;
+			if (other->links[i].host.name[0] && strcmp(other->links[i].host.name, host_name) != 0)
+				continue; /* the host has given it another by now, which is about to be followed */
 			return conf_fail(e, -EEXIST, "host-name %s is used by %s%s%s already", host_name, link->name, other == st ? "" : " of network namespace ",
 					 other == st ? "" : conf_netns_name(other));
 		}
