@@ -209,8 +209,11 @@ static void withdraw_services(struct daemon *d, const struct gather *g, struct p
 		}
 	}
 	for (unsigned i = 0; again && i < p->nns; i++) {
-		struct publish_ns *from = &p->ns[i], *to = publish_add(again, from->conf);
+		struct publish_ns *from = &p->ns[i], *to;
 
+		if (from->remove) /* workers would make it anew */
+			continue;
+		to = publish_add(again, from->conf);
 		to->del = from->add;
 		for (unsigned k = 0; k < from->nadd; k++)
 			if (!same_service(from->conf, &from->add[k]))
