@@ -166,16 +166,19 @@ static void no_wake(void *priv, uint64_t cookie, uint32_t events)
 	(void)priv, (void)cookie, (void)events;
 }
 
-static ktime_t real_clock(void *priv)
+/* The machine's only where reading it is what is counted: the time limit of a round would cut off more of them on a machine that is slower or busy. */
+static ktime_t bench_clock(void *priv)
 {
+	const struct rig *r = priv;
 	struct timespec ts;
 
-	(void)priv;
+	if (!r->timed)
+		return r->now;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-static const struct stack_ops ops = { .xmit = dev_xmit, .poll = dev_poll, .wake = no_wake, .clock = real_clock };
+static const struct stack_ops ops = { .xmit = dev_xmit, .poll = dev_poll, .wake = no_wake, .clock = bench_clock };
 
 /* ---- set-up ---- */
 
