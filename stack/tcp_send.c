@@ -92,14 +92,91 @@ static void filled(struct tcp_sock *tp, struct sk_buff *skb)
 	}
 }
 
-struct iov_pos { size_t i, off; };
+static ssize_t finish(struct tcp_sock *tp, size_t copied, size_t wanted, int flags)
+{
+	if (copied < wanted)
+		tcp_chrono(tp, 3);
+	if (copied) {
+		if ((flags & MSG_OOB) && copied == wanted)
+			tp->urg_mode = true;
+		else
+			flags &= ~MSG_OOB;
+		/* MSG_MORE with a full buffer would wait for what cannot come. */
+		tcp_push(tp, copied < wanted ? flags & ~MSG_MORE : flags, tcp_current_mss(tp), tp->nagle);
+		if (copied == wanted)
+			tcp_rate_app_limited(tp);
+		return (ssize_t)copied;
+	}
+	return -EAGAIN;
+}
 
-static void copy_in(struct sk_buff *skb, const struct msghdr *msg, struct iov_pos *pos, uint32_t n, bool csum)
+/* Where the bytes of a call come from. */
+struct source {
+	/* The segment for the next of the left bytes, and how many fit into it; NULL: none to be had. */
+	struct sk_buff *(*room)(struct tcp_sock *tp, size_t left, uint32_t goal, uint32_t *ret_room);
+	/* Adds n bytes to skb, and their sum if csum says so. 0, or -errno: they are not there, and no more are sent. */
+	int (*add)(struct tcp_sock *tp, struct sk_buff *skb, uint32_t n, bool csum, void *arg);
+};
+
+/* What all calls have in common. In line, so that each has its own code without calls through pointers. */
+static inline __attribute__((always_inline)) ssize_t send_loop(struct sock *sk, size_t total, int flags, const struct source *src, void *arg)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+	size_t done = 0;
+	int err = send_check(sk);
+
+	if (err)
+		return err;
+	(void)tcp_current_mss(tp);
+	bool csum = wants_csum(tp);
+
+	while (done < total) {
+		uint32_t goal = u32_max(tp->gso_bytes, tp->mss), room;
+		struct sk_buff *skb = src->room(tp, total - done, goal, &room);
+
+		if (!skb)
+			break;
+		uint32_t n = total - done < room ? (uint32_t)(total - done) : room;
+
+		err = src->add(tp, skb, n, csum, arg);
+		if (err)
+			return done ? (ssize_t)done : err;
+		wrote(tp, skb, n);
+		done += n;
+		if (skb->len >= goal && done < total && !(flags & MSG_OOB))
+			filled(tp, skb);
+		if (sk->state == SS_CLOSE) /* over the loopback device anything may have happened */
+			return (ssize_t)done;
+	}
+	return total ? finish(tp, done, total, flags) : 0;
+}
+
+/* The sum of the n bytes at p, which are skb's from offset at on. */
+static inline void add_sum(struct sk_buff *skb, const void *p, uint32_t n, uint32_t at, bool csum)
 {
 	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 
+	if (csum && cb->csum_valid)
+		cb->tx.csum = csum_add(cb->tx.csum, csum_shift(csum_partial(p, n, 0), at));
+	else
+		cb->csum_valid = false;
+}
+
+/* ---- copied from the application ------------------------------------------------------------------------------------------- */
+
+struct from_msg {
+	const struct msghdr *msg;
+	size_t i, off; /* the next byte */
+};
+
+static int add_copy(struct tcp_sock *tp, struct sk_buff *skb, uint32_t n, bool csum, void *arg)
+{
+	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
+	struct from_msg *pos = arg;
+
+	(void)tp;
 	while (n) {
-		const struct iovec *v = &msg->msg_iov[pos->i];
+		const struct iovec *v = &pos->msg->msg_iov[pos->i];
 		size_t k = v->iov_len - pos->off;
 
 		if (k == 0) {
@@ -124,112 +201,68 @@ static void copy_in(struct sk_buff *skb, const struct msghdr *msg, struct iov_po
 		pos->off += k;
 		n -= (uint32_t)k;
 	}
-}
-
-static ssize_t finish(struct tcp_sock *tp, size_t copied, size_t wanted, int flags)
-{
-	if (copied < wanted)
-		tcp_chrono(tp, 3);
-	if (copied) {
-		if ((flags & MSG_OOB) && copied == wanted)
-			tp->urg_mode = true;
-		else
-			flags &= ~MSG_OOB;
-		/* MSG_MORE with a full buffer would wait for what cannot come. */
-		tcp_push(tp, copied < wanted ? flags & ~MSG_MORE : flags, tcp_current_mss(tp), tp->nagle);
-		if (copied == wanted)
-			tcp_rate_app_limited(tp);
-		return (ssize_t)copied;
-	}
-	return -EAGAIN;
+	return 0;
 }
 
 ssize_t tcp_sendmsg(struct sock *sk, const struct msghdr *msg, int flags)
 {
-	struct tcp_sock *tp = tcp_sk(sk);
-	size_t total = msghdr_len(msg), copied = 0;
-	struct iov_pos pos = { 0, 0 };
-	int err = send_check(sk);
+	static const struct source src = { .room = send_room, .add = add_copy };
+	struct from_msg from = { .msg = msg };
 
-	if (err)
-		return err;
-	(void)tcp_current_mss(tp);
-	bool csum = wants_csum(tp);
-
-	while (copied < total) {
-		uint32_t goal = u32_max(tp->gso_bytes, tp->mss), room;
-		struct sk_buff *skb = send_room(tp, total - copied, goal, &room);
-
-		if (!skb)
-			break;
-		uint32_t n = total - copied < room ? (uint32_t)(total - copied) : room;
-
-		copy_in(skb, msg, &pos, n, csum);
-		wrote(tp, skb, n);
-		copied += n;
-		if (skb->len >= goal && copied < total && !(flags & MSG_OOB))
-			filled(tp, skb);
-		if (sk->state == SS_CLOSE) /* over the loopback device anything may have happened */
-			return (ssize_t)copied;
-	}
-	return total ? finish(tp, copied, total, flags) : 0;
+	return send_loop(sk, msghdr_len(msg), flags, &src, &from);
 }
 
+/* ---- written by the application in place -------------------------------------------------------------------------------------- */
+
+struct from_fn {
+	void (*fn)(void *arg, void *buf, size_t n);
+	void  *arg;
+};
+
 /* Has fn fill n bytes behind skb's end; they are not skb's yet. False: fn closed the socket, shut it down or sent something: they are nobody's. */
-static bool fill(struct tcp_sock *tp, struct sk_buff *skb, uint32_t n, void (*fn)(void *, void *, size_t), void *arg)
+static bool fill(struct tcp_sock *tp, struct sk_buff *skb, uint32_t n, const struct from_fn *from)
 {
 	struct skb_pool *pool = tcp_stack(tp)->pool;
 	struct skb_area *area = skb->area;
 	uint32_t seq = tp->write_seq;
 
 	skb_area_get(area); /* fn may write on after it has closed the socket */
-	fn(arg, skb->tail, n);
+	from->fn(from->arg, skb->tail, n);
 	skb_area_put(pool, area);
 	return tp->write_seq == seq && tp->send_head && skb_peek_tail(&tp->wq) == skb && !(tp->sk.shutdown & SHUTDOWN_SND);
 }
 
-ssize_t tcp_send_fill(struct sock *sk, size_t max, void (*fn)(void *, void *, size_t), void *arg)
+static int add_filled(struct tcp_sock *tp, struct sk_buff *skb, uint32_t n, bool csum, void *arg)
 {
-	struct tcp_sock *tp = tcp_sk(sk);
-	size_t done = 0;
-	int err = send_check(sk);
+	uint32_t at = skb->len;
 
-	if (err)
-		return err;
-	(void)tcp_current_mss(tp);
-	bool csum = wants_csum(tp);
-
-	while (done < max) {
-		uint32_t goal = u32_max(tp->gso_bytes, tp->mss), room;
-		struct sk_buff *skb = send_room(tp, max - done, goal, &room);
-
-		if (!skb)
-			break;
-		uint32_t n = max - done < room ? (uint32_t)(max - done) : room, at = skb->len;
-
-		if (!fill(tp, skb, n, fn, arg))
-			return done ? (ssize_t)done : -EPIPE;
-		void *dst = skb_put(skb, n);
-
-		if (csum && TCP_SKB_CB(skb)->csum_valid)
-			TCP_SKB_CB(skb)->tx.csum = csum_add(TCP_SKB_CB(skb)->tx.csum, csum_shift(csum_partial(dst, n, 0), at));
-		else
-			TCP_SKB_CB(skb)->csum_valid = false;
-		wrote(tp, skb, n);
-		done += n;
-		if (skb->len >= goal && done < max)
-			filled(tp, skb);
-		if (sk->state == SS_CLOSE)
-			return (ssize_t)done;
-	}
-	return max ? finish(tp, done, max, 0) : 0;
+	if (!fill(tp, skb, n, arg))
+		return -EPIPE;
+	add_sum(skb, skb_put(skb, n), n, at, csum);
+	return 0;
 }
 
+ssize_t tcp_send_fill(struct sock *sk, size_t max, void (*fn)(void *, void *, size_t), void *arg)
+{
+	static const struct source src = { .room = send_room, .add = add_filled };
+	struct from_fn from = { .fn = fn, .arg = arg };
+
+	return send_loop(sk, max, 0, &src, &from);
+}
+
+/* ---- in the application's own area ------------------------------------------------------------------------------------------ */
+
+struct from_area {
+	struct skb_area *area;
+	uint32_t         off; /* of the next byte */
+};
+
 /* The segment to refer from; NULL: none to be had. */
-static struct sk_buff *area_room(struct tcp_sock *tp, uint32_t goal, uint32_t *room)
+static struct sk_buff *area_room(struct tcp_sock *tp, size_t left, uint32_t goal, uint32_t *room)
 {
 	struct sk_buff *skb = tp->send_head ? skb_peek_tail(&tp->wq) : NULL;
 
+	(void)left;
 	if (!skb || skb->len >= goal || (TCP_SKB_CB(skb)->flags & TCPHDR_FIN) || !skb_frags_room(skb, 1)) {
 		if (!tcp_stream_memory_free(tp) || (tcp_mem_over(tcp_stack(tp)) && tp->wq.qlen))
 			return NULL;
@@ -244,39 +277,23 @@ static struct sk_buff *area_room(struct tcp_sock *tp, uint32_t goal, uint32_t *r
 	return skb;
 }
 
+static int add_area(struct tcp_sock *tp, struct sk_buff *skb, uint32_t n, bool csum, void *arg)
+{
+	struct from_area *from = arg;
+	uint32_t at = skb->len;
+
+	if (skb_add_frag(skb, from->area, from->off, n) < 0) /* area_room has seen to it that it can */
+		return -EAGAIN;
+	tcp_wmem_add(tp, n); /* what truesize grew by */
+	add_sum(skb, from->area->base + from->off, n, at, csum);
+	from->off += n;
+	return 0;
+}
+
 ssize_t tcp_send_area(struct sock *sk, struct skb_area *area, uint32_t off, size_t len, int flags)
 {
-	struct tcp_sock *tp = tcp_sk(sk);
-	size_t done = 0;
-	int err = send_check(sk);
+	static const struct source src = { .room = area_room, .add = add_area };
+	struct from_area from = { .area = area, .off = off };
 
-	if (err)
-		return err;
-	(void)tcp_current_mss(tp);
-	bool csum = wants_csum(tp);
-
-	while (done < len) {
-		uint32_t goal = u32_max(tp->gso_bytes, tp->mss), room;
-		struct sk_buff *skb = area_room(tp, goal, &room);
-
-		if (!skb)
-			break;
-		struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
-		uint32_t n = len - done < room ? (uint32_t)(len - done) : room, at = skb->len, from = off + (uint32_t)done;
-
-		if (skb_add_frag(skb, area, from, n) < 0) /* area_room has seen to it that it can */
-			break;
-		tcp_wmem_add(tp, n); /* what truesize grew by */
-		if (csum && cb->csum_valid)
-			cb->tx.csum = csum_add(cb->tx.csum, csum_shift(csum_partial(area->base + from, n, 0), at));
-		else
-			cb->csum_valid = false;
-		wrote(tp, skb, n);
-		done += n;
-		if (skb->len >= goal && done < len)
-			filled(tp, skb);
-		if (sk->state == SS_CLOSE)
-			return (ssize_t)done;
-	}
-	return len ? finish(tp, done, len, flags) : 0;
+	return send_loop(sk, len, flags, &src, &from);
 }
