@@ -93,10 +93,7 @@ static void sync_carriers(struct conf_state *st, ktime_t now)
 			netif_device_detach(st->lw, cl->ifindex, now);
 		else
 			netif_device_attach(st->lw, cl->ifindex, now);
-		if (gone || cl->host.down || cl->carrier_off)
-			netif_carrier_off(st->lw, cl->ifindex, now);
-		else
-			netif_carrier_on(st->lw, cl->ifindex, now);
+		netif_carrier_set(st->lw, cl->ifindex, !gone && !cl->host.down && !cl->carrier_off, now);
 	}
 }
 

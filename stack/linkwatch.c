@@ -384,52 +384,28 @@ void linkwatch_transfer(struct linkwatch *lw, ktime_t now)
 
 /* ---- from the driver ------------------------------------------------------------------------------------------------------------ */
 
-void netif_carrier_on(struct linkwatch *lw, int ifindex, ktime_t now)
+void netif_carrier_set(struct linkwatch *lw, int ifindex, bool on, ktime_t now)
 {
 	struct netdev *dev = dev_find(lw, ifindex);
 
 	if (dev && !carrier_follows(dev))
-		set_carrier(lw, dev, true, now);
+		set_carrier(lw, dev, on, now);
 }
 
-void netif_carrier_off(struct linkwatch *lw, int ifindex, ktime_t now)
-{
-	struct netdev *dev = dev_find(lw, ifindex);
-
-	if (dev && !carrier_follows(dev))
-		set_carrier(lw, dev, false, now);
-}
-
-void netif_dormant_on(struct linkwatch *lw, int ifindex, ktime_t now)
+void netif_dormant_set(struct linkwatch *lw, int ifindex, bool on, ktime_t now)
 {
 	struct netdev *dev = dev_find(lw, ifindex);
 
 	if (dev)
-		set_bit(lw, dev, &dev->s.dormant, true, now);
+		set_bit(lw, dev, &dev->s.dormant, on, now);
 }
 
-void netif_dormant_off(struct linkwatch *lw, int ifindex, ktime_t now)
+void netif_testing_set(struct linkwatch *lw, int ifindex, bool on, ktime_t now)
 {
 	struct netdev *dev = dev_find(lw, ifindex);
 
 	if (dev)
-		set_bit(lw, dev, &dev->s.dormant, false, now);
-}
-
-void netif_testing_on(struct linkwatch *lw, int ifindex, ktime_t now)
-{
-	struct netdev *dev = dev_find(lw, ifindex);
-
-	if (dev)
-		set_bit(lw, dev, &dev->s.testing, true, now);
-}
-
-void netif_testing_off(struct linkwatch *lw, int ifindex, ktime_t now)
-{
-	struct netdev *dev = dev_find(lw, ifindex);
-
-	if (dev)
-		set_bit(lw, dev, &dev->s.testing, false, now);
+		set_bit(lw, dev, &dev->s.testing, on, now);
 }
 
 void netif_device_detach(struct linkwatch *lw, int ifindex, ktime_t now)

@@ -24,6 +24,19 @@ static int set_congestion(struct tcp_sock *tp, const void *val, socklen_t len)
 	return 0;
 }
 
+/* What Nagle's rule or a cork holds goes now; a cork holds what is written from here on. */
+static void push_held(struct tcp_sock *tp)
+{
+	uint8_t keep = tp->nagle;
+
+	if (!tp->send_head)
+		return;
+	TCP_SKB_CB(skb_peek_tail(&tp->wq))->flags |= TCPHDR_PSH;
+	tp->nagle |= TCP_NAGLE_PUSH;
+	tcp_push_pending(tp);
+	tp->nagle = keep;
+}
+
 static int set_nodelay(struct tcp_sock *tp, int v)
 {
 	if (!v) {
@@ -31,14 +44,7 @@ static int set_nodelay(struct tcp_sock *tp, int v)
 		return 0;
 	}
 	tp->nagle |= TCP_NAGLE_OFF;
-	if (tp->send_head) { /* what Nagle's rule or a cork holds goes now; a cork holds what is written from here on */
-		uint8_t keep = tp->nagle;
-
-		TCP_SKB_CB(skb_peek_tail(&tp->wq))->flags |= TCPHDR_PSH;
-		tp->nagle |= TCP_NAGLE_PUSH;
-		tcp_push_pending(tp);
-		tp->nagle = keep;
-	}
+	push_held(tp);
 	return 0;
 }
 
@@ -51,14 +57,8 @@ static int set_cork(struct tcp_sock *tp, int v)
 	bool was = tp->nagle & TCP_NAGLE_CORK;
 
 	tp->nagle &= (uint8_t)~TCP_NAGLE_CORK;
-	if (was && tp->send_head) {
-		uint8_t keep = tp->nagle;
-
-		TCP_SKB_CB(skb_peek_tail(&tp->wq))->flags |= TCPHDR_PSH;
-		tp->nagle |= TCP_NAGLE_PUSH;
-		tcp_push_pending(tp);
-		tp->nagle = keep;
-	}
+	if (was)
+		push_held(tp);
 	return 0;
 }
 

@@ -76,12 +76,15 @@ const struct netdev_state *linkwatch_dev(const struct linkwatch *lw, int ifindex
 int  linkwatch_foreach(const struct linkwatch *lw, int after /* ifindex; 0: all */, int (*fn)(void *arg, const struct netdev_state *dev), void *arg);
 
 /* From the driver; ifindex of no device, or of one whose carrier follows from others', is ignored. Saying the same again does nothing. */
-void netif_carrier_on(struct linkwatch *lw, int ifindex, ktime_t now);
-void netif_carrier_off(struct linkwatch *lw, int ifindex, ktime_t now);
-void netif_dormant_on(struct linkwatch *lw, int ifindex, ktime_t now);
-void netif_dormant_off(struct linkwatch *lw, int ifindex, ktime_t now);
-void netif_testing_on(struct linkwatch *lw, int ifindex, ktime_t now);
-void netif_testing_off(struct linkwatch *lw, int ifindex, ktime_t now);
+void netif_carrier_set(struct linkwatch *lw, int ifindex, bool on, ktime_t now);
+void netif_dormant_set(struct linkwatch *lw, int ifindex, bool on, ktime_t now);
+void netif_testing_set(struct linkwatch *lw, int ifindex, bool on, ktime_t now);
+static inline void netif_carrier_on(struct linkwatch *lw, int ifindex, ktime_t now) { netif_carrier_set(lw, ifindex, true, now); }
+static inline void netif_carrier_off(struct linkwatch *lw, int ifindex, ktime_t now) { netif_carrier_set(lw, ifindex, false, now); }
+static inline void netif_dormant_on(struct linkwatch *lw, int ifindex, ktime_t now) { netif_dormant_set(lw, ifindex, true, now); }
+static inline void netif_dormant_off(struct linkwatch *lw, int ifindex, ktime_t now) { netif_dormant_set(lw, ifindex, false, now); }
+static inline void netif_testing_on(struct linkwatch *lw, int ifindex, ktime_t now) { netif_testing_set(lw, ifindex, true, now); }
+static inline void netif_testing_off(struct linkwatch *lw, int ifindex, ktime_t now) { netif_testing_set(lw, ifindex, false, now); }
 void netif_device_detach(struct linkwatch *lw, int ifindex, ktime_t now); /* gone; no carrier either */
 void netif_device_attach(struct linkwatch *lw, int ifindex, ktime_t now); /* back; netif_carrier_on is another matter */
 
