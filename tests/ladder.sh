@@ -18,6 +18,7 @@ export T
 JOBS=${JOBS:-$(nproc)}
 export NETSTACK_SEED=${NETSTACK_SEED:-1}
 LANES=()
+RUNG= # the timeout(1) of the rung that this shell runs
 WANTED=("$@")
 ROOT= # may make network namespaces and TAPs
 [ "$(id -u)" -ne 0 ] || [ ! -c /dev/net/tun ] || ROOT=1
@@ -25,7 +26,8 @@ ROOT= # may make network namespaces and TAPs
 cleanup() {
 	local p
 	trap - EXIT INT TERM HUP
-	for p in "${LANES[@]}"; do kill "$p" 2>/dev/null; done
+	for p in "${LANES[@]}"; do kill "$p" 2>/dev/null; done # each ends its rung, and waits for what that has to clean up
+	[ -z "$RUNG" ] || kill "$RUNG" 2>/dev/null
 	wait
 	if [ -n "${KEEP:-}" ]; then echo "kept: $T"; else chmod -R u+w "$T" 2>/dev/null; rm -rf "$T"; fi
 }
@@ -35,6 +37,20 @@ if [ -z "$STEP" ]; then
 	mkdir "$T/results"
 fi
 
+# why LOG: what is needed to understand a failure: its seeds, each failed check with what is said about it, what compilers and make say, the log of the daemon.
+why() {
+	grep -E '^# .*seed' "$1" | head -n 5
+	awk '
+		/^== / { left = 80; whole = 1; shown = 1 }
+		/^(not ok |Bail out!|FAIL: |ERROR: |XPASS: )|: (fatal )?error: |: undefined reference |^make.*\*\*\* |ERROR: [A-Z][A-Za-z]*Sanitizer|WARNING: ThreadSanitizer|runtime error:/ { if (left < 30) { left = 30; whole = 0 } shown = 1 }
+		/^# the daemon/ { left = 50; whole = 0 }
+		/^(ok |PASS: |SKIP: )/ && !whole && left > 2 { left = 2 }
+		left > 0 { left--; if (++n <= 250) print }
+		END { if (n > 250) print "... and " n - 250 " more lines"; exit !shown }' "$1" || { echo "..."; tail -n 40 "$1"; }
+	# killed: where it was
+	grep -qE '^1\.\.[0-9]|^# PASS: ' "$1" || { echo "..."; tail -n 10 "$1"; }
+}
+
 # rung NAME WHAT COMMAND...: runs it and counts: "make check" summaries, TAP lines, or else the exit status as one test.
 rung() {
 	local name=$1 what=$2 log=$T/$1.log status passed failed skipped t0=$SECONDS
@@ -42,9 +58,12 @@ rung() {
 	if [ ${#WANTED[@]} -gt 0 ]; then
 		case " ${WANTED[*]} " in *" ${name%%-[12]} "* | *" $name "*) ;; *) return 0 ;; esac
 	fi
-	# in a process group of its own, so that nothing of it survives
-	timeout --signal=TERM --kill-after=20 "${RUNG_SECONDS:-900}" bash tests/ladder.sh --step "$@" >"$log" 2>&1 </dev/null
+	# in a process group of its own, so that nothing of it survives; in the background, so that a signal to this shell reaches it
+	timeout --signal=TERM --kill-after=60 "${RUNG_SECONDS:-1100}" bash tests/ladder.sh --step "$@" >"$log" 2>&1 </dev/null &
+	RUNG=$!
+	wait "$RUNG"
 	status=$?
+	RUNG=
 	if grep -q '^# PASS: ' "$log"; then
 		passed=$(awk '/^# PASS: /{n += $3} END {print n + 0}' "$log")
 		failed=$(awk '/^# (FAIL|XPASS|ERROR): /{n += $3} END {print n + 0}' "$log")
@@ -64,12 +83,8 @@ rung() {
 		printf '  (%d s)\n' $((SECONDS - t0))
 		grep -hE '^coverage: ' "$log"
 		if [ "$failed" -ne 0 ]; then
-			[ "$status" -ne 124 ] || echo "  it took longer than ${RUNG_SECONDS:-900} s"
-			if grep -qE '^not ok |^Bail out!|^(FAIL|ERROR|XPASS): |error:|\*\*\*' "$log"; then
-				grep -nE -A 12 '^not ok |^Bail out!|^(FAIL|ERROR|XPASS): |error:|\*\*\*' "$log" | head -n 80
-			else
-				tail -n 40 "$log"
-			fi | sed 's/^/    /'
+			echo "  status $status, NETSTACK_SEED=$NETSTACK_SEED$([ "$status" -ne 124 ] && [ "$status" -ne 137 ] || echo ", it took longer than ${RUNG_SECONDS:-1100} s")"
+			why "$log" | sed 's/^/    /'
 		fi
 	} >"$T/$name.report"
 	flock "$T" cat "$T/$name.report"
@@ -98,7 +113,7 @@ check_in() { # what one build folder's own tests say; logs of failures too
 	make -C "$dir" -j "$JOBS" check "$@" && return 0
 	find "$dir/tests" "$dir/examples" -name '*.trs' -exec grep -lE 'global-test-result: (FAIL|ERROR)' {} + 2>/dev/null | sed 's/trs$/log/' | while read -r l; do
 		echo "== $l"
-		tail -n 60 "$l"
+		why "$l"
 	done
 	return 1
 }
@@ -118,7 +133,7 @@ sim_long() {
 	top_builddir=$T/gcc top_srcdir=$SRC SIM_CONNECTIONS=10000 sh tests/sim/check-sim.sh
 }
 installed() {
-	make -C "$T/gcc" -s install DESTDIR="$T/inst" && top_builddir=$T/gcc top_srcdir=$SRC EXAMPLE_DESTDIR=$T/inst sh examples/check-example.sh
+	flock "$T/gcc" make -C "$T/gcc" -s install DESTDIR="$T/inst" && top_builddir=$T/gcc top_srcdir=$SRC EXAMPLE_DESTDIR=$T/inst sh examples/check-example.sh
 }
 distcheck() {
 	# what is in the archive is what is tested: a short run is enough
@@ -213,11 +228,17 @@ if ! rung gcc "gcc, warnings are errors; make check" gcc_werror && [ ! -x "$T/gc
 	exit 1
 fi
 [ -d "$T/gcc" ] || build gcc CC=gcc >/dev/null 2>&1
-lane_sanitizers & LANES+=($!)
-lane_compilers & LANES+=($!)
-lane_daemon & LANES+=($!)
-lane_daemon_2 & LANES+=($!)
-lane_waits & LANES+=($!)
+lane() { # NAME: a lane of its own, which hands a signal on to its rung
+	trap '[ -z "$RUNG" ] || kill "$RUNG" 2>/dev/null; wait; exit 130' TERM
+	trap - EXIT
+	"$1"
+	: >"$T/$1.done"
+}
+lanes="lane_sanitizers lane_compilers lane_daemon lane_daemon_2 lane_waits"
+for l in $lanes; do lane "$l" & LANES+=($!); done
 wait "${LANES[@]}"
 LANES=()
+for l in $lanes; do # what was not run has not passed
+	[ -e "$T/$l.done" ] || { echo "FAILED $l was killed: its last rungs were not run"; echo "0 1 0" >"$T/results/$l"; }
+done
 awk '{p += $1; f += $2} END {printf "%d passed, %d failed\n", p, f; exit f > 0}' "$T"/results/*

@@ -3,6 +3,9 @@
  * test_steer_threads.c: three shards on three threads forward numbered flows while a fourth thread changes rps_cpus and tables of RSS. What the last number of a flow was
  * is kept in plain memory, written by whichever shard forwards it: so ThreadSanitizer sees a race if a flow ever changes its shard before what is under way
  * is done with and known to be (ops->steer_done), and the numbers show it if a frame overtakes another.
+ *
+ * Frames and changes keep step on a machine of any speed: a shard makes no more than what belongs to the change under way and the two behind it, and the next
+ * change is not made before as many frames are.
  */
 #include "mailbox.h"
 #include <arpa/inet.h>
@@ -26,7 +29,8 @@ struct shard {
 	unsigned         cpu;
 	struct stack    *stack;
 	struct mailbox   mb;
-	unsigned         sent, pending, forwarded, handed;
+	_Atomic unsigned sent;
+	unsigned         pending, forwarded, handed;
 	ktime_t          now;
 	_Atomic uint64_t version;
 	_Atomic uint32_t done[SHARDS];
@@ -40,6 +44,7 @@ struct cluster {
 	uint32_t      seq[FLOWS]; /* of the shard that a flow comes in on */
 	uint32_t      last[FLOWS]; /* of the shard that forwards it now */
 	_Atomic unsigned disorder;
+	_Atomic unsigned quota; /* so many frames may each shard have made by now */
 	_Atomic bool  stop;
 };
 
@@ -87,8 +92,8 @@ static int op_poll(void *priv, int ifindex, int budget, ktime_t *now)
 	struct shard *s = priv;
 	int           n = 0;
 
-	for (; n < budget && s->pending; n++, s->pending--, s->sent++) {
-		uint32_t        flow = s->sent / 3 % (FLOWS / SHARDS) * SHARDS + s->cpu; /* three at a time */
+	for (; n < budget && s->pending; n++, s->pending--, atomic_fetch_add(&s->sent, 1)) {
+		uint32_t        flow = atomic_load(&s->sent) / 3 % (FLOWS / SHARDS) * SHARDS + s->cpu; /* three at a time */
 		struct sk_buff *skb = alloc_skb(stack_skb_pool(s->stack), SKB_HEADROOM + 64, SKB_HEADROOM);
 		uint8_t        *b = skb_put(skb, 14 + 36);
 
@@ -173,10 +178,11 @@ static void *shard_main(void *arg)
 	struct shard *s = arg;
 
 	while (!atomic_load(&s->c->stop)) {
-		unsigned frames = s->sent + s->pending < FRAMES && atomic_load(&s->version) ? 9 : 0;
+		unsigned made = atomic_load(&s->sent) + s->pending;
+		unsigned frames = made < FRAMES && made < atomic_load(&s->c->quota) && atomic_load(&s->version) ? 9 : 0;
 		unsigned n = turn(s, frames);
 
-		atomic_store(&s->idle, !n && !frames);
+		atomic_store(&s->idle, !n && made >= FRAMES && !s->pending);
 		if (!n)
 			sched_yield();
 	}
@@ -243,6 +249,15 @@ static void change(struct cluster *c, unsigned v)
 	netcfg_link_set(c->cfg, &link, &err);
 }
 
+static unsigned total(struct cluster *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SHARDS; i++)
+		n += atomic_load(&c->shard[i].sent);
+	return n;
+}
+
 int main(void)
 {
 	static struct cluster c;
@@ -266,10 +281,13 @@ int main(void)
 	for (unsigned i = 0; i < SHARDS; i++)
 		pthread_create(&t[i], NULL, shard_main, &c.shard[i]);
 	for (unsigned v = 0; v < CHANGES; v++) {
+		atomic_store(&c.quota, (v + 3) * (FRAMES / CHANGES));
+		while (total(&c) < v * SHARDS * (FRAMES / CHANGES))
+			usleep(100);
 		change(&c, v);
 		publish(&c, false);
-		usleep(500);
 	}
+	atomic_store(&c.quota, FRAMES);
 	while (quiet < 20) { /* all have nothing to do, for a while */
 		bool idle = true;
 
@@ -285,7 +303,7 @@ int main(void)
 		for (unsigned i = 0; i < SHARDS; i++)
 			turn(&c.shard[i], 0);
 	for (unsigned i = 0; i < SHARDS; i++) {
-		sent += c.shard[i].sent;
+		sent += atomic_load(&c.shard[i].sent);
 		forwarded += c.shard[i].forwarded;
 		handed += c.shard[i].handed;
 		stack_drops_add(c.shard[i].stack, drops);
