@@ -65,20 +65,71 @@ static void put_value(FILE *out, const json_t *rec, const char *hex, const char 
 		fprintf(out, "hex=%s", rec_str(rec, hex));
 }
 
+/* What a type made of bytes: members by name, lists in brackets. */
+static void put_typed(FILE *out, const json_t *v)
+{
+	const char *name;
+	json_t *one;
+	size_t i;
+
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+		fputs("{ ", out);
+		json_object_foreach((json_t *)(uintptr_t)v, name, one) {
+			put_text(out, name);
+			fputc(' ', out);
+			put_typed(out, one);
+			fputc(' ', out);
+		}
+		fputc('}', out);
+		break;
+	case JSON_ARRAY:
+		fputc('[', out);
+		json_array_foreach(v, i, one) {
+			fputs(i ? " " : "", out);
+			put_typed(out, one);
+		}
+		fputc(']', out);
+		break;
+	case JSON_STRING:
+		put_text(out, json_string_length(v) ? json_string_value(v) : "\"\"");
+		break;
+	case JSON_INTEGER:
+		fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		break;
+	case JSON_REAL:
+		fprintf(out, "%g", json_real_value(v));
+		break;
+	default:
+		fputs(json_is_true(v) ? "true" : json_is_false(v) ? "false" : "?", out);
+	}
+}
+
 static void show_element(const struct show *s, const json_t *r)
 {
+	const json_t *typed = rec_obj(r, "formatted"), *key = json_object_get(typed, "key"), *value = json_object_get(typed, "value"), *values = json_object_get(typed, "values");
 	json_t *one;
 	size_t i;
 
 	fputs("key ", s->out);
-	put_value(s->out, r, "key", "key_number");
+	if (key)
+		put_typed(s->out, key);
+	else
+		put_value(s->out, r, "key", "key_number");
 	if (!rec_has(r, "cpus")) {
 		fputs(" value ", s->out);
-		put_value(s->out, r, "value", "value_number");
+		if (value)
+			put_typed(s->out, value);
+		else
+			put_value(s->out, r, "value", "value_number");
 	}
 	json_array_foreach(json_object_get(r, "cpus"), i, one) {
 		fprintf(s->out, " cpu %zu value ", i);
-		put_value(s->out, one, "value", "value_number");
+		value = json_object_get(json_array_get(values, i), "value");
+		if (value)
+			put_typed(s->out, value);
+		else
+			put_value(s->out, one, "value", "value_number");
 	}
 	fputc('\n', s->out);
 }

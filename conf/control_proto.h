@@ -19,7 +19,7 @@
  *            mtu qlen address operstate("UP","DOWN","LOWERLAYERDOWN","DORMANT","TESTING","NOTPRESENT","UNKNOWN") carrier(bool)
  *            carrier_changes carrier_up_count carrier_down_count host_name host_addr queues offload(bool)
  *            link(name of what a VLAN stands on, or of a veth's other end) or link_index and link_netns(of one in another namespace) master(bridge) promiscuity
- *            linkinfo{info_kind info_data{VLAN: protocol("802.1Q","802.1ad") id ingress_qos[{from to}] egress_qos; bridge: ageing_time fdb_max_learned ...}
+ *            xdp{mode(2: generic) prog{id name}} linkinfo{info_kind info_data{VLAN: protocol("802.1Q","802.1ad") id ingress_qos[{from to}] egress_qos; bridge: ageing_time fdb_max_learned ...}
  *            info_slave_kind("bridge") info_slave_data{state("forwarding","disabled") learning flood mcast_flood bcast_flood hairpin isolated}}
  *            stats{rx{bytes packets errors dropped missed multicast ...} tx{bytes packets errors dropped carrier queued ...}}
  *   addr     dev local prefixlen broadcast scope("global","host",...) label secondary(bool)
@@ -38,6 +38,7 @@
  *            faults{count last(a sentence: the last thing that a program did wrong)}
  *   xdp map  show: dev name type key_size value_size max_entries entries
  *            dump: key(hexadecimal) key_number value value_number, or, of a per-CPU map, cpus[{value value_number}]; numbers where sizes are 1, 2, 4 or 8 bytes;
+ *            formatted{key and value, or values[{cpu value}], by their types: numbers, texts, lists, objects} where the program has type information;
  *            truncated(bool): a value is longer than what is shown of it
  *   counter  name("IpInReceives") value
  *   sysctl   name value changed(bool) default help

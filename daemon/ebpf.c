@@ -11,7 +11,7 @@
  *
  * Not done: the legacy packet group (BPF_ABS, BPF_IND), tail calls, BTF and CO-RE relocations, uninitialised registers (they are zero).
  */
-#include "ebpf_priv.h"
+#include "ebpf_elf.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -326,6 +326,7 @@ void ebpf_prog_free(struct ebpf_prog *prog)
 		return;
 	for (unsigned i = 0; i < prog->nmaps; i++)
 		ebpf_map_free(prog->maps[i]);
+	ebpf_btf_free(prog->btf);
 	free(prog->ops);
 	free(prog);
 }

@@ -42,6 +42,7 @@ struct ebpf_map_spec {
 	uint32_t type; /* BPF_MAP_TYPE_* */
 	uint32_t key_size, value_size, max_entries; /* bytes, bytes, elements */
 	uint32_t flags; /* BPF_F_RDONLY_PROG or 0; others are refused */
+	uint32_t key_type, value_type; /* in the program's BTF; 0: not known */
 };
 
 /* 0; -EINVAL, -EOPNOTSUPP or -E2BIG with why filled; -ENOMEM. seed: of a hash map's hash. init: the first value's bytes, or NULL. */
@@ -67,6 +68,9 @@ void ebpf_prog_free(struct ebpf_prog *prog); /* with its maps, once no machine r
 size_t ebpf_prog_insns(const struct ebpf_prog *prog);
 unsigned ebpf_prog_nmaps(const struct ebpf_prog *prog);
 struct ebpf_map *ebpf_prog_map(const struct ebpf_prog *prog, unsigned i);
+/* The len bytes of a key or value of a map of this program, by its type: numbers, texts, objects with the names of members. NULL: the type is not known, or does not
+ * fit, or there is no memory. A reference of the caller's. */
+struct json_t *ebpf_json(const struct ebpf_prog *prog, uint32_t type, const void *bytes, size_t len);
 
 /* Reads an object file (ELF, machine BPF) in memory. section: of the program, or its function's name; NULL or "": the only program, or the only
  * one of section "xdp". name gets the function's name. 0; -errno with why filled. */

@@ -6,36 +6,19 @@
  * __type(NAME, T) a pointer to T, of which the size counts. The format: Documentation/bpf/btf.rst of Linux. All that is known of a type is its number, so
  * they are walked through once and their places noted.
  *
- * Every offset, count and type number is checked against what there is; chains of types end after MAX_CHAIN steps.
+ * Every offset, count and type number is checked against what there is; chains of types end after BTF_MAX_CHAIN steps.
+ *
+ * It is kept as long as the program, so that elements of maps can be shown with the names that their members have (ebpf_json.c). Where the variables of a section
+ * are, compilers leave to the symbols: ebpf_btf_section puts it in.
  *
  * Not done: maps inside of maps, BTF of the other byte order, split BTF.
  */
-#include "ebpf_elf.h"
+#include "ebpf_btf.h"
 
 #include <errno.h>
-#include <linux/btf.h>
 #include <stdlib.h>
 
-#define MAX_CHAIN 16
 #define MAX_TYPES (1u << 20)
-
-struct btf {
-	const unsigned char *types;
-	const char *strings;
-	uint32_t    types_len, strings_len;
-	uint32_t   *at; /* where type i begins, from 1 */
-	uint32_t    n; /* types, with type 0, void */
-};
-
-static const struct btf_type *type_of(const struct btf *b, uint32_t id)
-{
-	return id && id < b->n ? (const struct btf_type *)(const void *)(b->types + b->at[id]) : NULL;
-}
-
-static const char *name_of(const struct btf *b, uint32_t off)
-{
-	return off < b->strings_len ? b->strings + off : ""; /* the last byte of all strings is 0 */
-}
 
 /* Bytes of what follows struct btf_type; UINT32_MAX: a kind that there is not. */
 static uint64_t tail_of(const struct btf_type *t)
@@ -74,7 +57,7 @@ static uint64_t tail_of(const struct btf_type *t)
 }
 
 /* Notes where each type begins. */
-static int index_types(struct btf *b)
+static int index_types(struct ebpf_btf *b)
 {
 	uint32_t off = 0, cap = 0;
 
@@ -97,11 +80,12 @@ static int index_types(struct btf *b)
 	return off == b->types_len ? 0 : -EINVAL;
 }
 
-static int open_btf(struct btf *b, const unsigned char *data, size_t len)
+static int open_btf(struct ebpf_btf *b, size_t len)
 {
+	const unsigned char *data = b->data;
 	struct btf_header h;
 
-	if (len < sizeof(h) || (uintptr_t)data % 4)
+	if (len < sizeof(h))
 		return -EINVAL;
 	memcpy(&h, data, sizeof(h));
 	if (h.magic != BTF_MAGIC || h.hdr_len < sizeof(h) || h.hdr_len > len || h.hdr_len % 4 || h.type_off % 4)
@@ -119,11 +103,39 @@ static int open_btf(struct btf *b, const unsigned char *data, size_t len)
 	return index_types(b);
 }
 
-/* Behind typedef, const and the like. */
-static const struct btf_type *resolve(const struct btf *b, uint32_t id)
+int ebpf_btf_new(struct ebpf_btf **ret, const void *data, size_t len, char *why, size_t size)
 {
-	for (int i = 0; i < MAX_CHAIN; i++) {
-		const struct btf_type *t = type_of(b, id);
+	struct ebpf_btf *b = calloc(1, sizeof(*b));
+	int err = -ENOMEM;
+
+	if (b)
+		b->data = malloc(len + 1);
+	if (b && b->data) {
+		memcpy(b->data, data, len);
+		err = open_btf(b, len);
+	}
+	if (err) {
+		snprintf(why, size, err == -ENOMEM ? "no memory" : "the object file's type information is damaged");
+		ebpf_btf_free(b);
+		return err;
+	}
+	*ret = b;
+	return 0;
+}
+
+void ebpf_btf_free(struct ebpf_btf *b)
+{
+	if (!b)
+		return;
+	free(b->at);
+	free(b->data);
+	free(b);
+}
+
+const struct btf_type *btf_resolve(const struct ebpf_btf *b, uint32_t id)
+{
+	for (int i = 0; i < BTF_MAX_CHAIN; i++) {
+		const struct btf_type *t = btf_type_at(b, id);
 
 		if (!t)
 			return NULL;
@@ -142,18 +154,13 @@ static const struct btf_type *resolve(const struct btf *b, uint32_t id)
 	return NULL;
 }
 
-static const struct btf_array *array_of(const struct btf_type *t)
-{
-	return t && BTF_INFO_KIND(t->info) == BTF_KIND_ARRAY ? (const struct btf_array *)(const void *)(t + 1) : NULL;
-}
-
-static bool size_of(const struct btf *b, uint32_t id, uint64_t *ret)
+bool btf_size(const struct ebpf_btf *b, uint32_t id, uint64_t *ret)
 {
 	uint64_t times = 1;
 
-	for (int i = 0; i < MAX_CHAIN; i++) {
-		const struct btf_type *t = resolve(b, id);
-		const struct btf_array *a = array_of(t);
+	for (int i = 0; i < BTF_MAX_CHAIN; i++) {
+		const struct btf_type *t = btf_resolve(b, id);
+		const struct btf_array *a = btf_array_of(t);
 
 		if (!t)
 			return false;
@@ -183,28 +190,29 @@ static bool size_of(const struct btf *b, uint32_t id, uint64_t *ret)
 }
 
 /* The N of __uint(NAME, N), or the size of the T of __type(NAME, T). */
-static bool member_value(const struct btf *b, const struct btf_member *m, bool size, uint32_t *ret)
+static bool member_value(const struct ebpf_btf *b, const struct btf_member *m, bool size, uint32_t *ret, uint32_t *ret_type)
 {
-	const struct btf_type *t = resolve(b, m->type);
+	const struct btf_type *t = btf_resolve(b, m->type);
 	const struct btf_array *a;
 	uint64_t v;
 
 	if (!t || BTF_INFO_KIND(t->info) != BTF_KIND_PTR)
 		return false;
 	if (size) {
-		if (!size_of(b, t->type, &v) || v > UINT32_MAX)
+		if (!btf_size(b, t->type, &v) || v > UINT32_MAX)
 			return false;
 		*ret = (uint32_t)v;
+		*ret_type = t->type;
 		return true;
 	}
-	a = array_of(resolve(b, t->type));
+	a = btf_array_of(btf_resolve(b, t->type));
 	if (!a)
 		return false;
 	*ret = a->nelems;
 	return true;
 }
 
-static int read_map(const struct btf *b, const struct btf_type *var, struct ebpf_map_spec *spec, char *why, size_t size)
+static int read_map(const struct ebpf_btf *b, const struct btf_type *var, struct ebpf_map_spec *spec, char *why, size_t size)
 {
 	static const struct { const char *name; size_t offset; bool size; } members[] = {
 		{ "type", offsetof(struct ebpf_map_spec, type), false }, { "max_entries", offsetof(struct ebpf_map_spec, max_entries), false },
@@ -212,11 +220,11 @@ static int read_map(const struct btf *b, const struct btf_type *var, struct ebpf
 		{ "key", offsetof(struct ebpf_map_spec, key_size), true }, { "value", offsetof(struct ebpf_map_spec, value_size), true },
 		{ "map_flags", offsetof(struct ebpf_map_spec, flags), false },
 	};
-	const struct btf_type *t = resolve(b, var->type);
+	const struct btf_type *t = btf_resolve(b, var->type);
 	const struct btf_member *m;
 
 	memset(spec, 0, sizeof(*spec));
-	snprintf(spec->name, sizeof(spec->name), "%s", name_of(b, var->name_off));
+	snprintf(spec->name, sizeof(spec->name), "%s", btf_name(b, var->name_off));
 	if (!t || BTF_INFO_KIND(t->info) != BTF_KIND_STRUCT) {
 		snprintf(why, size, "map %s is not a structure", spec->name);
 		return -EINVAL;
@@ -225,23 +233,24 @@ static int read_map(const struct btf *b, const struct btf_type *var, struct ebpf
 	for (unsigned i = 0; i < BTF_INFO_VLEN(t->info); i++) {
 		size_t k = 0;
 
-		while (k < sizeof(members) / sizeof(members[0]) && strcmp(members[k].name, name_of(b, m[i].name_off)) != 0)
+		while (k < sizeof(members) / sizeof(members[0]) && strcmp(members[k].name, btf_name(b, m[i].name_off)) != 0)
 			k++;
 		if (k == sizeof(members) / sizeof(members[0]) ||
-		    !member_value(b, &m[i], members[k].size, (uint32_t *)(void *)((char *)spec + members[k].offset))) {
-			snprintf(why, size, "map %s: \"%s\" is not supported", spec->name, name_of(b, m[i].name_off));
+		    !member_value(b, &m[i], members[k].size, (uint32_t *)(void *)((char *)spec + members[k].offset),
+				  members[k].offset == offsetof(struct ebpf_map_spec, key_size) ? &spec->key_type : &spec->value_type)) {
+			snprintf(why, size, "map %s: \"%s\" is not supported", spec->name, btf_name(b, m[i].name_off));
 			return -EOPNOTSUPP;
 		}
 	}
 	return 0;
 }
 
-static int each_map(const struct btf *b, const struct btf_type *section, ebpf_map_fn fn, void *arg, char *why, size_t size)
+static int each_map(const struct ebpf_btf *b, const struct btf_type *section, ebpf_map_fn fn, void *arg, char *why, size_t size)
 {
 	const struct btf_var_secinfo *v = (const struct btf_var_secinfo *)(const void *)(section + 1);
 
 	for (unsigned i = 0; i < BTF_INFO_VLEN(section->info); i++) {
-		const struct btf_type *var = type_of(b, v[i].type);
+		const struct btf_type *var = btf_type_at(b, v[i].type);
 		struct ebpf_map_spec spec;
 		int err;
 
@@ -258,19 +267,38 @@ static int each_map(const struct btf *b, const struct btf_type *section, ebpf_ma
 	return 0;
 }
 
-int ebpf_btf_maps(const void *data, size_t len, ebpf_map_fn fn, void *arg, char *why, size_t size)
+/* The type of a section's variables, 0: none. */
+static uint32_t find_section(const struct ebpf_btf *b, const char *name)
 {
-	struct btf b = { .n = 0 };
-	int err = open_btf(&b, data, len);
+	for (uint32_t i = 1; i < b->n; i++)
+		if (BTF_INFO_KIND(btf_type_at(b, i)->info) == BTF_KIND_DATASEC && strcmp(btf_name(b, btf_type_at(b, i)->name_off), name) == 0)
+			return i;
+	return 0;
+}
 
-	if (err)
-		snprintf(why, size, err == -ENOMEM ? "no memory" : "the object file's type information is damaged");
-	for (uint32_t i = 1; i < b.n && !err; i++) {
-		const struct btf_type *t = type_of(&b, i);
+int ebpf_btf_maps(const struct ebpf_btf *b, ebpf_map_fn fn, void *arg, char *why, size_t size)
+{
+	uint32_t id = find_section(b, ".maps");
 
-		if (BTF_INFO_KIND(t->info) == BTF_KIND_DATASEC && strcmp(name_of(&b, t->name_off), ".maps") == 0)
-			err = each_map(&b, t, fn, arg, why, size);
+	return id ? each_map(b, btf_type_at(b, id), fn, arg, why, size) : 0;
+}
+
+uint32_t ebpf_btf_section(struct ebpf_btf *b, const char *name, int64_t (*where)(void *arg, const char *var), void *arg)
+{
+	uint32_t id = find_section(b, name);
+	const struct btf_type *t = btf_type_at(b, id);
+	struct btf_var_secinfo v;
+
+	for (unsigned i = 0; t && i < BTF_INFO_VLEN(t->info); i++) {
+		unsigned char *at = b->data + ((const unsigned char *)(t + 1) - b->data) + i * sizeof(v);
+		const struct btf_type *var;
+		int64_t off;
+
+		memcpy(&v, at, sizeof(v));
+		var = btf_type_at(b, v.type);
+		off = var && BTF_INFO_KIND(var->info) == BTF_KIND_VAR ? where(arg, btf_name(b, var->name_off)) : -1;
+		v.offset = off >= 0 && off < BTF_NOWHERE ? (uint32_t)off : BTF_NOWHERE;
+		memcpy(at, &v, sizeof(v));
 	}
-	free(b.at);
-	return err;
+	return id;
 }

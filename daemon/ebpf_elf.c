@@ -24,6 +24,8 @@
 #define MAX_SECTIONS 4096
 #define NAMES_TOLD   8 /* programs that a message lists, */
 #define NAME_TOLD    32 /* with so many characters of each name */
+#define MAX_LOOKUPS  256 /* variables that are shown by name */
+#define VARIABLE_NAME 64 /* characters in which names of variables are told apart */
 
 struct load {
 	const unsigned char *file; /* aligned to 8 */
@@ -38,8 +40,11 @@ struct load {
 	size_t      strings_len;
 	unsigned    ncpu;
 	uint64_t    seed;
+	struct ebpf_btf *btf;
 	struct ebpf_map *maps[EBPF_MAX_MAPS];
 	unsigned    nmaps;
+	size_t      looked_in; /* section whose variables are looked for */
+	unsigned    lookups;
 	struct bpf_insn *insns;
 	size_t      n, nrels;
 	char       *why;
@@ -172,10 +177,42 @@ static bool is_data(const char *name)
 	return strcmp(name, ".bss") == 0 || strcmp(name, ".data") == 0 || strncmp(name, ".data.", 6) == 0 || strcmp(name, ".rodata") == 0 || strncmp(name, ".rodata.", 8) == 0;
 }
 
+/* Where a variable of section l->looked_in is. */
+static int64_t variable_at(void *arg, const char *name)
+{
+	struct load *l = arg;
+
+	if (l->lookups++ >= MAX_LOOKUPS)
+		return -1;
+	for (size_t i = 0; i < l->nsyms; i++) {
+		const Elf64_Sym *sym = &l->symbols[i];
+
+		if (sym->st_shndx == l->looked_in && ELF64_ST_TYPE(sym->st_info) == STT_OBJECT && strncmp(symbol_name(l, sym), name, VARIABLE_NAME) == 0)
+			return sym->st_value <= EBPF_VALUE_MAX ? (int64_t)sym->st_value : -1;
+	}
+	return -1;
+}
+
+static int load_types(struct load *l)
+{
+	for (size_t i = 1; i < l->nsections; i++) {
+		size_t len = 0;
+		const void *p;
+
+		if (strcmp(section_name(l, i), ".BTF") != 0)
+			continue;
+		p = section_bytes(l, i, 4, &len);
+		return p ? ebpf_btf_new(&l->btf, p, len, l->why, l->size) : damaged(l);
+	}
+	return 0;
+}
+
 static int load_maps(struct load *l)
 {
-	bool typed = false;
-	int err = 0;
+	int err = load_types(l);
+
+	if (!err && l->btf)
+		err = ebpf_btf_maps(l->btf, add_btf_map, l, l->why, l->size);
 
 	for (size_t i = 1; i < l->nsections && !err; i++) {
 		const char *name = section_name(l, i);
@@ -184,15 +221,14 @@ static int load_maps(struct load *l)
 		size_t len = 0;
 		const void *p = section_bytes(l, i, 4, &len);
 
-		if (strcmp(name, ".BTF") == 0) {
-			err = p && !typed ? ebpf_btf_maps(p, len, add_btf_map, l, l->why, l->size) : damaged(l);
-			typed = true;
-		} else if (is_data(name) && sh->sh_size) {
+		if (is_data(name) && sh->sh_size) {
 			if ((!p && sh->sh_type != SHT_NOBITS) || sh->sh_size > EBPF_VALUE_MAX)
 				return refuse(l, -EINVAL, "section %s is damaged or too long", name);
 			spec.value_size = (uint32_t)sh->sh_size;
 			spec.flags = strncmp(name, ".rodata", 7) == 0 ? BPF_F_RDONLY_PROG : 0;
 			snprintf(spec.name, sizeof(spec.name), "%s", name);
+			l->looked_in = i;
+			spec.value_type = l->btf ? ebpf_btf_section(l->btf, name, variable_at, l) : 0;
 			err = add_map(l, &spec, p);
 		}
 	}
@@ -416,6 +452,10 @@ int ebpf_load_object(struct ebpf_prog **ret, const void *object, size_t len, con
 		err = ebpf_prog_new(ret, l.insns, l.n, l.maps, l.nmaps, why, size);
 		l.nmaps = 0; /* the program's now */
 	}
+	if (!err)
+		(*ret)->btf = l.btf;
+	else
+		ebpf_btf_free(l.btf);
 	for (unsigned i = 0; i < l.nmaps; i++)
 		ebpf_map_free(l.maps[i]);
 	free(l.insns);

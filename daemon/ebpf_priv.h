@@ -41,6 +41,7 @@ struct op { /* an instruction, ready to run: its place is that of the instructio
 struct ebpf_prog {
 	struct op       *ops;
 	size_t           n;
+	struct ebpf_btf *btf; /* NULL: none */
 	unsigned         nmaps;
 	struct ebpf_map *maps[EBPF_MAX_MAPS];
 };

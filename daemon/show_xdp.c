@@ -3,7 +3,7 @@
  * show_xdp.c: what XDP programs do, and their maps: read and written here, on the control thread, while the programs run.
  *
  * Keys and values are bytes to a map. In records they are hexadecimal text in the order of memory, and, where they have the size of a number, that number in this
- * machine's order, too. In commands they are a number, an IPv4 address (4 bytes, network order), "hex=0a0b..." or, for a devmap, the name of a link.
+ * machine's order, too; and what their types say, where the object file has type information (ebpf_json.c). In commands they are a number, an IPv4 address (4 bytes, network order), "hex=0a0b..." or, for a devmap, the name of a link.
  */
 #include "show.h"
 #include "xdp.h"
@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX 12000 /* bytes of all values of an element; a record has its bounds */
+#define SHOWN_MAX     12000 /* bytes of all values of an element; a record has its bounds (CONTROL_RECORD_MAX) */
+#define FORMATTED_MAX 36000 /* bytes of what type information makes of it */
 
 static const char *map_type(uint32_t type)
 {
@@ -278,11 +279,38 @@ struct dump {
 	struct answer    answer;
 	struct xdp_list  hold;
 	struct ebpf_map *map;
+	const struct ebpf_prog *prog; /* map's; held by hold */
 	uint32_t         slot;
 	unsigned char    key[EBPF_KEY_MAX];
 	unsigned char   *values;
 	char             hex[];
 };
+
+/* What the program's type information makes of it, in the keys of bpftool(8). */
+static void set_formatted(json_t *r, const struct dump *d, size_t shown)
+{
+	const struct ebpf_map_spec *s = ebpf_map_spec(d->map);
+	json_t *f = json_object(), *key = ebpf_json(d->prog, s->key_type, d->key, s->key_size), *values, *one;
+
+	if (key)
+		json_object_set_new(f, "key", key);
+	if (ebpf_map_ncpu(d->map) == 1) {
+		one = ebpf_json(d->prog, s->value_type, d->values, shown);
+		if (one)
+			json_object_set_new(f, "value", one);
+	} else if (s->value_type) {
+		values = json_array();
+		for (unsigned i = 0; i < ebpf_map_ncpu(d->map); i++) {
+			one = ebpf_json(d->prog, s->value_type, d->values + (size_t)i * s->value_size, shown);
+			if (one)
+				json_array_append_new(values, json_pack("{s:i, s:o}", "cpu", (int)i, "value", one));
+		}
+		json_object_set_new(f, "values", values);
+	}
+	if (json_object_size(f) && json_dumpb(f, NULL, 0, JSON_COMPACT) <= FORMATTED_MAX)
+		json_object_set(r, "formatted", f);
+	json_decref(f);
+}
 
 static bool dump_next(struct answer *answer, struct evbuffer *out)
 {
@@ -301,6 +329,7 @@ static bool dump_next(struct answer *answer, struct evbuffer *out)
 	d->slot++;
 	r = json_object();
 	set_bytes(r, "key", "key_number", d->key, s->key_size, d->hex);
+	set_formatted(r, d, shown);
 	if (ebpf_map_ncpu(d->map) == 1) {
 		set_bytes(r, "value", "value_number", d->values, shown, d->hex);
 	} else {
@@ -328,7 +357,7 @@ static void dump_free(struct answer *answer)
 	free(d);
 }
 
-static struct answer *dump_map(const struct conf_state *st, struct ebpf_map *map)
+static struct answer *dump_map(const struct conf_state *st, struct ebpf_map *map, const struct ebpf_prog *prog)
 {
 	const struct ebpf_map_spec *s = ebpf_map_spec(map);
 	struct dump *d = calloc(1, sizeof(*d) + 2 * (size_t)(s->value_size > s->key_size ? s->value_size : s->key_size) + 1);
@@ -343,6 +372,7 @@ static struct answer *dump_map(const struct conf_state *st, struct ebpf_map *map
 	}
 	d->answer = (struct answer){ .next = dump_next, .free = dump_free };
 	d->map = map;
+	d->prog = prog;
 	return &d->answer;
 }
 
@@ -426,7 +456,7 @@ static int bytes_of(const struct conf_state *st, const struct cmd_arg *arg, size
 	return err;
 }
 
-static struct ebpf_map *map_named(const struct conf_state *st, const struct cmd_arg *name, const struct cmd_arg *dev, struct conf_error *e)
+static struct ebpf_map *map_named(const struct conf_state *st, const struct cmd_arg *name, const struct cmd_arg *dev, const struct ebpf_prog **ret_prog, struct conf_error *e)
 {
 	struct ebpf_map *found = NULL;
 	char names[128] = "";
@@ -441,6 +471,7 @@ static struct ebpf_map *map_named(const struct conf_state *st, const struct cmd_
 			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", names[0] ? ", " : "", ebpf_map_spec(map)->name);
 			if (strcmp(ebpf_map_spec(map)->name, name->str) == 0) {
 				found = map;
+				*ret_prog = st->xdp.v[i].prog->prog;
 				n++;
 			}
 		}
@@ -495,6 +526,7 @@ static int change_map(const struct conf_state *st, const struct cmd *cmd, struct
 int xdp_map_request(struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
 	const struct cmd_arg *what = cmd_arg(cmd, "what"), *name = cmd_arg(cmd, "name"), *dev = cmd_arg(cmd, "dev");
+	const struct ebpf_prog *prog = NULL;
 	struct ebpf_map *map;
 
 	if (dev && !xdp_list_find(&st->xdp, dev->str))
@@ -505,11 +537,11 @@ int xdp_map_request(struct conf_state *st, const struct cmd *cmd, struct claim *
 	}
 	if (!name)
 		return missing(e, "the name of the map");
-	map = map_named(st, name, dev, e);
+	map = map_named(st, name, dev, &prog, e);
 	if (!map)
 		return e->err;
 	if (what->num == XDP_MAP_DUMP) {
-		claim_answer(claim, dump_map(st, map));
+		claim_answer(claim, dump_map(st, map, prog));
 		return 0;
 	}
 	return change_map(st, cmd, map, claim, e);

@@ -29,6 +29,27 @@ SEC("xdp/encap") int encap(struct xdp_md *ctx) { /* grows and shrinks back: the 
 }
 C
 check "clang compiles programs that do wrong" compile "$TMP/bad.c" "$TMP/bad.o" -Wno-parentheses
+cat >"$TMP/typed.c" <<'C'
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+typedef _Bool flag;
+enum verdict { LET_IN = 3, KEEP_OUT = 9 };
+struct flow { __be32 saddr; __be16 dport; __u8 proto, pad; };
+struct seen { __u64 frames; __s32 delta; flag odd; unsigned char mac[6]; char tag[5]; enum verdict verdict; unsigned lo : 3, hi : 5; __s16 list[3];
+	union { __u32 word; __be16 half[2]; }; struct { __u8 inner; } in; void *where; };
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8); __type(key, struct flow); __type(value, struct seen); } flows SEC(".maps");
+static volatile __u32 runs;
+volatile char greeting[8] = "hello";
+SEC("xdp") int typed(struct xdp_md *ctx) {
+	struct flow k = { bpf_htonl(0x0a030001), bpf_htons(443), 17, 0 };
+	struct seen v = { .frames = 7, .delta = -2, .odd = 1, .mac = { 2, 0, 0, 0, 0, 0xab }, .tag = "ab", .verdict = KEEP_OUT, .lo = 5, .hi = 17, .list = { 1, -1, 300 },
+		.word = 1, .in = { 4 }, .where = (void *)0x10 };
+	runs++;
+	return bpf_map_update_elem(&flows, &k, &v, BPF_ANY) ? XDP_ABORTED : XDP_PASS;
+}
+C
+check "clang compiles a program with types" compile "$TMP/typed.c" "$TMP/typed.o"
 cat >"$TMP/udp.py" <<'PY'
 import socket, sys
 to, n = (sys.argv[1], int(sys.argv[2])), int(sys.argv[3])
@@ -103,11 +124,18 @@ check "datagrams are sent" udp 10.3.0.2 9999 30 send
 check "and dropped" wait_for 5 action eth0 drop '== 30'
 check "the drop has a name" wait_for 5 drops xdp_drop '== 30'
 check "a per-CPU map counts them" bash -c "$NSCTL -j xdp map dump counts | jq -e '[.[1] | .cpus[]?, . | .value // empty | select(startswith(\"1e00000000000000\"))] | length == 1'"
-check "a hash map knows the sender" bash -c "$NSCTL -j xdp map dump senders | jq -e '.[0].key == \"0a030001\" and .[0].value_number == 30'"
+check "a hash map knows the sender, by address" bash -c "$NSCTL xdp map dump senders | grep -qxF 'key 10.3.0.1 value 30' && $NSCTL -j xdp map dump senders | jq -e '.[0].key == \"0a030001\" and .[0].value_number == 30'"
 check "an element is deleted" nsctl xdp map delete senders key 10.3.0.1
 check "and is gone" bash -c "$NSCTL -j xdp map dump senders | jq -e 'length == 0'"
 check "other frames pass" pings 10.3.0.2
 check "tables for people" bash -c "$NSCTL show xdp | grep -q 'drop_udp from .*interpreter' && $NSCTL xdp map show | grep -qE '^eth0 +senders +hash' && $NSCTL xdp map dump port | grep -qx 'key 0 value 9999'"
+
+# Elements by their types
+check "a program with types" nsctl link set eth0 xdp "$TMP/typed.o"
+check "runs" pings 10.3.0.2
+check "keys and values have names" bash -c "$NSCTL -j xdp map dump flows | jq -ce '.[0].formatted' | tee /dev/stderr | grep -qxF '{\"key\":{\"saddr\":\"10.3.0.1\",\"dport\":443,\"proto\":17,\"pad\":0},\"value\":{\"frames\":7,\"delta\":-2,\"odd\":true,\"mac\":\"02:00:00:00:00:ab\",\"tag\":\"ab\",\"verdict\":\"KEEP_OUT\",\"lo\":5,\"hi\":17,\"list\":[1,-1,300],\"word\":1,\"half\":[256,0],\"in\":{\"inner\":4},\"where\":\"0x10\"}}'"
+check "for people, too" bash -c "$NSCTL xdp map dump flows | grep -qF 'key { saddr 10.3.0.1 dport 443 proto 17 pad 0 } value { frames 7 delta -2 odd true mac 02:00:00:00:00:ab tag ab verdict KEEP_OUT lo 5 hi 17 list [1 -1 300] '"
+check "and global variables" bash -c "$NSCTL xdp map dump .data | grep -qxF 'key 0 value { greeting hello }' && $NSCTL -j xdp map dump .bss | jq -e '.[0].formatted.value.runs >= 3'"
 
 # REDIRECT: a wire between the two TAPs
 check "a wire, one way" bash -c "$NSCTL link set eth0 xdp $TMP/patch.o && $NSCTL xdp map update wire key 0 value eth1 dev eth0"
