@@ -16,10 +16,16 @@
  * arenas are registered with every ring, as a frame that is steered is sent by another worker. The memory is touched and pinned when the first device comes.
  *
  * Security. The ring is made before the filter of system calls is in place, which forbids to make another, and restricted: it can read and write files that are in
- * its table, and nothing else. What it may be made to do the daemon may do anyway. Where the daemon has CAP_IPC_LOCK at its start the ring is
+ * its table, cancel that, and nothing else. What it may be made to do the daemon may do anyway. Where the daemon has CAP_IPC_LOCK at its start the ring is
  * made with it (priv.c): what is registered is then not counted against what all processes of the user may lock.
  *
- * Needs: Linux 6.4, whose tun takes RWF_NOWAIT (probed with a write that no device takes; an older one says EOPNOTSUPP). On any failure: tap_rw.c.
+ * A tun before Linux 6.4 (Debian 12 has 6.1) refuses RWF_NOWAIT, which is probed with a write that no device takes. There the descriptor's O_NONBLOCK has to do: the
+ * kernel carries out in order, and at once, what it can; what would have to wait it keeps until the file is ready. This is cancelled before anything else is done, so that there too nothing
+ * is under way while the worker sleeps. A frame that comes just then may be read by any request that waits, hence answers are taken in the order in which they
+ * were given, which is the queue's. As a read too many costs more there than a system call, the queue is found empty by plain reads, and only what is
+ * believed to be there is asked for by the batch.
+ *
+ * Needs: Linux 5.19 for a sparse table of files. On any failure: tap_rw.c.
  *
  * Not done: waiting reads and writes, zero-copy sends (tun copies).
  */
@@ -58,7 +64,9 @@
 #define ARENA_BYTES ((size_t)LARGE_AREAS * SKB_LARGE + (size_t)SMALL_AREAS * SKB_SMALL)
 
 /* What a completion belongs to: a tx_req (an aligned pointer), or the read with this number. */
-#define RX_DATA(i) ((uint64_t)(i) << 1 | 1)
+#define RX_DATA(i)  ((uint64_t)(i) << 1 | 1)
+#define CANCEL_DATA RX_DATA(TAP_MAX_POSTED) /* a cancellation's own: of no interest */
+#define NO_ANSWER   INT32_MAX
 
 struct tx_req {
 	struct tx_req  *next; /* free ones */
@@ -71,11 +79,14 @@ struct uring {
 	struct io_uring ring;
 	unsigned        cpu;
 	bool            started, broken;
+	int             rw_flags; /* of each request: RWF_NOWAIT, or none where tun does not take it */
 	uint64_t        registered; /* bit: the arena of that worker */
 	unsigned        pending; /* handed to the ring and not answered */
 	unsigned        tx_waiting; /* writes since the last call */
 	struct tx_req  *free;
 	unsigned        niov;
+	unsigned        rx_asked, rx_answered; /* of the last batch */
+	uint8_t         rx_order[TAP_MAX_POSTED]; /* of its answers */
 	int             rx_res[TAP_MAX_POSTED];
 	bool            slot_used[FILES];
 	void           *arena;
@@ -116,10 +127,16 @@ static void reap(struct uring *u)
 
 		io_uring_cqe_seen(&u->ring, cqe); /* first: what follows may come back here */
 		u->pending--;
-		if (data & 1)
+		if (unlikely(data == CANCEL_DATA))
+			continue;
+		if (unlikely(res == -ECANCELED))
+			res = -EAGAIN;
+		if (data & 1) {
 			u->rx_res[data >> 1] = res;
-		else
+			u->rx_order[u->rx_answered++] = (uint8_t)(data >> 1);
+		} else {
 			tx_done(u, (struct tx_req *)(uintptr_t)data, res);
+		}
 	}
 }
 
@@ -138,13 +155,13 @@ static void ring_broken(struct uring *u, int err)
 	u->pending = 0;
 }
 
-static void submit(struct uring *u)
+/* wait: until there is at least one answer. */
+static void enter(struct uring *u, unsigned wait)
 {
 	int n;
 
-	u->tx_waiting = 0;
 	do
-		n = io_uring_submit(&u->ring);
+		n = io_uring_submit_and_wait(&u->ring, wait);
 	while (unlikely(n == -EINTR));
 	if (io_uring_sq_ready(&u->ring) == 0)
 		u->niov = 0; /* the kernel has its own copies */
@@ -153,6 +170,42 @@ static void submit(struct uring *u)
 		return;
 	}
 	reap(u);
+}
+
+static void cancel(struct uring *u, uint64_t data)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+
+	if (unlikely(!sqe))
+		return; /* the next round */
+	io_uring_prep_cancel64(sqe, data, 0);
+	sqe->flags |= IOSQE_FIXED_FILE; /* of no meaning here, but each request of this ring has to have it */
+	sqe->user_data = CANCEL_DATA;
+	u->pending++;
+}
+
+/* What the kernel has kept is taken back. Each round ends with the answers to its own cancellations, so it does not wait for a frame. */
+static void take_back(struct uring *u)
+{
+	while (u->pending && !u->broken) {
+		unsigned reads = u->rx_asked - u->rx_answered;
+
+		for (unsigned i = 0; reads && i < u->rx_asked; i++)
+			if (u->rx_res[i] == NO_ANSWER)
+				cancel(u, RX_DATA(i));
+		for (unsigned i = 0; u->pending > 2 * reads && i < TX_REQS; i++)
+			if (u->req[i].skb)
+				cancel(u, (uint64_t)(uintptr_t)&u->req[i]);
+		enter(u, 1);
+	}
+}
+
+static void submit(struct uring *u)
+{
+	u->tx_waiting = 0;
+	enter(u, 0);
+	if (unlikely(!u->rw_flags && u->pending))
+		take_back(u);
 }
 
 bool uring_flush(struct uring *u)
@@ -170,10 +223,10 @@ static inline bool registered(const struct uring *u, const struct skb_area *area
 	return area->arena && u->registered >> (area->arena - 1u) & 1;
 }
 
-static inline void common(struct io_uring_sqe *sqe, uint64_t data)
+static inline void common(const struct uring *u, struct io_uring_sqe *sqe, uint64_t data)
 {
 	sqe->flags |= IOSQE_FIXED_FILE;
-	sqe->rw_flags = RWF_NOWAIT;
+	sqe->rw_flags = u->rw_flags;
 	sqe->user_data = data;
 }
 
@@ -186,30 +239,25 @@ static void ask(struct uring *u, struct tapq *q, unsigned i)
 		io_uring_prep_read_fixed(sqe, q->rx_slot, tapq_rx_buf(q, i), tapq_rx_len(q), 0, area->arena - 1);
 	else
 		io_uring_prep_read(sqe, q->rx_slot, tapq_rx_buf(q, i), tapq_rx_len(q), 0);
-	common(sqe, RX_DATA(i));
-	u->rx_res[i] = INT32_MAX; /* not answered */
+	common(u, sqe, RX_DATA(i));
+	u->rx_res[i] = NO_ANSWER;
 	u->pending++;
 }
 
-/* One call: n reads and whatever waits to be sent. Their answers stand in rx_res. */
+/* One call: n reads and whatever waits to be sent. Their answers stand in rx_res, in the order rx_order. */
 static void read_batch(struct uring *u, struct tapq *q, unsigned n)
 {
 	while (io_uring_sq_space_left(&u->ring) < n && !u->broken) /* writes that the kernel would not take at once */
 		submit(u);
 	if (u->broken)
 		return;
+	u->rx_asked = n;
+	u->rx_answered = 0;
 	for (unsigned i = 0; i < n; i++)
 		ask(u, q, i);
 	submit(u);
-	for (unsigned i = 0; i < n; i++)
-		while (unlikely(u->rx_res[i] == INT32_MAX) && !u->broken) {
-			int err = io_uring_submit_and_wait(&u->ring, 1);
-
-			if (err < 0 && err != -EINTR && err != -EAGAIN && err != -EBUSY)
-				ring_broken(u, err);
-			else
-				reap(u);
-		}
+	while (unlikely(u->rx_answered < n) && !u->broken)
+		enter(u, 1);
 	q->stats.rx_calls++;
 }
 
@@ -221,22 +269,78 @@ static int fall_back(struct tapq *q, int budget, ktime_t now)
 	return q->ops->receive(q, budget, now);
 }
 
-/* While the worker busy-polls it mostly finds nothing, and asking for it is cheaper by a plain read. True: the queue is empty; else it is worth a batch. */
-static bool look(struct tapq *q, int budget, ktime_t now, int *done)
+/* At most n frames by plain reads. True: the queue is empty; else there is more, maybe. */
+static bool look(struct tapq *q, unsigned n, int budget, ktime_t now, int *done)
 {
-	while (*done < BUSY_READS && *done < budget && !q->dead && tapq_post(q, 0)) {
-		ssize_t n = syscall(SYS_read, q->rx_fd, tapq_rx_buf(q, 0), tapq_rx_len(q));
+	while (n-- && *done < budget && !q->dead && tapq_post(q, 0)) {
+		ssize_t len = syscall(SYS_read, q->rx_fd, tapq_rx_buf(q, 0), tapq_rx_len(q));
 
 		q->stats.rx_calls++;
-		if (n < 0) {
+		if (len < 0) {
 			if (tapq_rx_failed(q, -errno, done))
 				return true;
 			continue;
 		}
 		++*done;
-		tapq_received(q, 0, (uint32_t)n, now);
+		tapq_received(q, 0, (uint32_t)len, now);
 	}
 	return false;
+}
+
+/* Reads at most n frames in one call. Returns how many there were, or -EOPNOTSUPP: the kernel does not do what it did when the device was opened. */
+static int receive_batch(struct uring *u, struct tapq *q, unsigned n, ktime_t now, int *done, bool *empty)
+{
+	int got = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (unlikely(!tapq_post(q, i)))
+			n = i;
+	if (unlikely(!n)) { /* no memory at all */
+		if (tapq_discard(q) < 0)
+			*empty = tapq_rx_failed(q, -errno, done);
+		else
+			++*done;
+		return 0;
+	}
+	read_batch(u, q, n);
+	if (unlikely(u->broken || u->rx_res[0] == -EOPNOTSUPP))
+		return -EOPNOTSUPP;
+	for (unsigned k = 0; k < n; k++) {
+		unsigned i = u->rx_order[k];
+		int res = u->rx_res[i];
+
+		if (likely(res >= 0)) {
+			got++;
+			tapq_received(q, i, (uint32_t)res, now);
+		} else if (tapq_rx_failed(q, res, done)) {
+			*empty = true;
+		}
+	}
+	*done += got;
+	return got;
+}
+
+static inline unsigned at_most(unsigned n, unsigned max) { return n < max ? n : max; }
+
+/* Where a read too many is dear: three quarters of what the last poll found by the batch, the rest one by one, and more batches only if that does not end. */
+static int frugal_receive(struct uring *u, struct tapq *q, int budget, ktime_t now)
+{
+	unsigned want = q->batch;
+	bool empty = false;
+	int done = 0;
+
+	while (done < budget && !empty && !q->dead) {
+		if (want < BUSY_READS) {
+			empty = look(q, BUSY_READS, budget, now, &done);
+			want = 2 * BUSY_READS;
+		} else if (receive_batch(u, q, at_most(at_most(want, q->batch_max), (unsigned)(budget - done)), now, &done, &empty) < 0) {
+			return done + fall_back(q, budget - done, now);
+		} else {
+			want = 0;
+		}
+	}
+	q->batch = empty ? (unsigned)(done - done / 4) : at_most(2 * (unsigned)done, q->batch_max);
+	return done;
 }
 
 static int uring_receive(struct tapq *q, int budget, ktime_t now)
@@ -245,42 +349,20 @@ static int uring_receive(struct tapq *q, int budget, ktime_t now)
 	bool empty = false;
 	int done = 0;
 
+	if (unlikely(!u->rw_flags))
+		return frugal_receive(u, q, budget, now);
+	/* While the worker busy-polls it mostly finds nothing, and asking for it is cheaper by a plain read. */
 	if (unlikely(q->on_busy) && q->batch < BUSY_READS)
-		empty = look(q, budget, now, &done);
-
+		empty = look(q, BUSY_READS, budget, now, &done);
 	while (done < budget && !empty && !q->dead) {
-		unsigned n = q->batch < (unsigned)(budget - done) ? q->batch : (unsigned)(budget - done), got = 0;
+		int got = receive_batch(u, q, at_most(q->batch, (unsigned)(budget - done)), now, &done, &empty);
 
-		for (unsigned i = 0; i < n; i++)
-			if (unlikely(!tapq_post(q, i)))
-				n = i;
-		if (unlikely(!n)) { /* no memory at all */
-			ssize_t k = tapq_discard(q);
-
-			if (k < 0)
-				empty = tapq_rx_failed(q, -errno, &done);
-			else
-				done++;
-			continue;
-		}
-		read_batch(u, q, n);
-		if (unlikely(u->broken || u->rx_res[0] == -EOPNOTSUPP))
+		if (unlikely(got < 0))
 			return done + fall_back(q, budget - done, now);
-		for (unsigned i = 0; i < n; i++) {
-			int res = u->rx_res[i];
-
-			if (likely(res >= 0)) {
-				got++;
-				tapq_received(q, i, (uint32_t)res, now);
-			} else if (tapq_rx_failed(q, res, &done)) {
-				empty = true;
-			}
-		}
-		done += (int)got;
-		if (got == q->batch)
-			q->batch = 2 * got < q->batch_max ? 2 * got : q->batch_max;
+		if ((unsigned)got == q->batch)
+			q->batch = at_most(2 * q->batch, q->batch_max);
 		else if (empty)
-			q->batch = got + 1 > 2 ? got + 1 : 2;
+			q->batch = got + 1 > 2 ? (unsigned)got + 1 : 2;
 	}
 	return done;
 }
@@ -337,7 +419,7 @@ static int uring_xmit(struct tapq *q, struct sk_buff *skb)
 	} else {
 		prep_parts(u, q, sqe, req, iovs);
 	}
-	common(sqe, (uint64_t)(uintptr_t)req);
+	common(u, sqe, (uint64_t)(uintptr_t)req);
 	u->pending++;
 	if (++q->tx_pending > q->stats.tx_peak)
 		q->stats.tx_peak = q->tx_pending;
@@ -407,8 +489,8 @@ static void start(struct uring *u, const struct daemon *d, struct skb_pool *pool
 	skb_pool_add_arena(pool, p + (size_t)LARGE_AREAS * SKB_LARGE, (size_t)SMALL_AREAS * SKB_SMALL, SKB_SMALL, (uint8_t)(u->cpu + 1));
 }
 
-/* Does the kernel's tun take requests that do not wait? A frame that is shorter than a vnet header is refused as such by one that does. */
-static int probe(struct uring *u, struct tapq *q)
+/* A frame that is shorter than a vnet header is refused as such by a tun that takes requests of this kind. */
+static int try_write(struct uring *u, struct tapq *q)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	unsigned char nothing = 0;
@@ -416,27 +498,38 @@ static int probe(struct uring *u, struct tapq *q)
 	if (!sqe)
 		return -EBUSY;
 	io_uring_prep_write(sqe, q->tx_slot, &nothing, 1, 0);
-	common(sqe, RX_DATA(0));
-	u->rx_res[0] = INT32_MAX;
+	common(u, sqe, RX_DATA(0));
+	u->rx_res[0] = NO_ANSWER;
+	u->rx_asked = 1;
+	u->rx_answered = 0;
 	u->pending++;
 	submit(u);
+	while (!u->rx_answered && !u->broken)
+		enter(u, 1);
 	if (u->broken)
 		return -EIO;
 	return u->rx_res[0] == -EINVAL ? 0 : u->rx_res[0] < 0 ? u->rx_res[0] : -EOPNOTSUPP;
+}
+
+/* All TAPs are of one kernel: what was found out for one goes for those that are open already, too. */
+static int probe(struct uring *u, struct tapq *q)
+{
+	int err = try_write(u, q);
+
+	if (err != -EOPNOTSUPP || !u->rw_flags)
+		return err;
+	u->rw_flags = 0;
+	return try_write(u, q);
 }
 
 static void uring_close(struct tapq *q)
 {
 	struct uring *u = q->worker->uring;
 
-	while (q->tx_pending && !u->broken) {
-		unsigned before = u->pending;
-
+	if (q->tx_pending && !u->broken)
 		submit(u);
-		if (u->pending == before && io_uring_submit_and_wait(&u->ring, 1) < 0)
-			ring_broken(u, -EIO);
-		reap(u);
-	}
+	while (q->tx_pending && !u->broken)
+		enter(u, 1);
 	if (q->rx_slot != q->tx_slot)
 		file_put(u, q->rx_slot);
 	file_put(u, q->tx_slot);
@@ -479,6 +572,7 @@ static int restrict_ring(struct io_uring *ring)
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_WRITE },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_WRITE_FIXED },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_WRITEV },
+		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_ASYNC_CANCEL },
 		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_ENABLE_RINGS },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_BUFFERS },
@@ -500,6 +594,7 @@ int uring_new(struct uring **ret, unsigned cpu)
 	if (!u)
 		return -ENOMEM;
 	u->cpu = cpu;
+	u->rw_flags = RWF_NOWAIT;
 	u->arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (u->arena == MAP_FAILED) {
 		err = -errno;
