@@ -81,8 +81,14 @@ int nsctl_verdict(const char *line, const json_t *final)
 	const char *text = rec_str(final, "error"), *word = rec_str(final, "word"), *suggestion = rec_str(final, "suggestion"), *expected = rec_str(final, "expected");
 	unsigned column = (unsigned)rec_num(final, "column");
 
-	if (rec_bool(final, "done"))
+	if (rec_bool(final, "done")) {
+		if (rec_has(final, "warning")) {
+			fputs("nsctl: warning: ", stderr);
+			put_text(stderr, rec_str(final, "warning"));
+			fputc('\n', stderr);
+		}
 		return NSCTL_DONE;
+	}
 	fputs("nsctl: ", stderr);
 	if (rec_has(final, "file")) { /* of a configuration that was read */
 		put_text(stderr, rec_str(final, "file"));

@@ -189,6 +189,8 @@ void show_features(const struct show *s, const json_t *records)
 	json_t *link;
 	size_t i;
 
+	if (!json_array_size(records))
+		fputs("there is no TAP here, and other links have no offloads that could be switched\n", s->out);
 	json_array_foreach(records, i, link) {
 		const json_t *list = rec_obj(rec_obj(link, "device"), "features"), *f;
 		bool tso = rec_bool(rec_obj(list, "tx-tcp-segmentation"), "active") || rec_bool(rec_obj(list, "tx-tcp6-segmentation"), "active");
@@ -212,6 +214,10 @@ void show_rings(const struct show *s, const json_t *records)
 	struct table t;
 	size_t i, k;
 
+	if (!json_array_size(records)) {
+		fputs("there is no TAP here, and other links have no rings\n", s->out);
+		return;
+	}
 	table_init(&t, "<>>>>>>>>>>");
 	table_row(&t, heads);
 	json_array_foreach(records, i, link)

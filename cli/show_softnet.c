@@ -145,7 +145,7 @@ void show_gro(const struct show *s, const json_t *records)
 	size_t i;
 
 	if (!json_array_size(records)) {
-		fputs("no device merges what it receives (link set DEV offload gro on)\n", s->out);
+		fputs("there is no TAP here, and other links receive what was merged before or never is\n", s->out);
 		return;
 	}
 	table_init(&t, "<<>>>>>>>>>");

@@ -10,7 +10,7 @@
  * an interface statistics block for each link. A filter comes as "program", in the form of tcpdump -ddd with commas between the lines, and with its text as "filter".
  *
  * A record is one JSON object in a line; keys that have nothing to say are left out. The final line is
- *   {"done":true}
+ *   {"done":true}, with "warning":"sentence" where not all of the change has an effect here
  *   {"done":false,"errno":"ENOENT","error":"sentence","column":N,"word":"...","expected":"...","suggestion":"..."}  (what is known of the last four)
  * with "file" and "line" where the column is one of the configuration file and not of the request
  *

@@ -33,6 +33,8 @@ static const struct arg_word backends[] = {
 	{ NULL, 0, NULL },
 };
 
+static const struct arg_word host_ring[] = { { "default", 0, NULL }, { NULL, 0, NULL } };
+
 static const struct arg_word on_off[] = { { "on", 1, NULL }, { "off", 0, NULL }, { NULL, 0, NULL } };
 
 static const struct arg_word broadcasts[] = {
@@ -113,7 +115,7 @@ static const struct arg_word monitors[] = {
 	OFFLOAD("rx-gro-hw", "receive frames of many segments as the host has them"), \
 	OFFLOAD("rx-filter", "the host keeps back frames for other stations, and counts them as missed (default: off)"), \
 	{ .key = "ring", .type = ARG_SECTION, .help = "how many frames may wait between the kernel and netstackd" }, \
-	{ .key = "ring-rx", .under = "ring", .type = ARG_U32, .min = 16, .max = 65536, .help = "on the host's queue, for each queue of the device (default: as the host has it)" }, \
+	{ .key = "ring-rx", .under = "ring", .meta = "NUMBER|default", .type = ARG_U32, .words = host_ring, .min = 16, .max = 65536, .help = "on the host's queue, for each queue of the device (default: as the host has it)" }, \
 	{ .key = "ring-tx", .under = "ring", .type = ARG_U32, .min = 16, .max = 1024, .help = "on their way to the kernel, for each worker (default: 256)" }, \
 	{ .key = "copybreak", .type = ARG_U32, .min = 0, .max = 9000, .help = "copy frames of up to so many bytes out of large buffers (default: 1942)" }, \
 	{ .key = "rx-usecs", .type = ARG_U32, .min = 0, .max = 100000, .help = "microseconds between two wake-ups for frames (default: 0, at once)" }, \

@@ -70,6 +70,8 @@ static int open_tap(struct daemon *d, struct conf_state *st, struct conf_link *c
 		log_link(LOG_NOTICE, cl->name, "%s: %u of %u queues are used: there is one for each worker", cl->name, nqueues, link.queues);
 	memcpy(end.name, tap->host_name, sizeof(end.name));
 	end.ifindex = *ret_host;
+	if (host_link_queue(*ret_host, tap->host_name, &tap->host_dropped, &tap->host_txqlen) < 0)
+		tap->host_dropped = 0;
 	err = err ? conf_fail(e, err, "%s takes no offloads: %s", tap->host_name, strerror(-err)) : priv_host_set(d->priv, &end, e);
 	/* The kernel chose a name, or does not offer everything. */
 	if (!err && (strcmp(link.host_name, tap->host_name) != 0 || link.features != tap->features)) {
@@ -81,8 +83,6 @@ static int open_tap(struct daemon *d, struct conf_state *st, struct conf_link *c
 		tap_free(tap);
 		return err;
 	}
-	if (host_link_dropped(*ret_host, tap->host_name, &tap->host_dropped) < 0)
-		tap->host_dropped = 0;
 	*ret = tap;
 	return 0;
 }
@@ -151,6 +151,8 @@ static int change_host(struct daemon *d, const struct conf_link *cl, const struc
 	struct host_end end = { .ifindex = cl->host.ifindex, .mtu = link->mtu, .txqlen = cl->dev.ring_rx, .addr = link->host_addr };
 	int err;
 
+	if (!end.txqlen && old->txqlen)
+		end.txqlen = cl->tap->host_txqlen; /* as it was */
 	memcpy(end.name, cl->host.name, sizeof(end.name));
 	end.old_addr = old->addr;
 	if (ipaddr_equal(&end.addr.addr, &end.old_addr.addr) && end.addr.len == end.old_addr.len)
@@ -258,11 +260,11 @@ static void offload_less(struct tap *tap, uint32_t features)
 }
 
 /* Worker k serves queue k of each device. The first device with a list of CPUs decides. */
-static void link_pins(struct publish_ns *n, const struct link_dev *dev, unsigned queues)
+static void link_pins(struct publish_ns *n, const struct link_dev *dev, unsigned queues, unsigned cpus)
 {
 	for (unsigned k = 0; k < queues && k < STACK_MAX_CPUS; k++)
 		if (!n->pin[k])
-			n->pin[k] = (uint16_t)link_dev_cpu(dev, k);
+			n->pin[k] = (uint16_t)link_dev_cpu(dev, k, cpus);
 }
 
 static int list_taps(struct publish_ns *n)
@@ -278,7 +280,7 @@ static int list_taps(struct publish_ns *n)
 		n->taps[n->ntaps].ifindex = link->ifindex;
 		link_dev_tap(&st->links[i].dev, link->mtu, link->features, &n->taps[n->ntaps++].conf);
 		offload_less(st->links[i].tap, link->features);
-		link_pins(n, &st->links[i].dev, link->queues);
+		link_pins(n, &st->links[i].dev, link->queues, st->first->cpus);
 	}
 	return 0;
 }
@@ -411,6 +413,7 @@ static int transact(struct daemon *d, change_fn change, const void *what, apply_
 	unsigned nhosts;
 	int err = -ENOMEM;
 
+	d->conf.warning[0] = '\0';
 	track_changes(d);
 	hosts = remember_hosts(d, &nhosts);
 	if (!p || !hosts || conf_begin(&d->conf, &undo) < 0) {
@@ -520,8 +523,24 @@ static int open_object(void *priv, const char *path)
 	return priv_object_open(priv, path);
 }
 
+struct warnings { /* about lines of the file */
+	const char *file;
+	char        first[200];
+	unsigned    n;
+};
+
+static void reload_warn(void *arg, unsigned line, const char *text)
+{
+	struct warnings *w = arg;
+
+	log_msg(LOG_WARNING, "%s:%u: %s", w->file, line, text);
+	if (!w->n++)
+		snprintf(w->first, sizeof(w->first), "line %u: %s", line, text);
+}
+
 static int reload(struct daemon *d, apply_done done, void *arg, struct conf_error *e)
 {
+	struct warnings warnings = { .file = d->config_path };
 	struct conf_state want;
 	char *text = NULL;
 	size_t len = 0;
@@ -535,6 +554,9 @@ static int reload(struct daemon *d, apply_done done, void *arg, struct conf_erro
 	if (err)
 		return conf_fail(e, err, "%s: %s", d->config_path, strerror(-err));
 	err = conf_state_init(&want, d->conf.queues);
+	want.cpus = d->conf.cpus;
+	want.warn = reload_warn;
+	want.warn_arg = &warnings;
 	if (err) {
 		free(text);
 		return conf_fail(e, err, "no memory for the configuration");
@@ -546,6 +568,10 @@ static int reload(struct daemon *d, apply_done done, void *arg, struct conf_erro
 	free(text);
 	if (!err)
 		err = apply_state(d, &want, done, arg, e);
+	if (!err && warnings.n)
+		conf_warn(&d->conf, "%s", warnings.first);
+	if (!err && warnings.n > 1)
+		conf_warn(&d->conf, "and %u more, which are in the log", warnings.n - 1);
 	conf_state_exit(&want);
 	return err;
 }

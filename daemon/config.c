@@ -77,10 +77,11 @@ static int on_command(void *arg, unsigned line, struct cmd *cmd, struct grammar_
 	struct parse *p = arg;
 	int err;
 
-	(void)line;
 	memset(p->e, 0, sizeof(*p->e));
 	if (cmd_is_config(cmd)) {
 		err = conf_command(p->want, cmd, p->e);
+		if (!err && p->want->warning[0] && p->want->warn)
+			p->want->warn(p->want->warn_arg, line, p->want->warning);
 		if (!err)
 			return 0;
 	} else {

@@ -86,11 +86,13 @@ void record_add(struct evbuffer *out, json_t *record)
 	json_decref(record);
 }
 
-static json_t *final_record(const struct conf_error *e, const char *config_path)
+static json_t *final_record(const struct conf_error *e, const char *warning, const char *config_path)
 {
 	json_t *r = json_object();
 
 	json_object_set_new(r, "done", json_boolean(!e));
+	if (!e && *warning)
+		json_object_set_new(r, "warning", json_string(warning));
 	if (!e)
 		return r;
 	json_object_set_new(r, "errno", json_string(strerrorname_np(-e->err) ? strerrorname_np(-e->err) : "EIO"));
@@ -182,10 +184,10 @@ static bool client_busy(const struct client *client)
 }
 
 /* Every request gets its last line: a client that waited for one in vain would wait for ever. Without memory for one, the connection ends. */
-static void client_result(struct client *client, const struct conf_error *e)
+static void client_warned(struct client *client, const struct conf_error *e, const char *warning)
 {
 	static const char nomem[] = "{\"done\":false,\"errno\":\"ENOMEM\",\"error\":\"netstackd is out of memory\"}\n";
-	json_t *r = final_record(e, client->control->daemon->config_path);
+	json_t *r = final_record(e, warning, client->control->daemon->config_path);
 	char *text = json_object_get(r, "done") ? json_dumps(r, JSON_COMPACT) : NULL;
 	struct evbuffer *out = bufferevent_get_output(client->bev);
 
@@ -194,6 +196,11 @@ static void client_result(struct client *client, const struct conf_error *e)
 	free(text);
 	json_decref(r);
 	bufferevent_enable(client->bev, EV_WRITE); /* it is; but libevent may have had no memory to notice that there is something to send */
+}
+
+static void client_result(struct client *client, const struct conf_error *e)
+{
+	client_warned(client, e, "");
 }
 
 /* Sends on with the answer until enough waits. True: it is complete. */
@@ -270,20 +277,25 @@ void claim_answer(struct claim *claim, struct answer *answer)
 	client_go_on(client);
 }
 
-void claim_result(struct claim *claim, const struct conf_error *e)
+static void claim_warned(struct claim *claim, const struct conf_error *e, const char *warning)
 {
 	struct client *client = claim_release(claim);
 
 	if (!client)
 		return;
-	client_result(client, e);
+	client_warned(client, e, warning);
 	client_go_on(client);
 }
 
+void claim_result(struct claim *claim, const struct conf_error *e)
+{
+	claim_warned(claim, e, "");
+}
+
+/* A change is published, and no other has begun: what it was warned of is this one's. */
 void claim_done(struct daemon *d, void *claim, const struct conf_error *e)
 {
-	(void)d;
-	claim_result(claim, e);
+	claim_warned(claim, e, d->conf.warning);
 }
 
 struct evbuffer *stream_begin(struct claim *claim, struct stream *stream)
@@ -623,7 +635,7 @@ static void turn_away(int fd, int err, const char *why)
 	char *text;
 
 	conf_fail(&e, err, "%s", why);
-	r = final_record(&e, NULL);
+	r = final_record(&e, "", NULL);
 	text = r ? json_dumps(r, JSON_COMPACT) : NULL;
 	json_decref(r);
 	if (text) {

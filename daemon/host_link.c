@@ -156,7 +156,7 @@ enum host_link_use host_link_use(const char *name)
 }
 
 /* Without libnl: its sockets are bound. */
-int host_link_dropped(int ifindex, const char *name, uint64_t *ret)
+int host_link_queue(int ifindex, const char *name, uint64_t *ret_dropped, uint32_t *ret_len)
 {
 	struct {
 		struct nlmsghdr  h;
@@ -178,7 +178,9 @@ int host_link_dropped(int ifindex, const char *name, uint64_t *ret)
 	} else if (nlmsg_ok(&buf.h, (int)n) && buf.h.nlmsg_type == RTM_NEWLINK && nlmsg_parse(&buf.h, sizeof(struct ifinfomsg), tb, IFLA_MAX, NULL) >= 0 &&
 		   tb[IFLA_IFNAME] && strcmp(nla_get_string(tb[IFLA_IFNAME]), name) == 0 && tb[IFLA_STATS64] && nla_len(tb[IFLA_STATS64]) >= (int)sizeof(stats)) {
 		memcpy(&stats, nla_data(tb[IFLA_STATS64]), sizeof(stats));
-		*ret = stats.tx_dropped;
+		*ret_dropped = stats.tx_dropped;
+		if (ret_len)
+			*ret_len = tb[IFLA_TXQLEN] ? nla_get_u32(tb[IFLA_TXQLEN]) : 0;
 		err = 0;
 	}
 	close(fd);

@@ -19,8 +19,8 @@ struct host_seen { /* what a RTM_NEWLINK or RTM_DELLINK says */
 struct nlmsghdr;
 int host_link_parse(const struct nlmsghdr *nlh, struct host_seen *ret); /* 0 or -EINVAL */
 int host_link_find(const char *name, struct host_seen *ret); /* asks the kernel: 0, -ENODEV or another -errno */
-/* What the host could not put on the queues of one of its TAPs, so far. Needs no privilege, and no bind(2). 0, -ENODEV (not in this namespace), -errno. */
-int host_link_dropped(int ifindex, const char *name, uint64_t *ret);
+/* What the host could not put on the queues of one of its TAPs, so far, and their length. Needs no privilege, and no bind(2). 0, -ENODEV (not in this namespace), -errno. */
+int host_link_queue(int ifindex, const char *name, uint64_t *ret_dropped, uint32_t *ret_len /* NULL: not wanted */);
 /* Brings MTU, address and state to what end says; changes only what differs. 0, -ENODEV (not in this network namespace any more), -EPERM, or another -errno. */
 int host_link_set(const struct host_end *end);
 

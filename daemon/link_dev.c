@@ -181,6 +181,19 @@ int link_dev_take(struct link_dev *dev, const struct cmd *cmd, struct conf_error
 	return 0;
 }
 
+void link_dev_warn(struct conf_state *st, const struct cmd *cmd, const struct link_dev *dev)
+{
+	unsigned cpus = st->first->cpus, here = 0, beyond = 0;
+	char text[160];
+
+	for (unsigned i = 0; i < LINK_DEV_CPUS; i++)
+		if (has_cpu(dev, i))
+			*(i < cpus ? &here : &beyond) += 1;
+	if (cpus && beyond && cmd_arg(cmd, "irq-affinity"))
+		conf_warn(st, "the CPUs of this machine are 0 to %u: irq-affinity %s %s", cpus - 1, cpus_text(dev, text, sizeof(text)),
+			  here ? "has the effect of those that are there" : "has no effect");
+}
+
 bool link_dev_given(const struct cmd *cmd, const char **ret_key)
 {
 	static const char *const others[] = { "offload", "backend", "adaptive-rx", "irq-affinity" };
@@ -247,14 +260,14 @@ const char *link_dev_words(const struct link_dev *dev, char *buf, size_t size)
 	return buf;
 }
 
-unsigned link_dev_cpu(const struct link_dev *dev, unsigned queue)
+unsigned link_dev_cpu(const struct link_dev *dev, unsigned queue, unsigned cpus)
 {
-	unsigned n = 0;
+	unsigned n = 0, end = cpus && cpus < LINK_DEV_CPUS ? cpus : LINK_DEV_CPUS;
 
-	for (unsigned i = 0; i < LINK_DEV_CPUS; i++)
+	for (unsigned i = 0; i < end; i++)
 		n += has_cpu(dev, i);
 	queue = n ? queue % n : 0;
-	for (unsigned i = 0; i < LINK_DEV_CPUS; i++)
+	for (unsigned i = 0; i < end; i++)
 		if (has_cpu(dev, i) && !queue--)
 			return i + 1;
 	return 0;

@@ -12,6 +12,7 @@
 
 struct conf_error;
 struct conf_link;
+struct conf_state;
 struct tap_conf;
 
 /* Not the stack's business: the host hands over frames of many segments (TUN_F_TSO4 and its kind). As ethtool's rx-gro-hw. */
@@ -35,10 +36,12 @@ void link_dev_init(struct link_dev *dev); /* the defaults */
 uint32_t link_dev_features(const struct link_dev *dev, uint32_t offered);
 /* Takes what the command (link add, link set) says. 0, or -errno with e filled. */
 int  link_dev_take(struct link_dev *dev, const struct cmd *cmd, struct conf_error *e);
+/* What of the command's words has no effect on this machine, as a warning (conf_warn). */
+void link_dev_warn(struct conf_state *st, const struct cmd *cmd, const struct link_dev *dev);
 bool link_dev_given(const struct cmd *cmd, const char **ret_key); /* the command says something that only a device with a driver knows */
 /* What differs from the defaults, as words of "link set". Returns buf. */
 const char *link_dev_words(const struct link_dev *dev, char *buf, size_t size);
-unsigned link_dev_cpu(const struct link_dev *dev, unsigned queue); /* the CPU for it, and 1; 0: any */
+unsigned link_dev_cpu(const struct link_dev *dev, unsigned queue, unsigned cpus); /* the CPU for it, and 1; 0: any. cpus: of the machine, others are left out; 0: not known */
 void link_dev_tap(const struct link_dev *dev, uint32_t mtu, uint32_t features, struct tap_conf *ret); /* what a worker must know */
 json_t *link_dev_record(const struct conf_link *link, uint32_t features); /* as "link show -j" has it */
 

@@ -117,6 +117,22 @@ int link_steer_take(struct link_conf *link, const struct cmd *cmd, struct conf_e
 	return 0;
 }
 
+void link_steer_warn(struct conf_state *st, const struct cmd *cmd, const struct link_conf *link)
+{
+	unsigned n = st->first->queues;
+	uint64_t all = n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
+
+	if (cmd_arg(cmd, "rps-cpus") && link->rps_set && link->rps_cpus & ~all)
+		conf_warn(st, "there %s %u worker%s: rps-cpus %llx counts as %llx", n == 1 ? "is" : "are", n, n == 1 ? "" : "s", (unsigned long long)link->rps_cpus,
+			  (unsigned long long)(link->rps_cpus & all));
+	for (unsigned i = 0; cmd_arg(cmd, "rss-indir") && link->rss.set && i < RSS_INDIR_LEN; i++)
+		if (link->rss.indir[i] >= n) {
+			conf_warn(st, "there %s %u worker%s: %u in rss-indir counts as %u", n == 1 ? "is" : "are", n, n == 1 ? "" : "s", link->rss.indir[i],
+				  link->rss.indir[i] % n);
+			break;
+		}
+}
+
 bool link_steer_same(const struct link_conf *a, const struct link_conf *b)
 {
 	return a->rps_set == b->rps_set && a->rps_cpus == b->rps_cpus && a->rps_flow_cnt == b->rps_flow_cnt && memcmp(&a->rss, &b->rss, sizeof(a->rss)) == 0;

@@ -159,6 +159,11 @@ static char *absolute(const char *path)
 	return full;
 }
 
+static void config_warn(void *path, unsigned line, const char *text)
+{
+	log_msg(LOG_WARNING, "%s:%u: %s", (const char *)path, line, text);
+}
+
 /* Reads and tries the file. Without -c a missing default file is no error: there is nothing to configure. */
 static int load_config(struct daemon *d, const struct options *o, struct conf_state *want)
 {
@@ -180,7 +185,11 @@ static int load_config(struct daemon *d, const struct options *o, struct conf_st
 		return err;
 	}
 	want->check_group = true;
+	want->cpus = (unsigned)get_nprocs_conf();
+	want->warn = config_warn;
+	want->warn_arg = (void *)(uintptr_t)path;
 	err = config_parse(want, text, len, &e);
+	want->warn = NULL;
 	free(text);
 	if (err) {
 		config_error_text(&e, path, where, sizeof(where));
@@ -575,6 +584,7 @@ static int start(struct daemon *d, const struct options *o, struct conf_state *w
 	if (!err)
 		err = conf_state_init(&d->conf, o->workers);
 	d->conf.object_open = xdp_open_nothing;
+	d->conf.cpus = want->cpus;
 	if (!err)
 		err = workers_new(d, o->workers);
 	if (!err)

@@ -158,11 +158,14 @@ static int take_dev(const struct conf_state *st, const struct cmd *cmd, struct s
 	if (!dev)
 		return 0;
 	snprintf(show->name, sizeof(show->name), "%s", dev->str);
-	if (link) {
+	if (link && link->type != LINK_TAP && (cmd->id == CMD_SHOW_FEATURES || cmd->id == CMD_SHOW_RINGS)) {
+		conf_fail(e, -EOPNOTSUPP, "%s is not a TAP: it has no %s", link->name, cmd->id == CMD_SHOW_RINGS ? "rings" : "offloads that could be switched");
+	} else if (link) {
 		show->ifindex = link->ifindex;
 		return 0;
+	} else {
+		conf_no_link(e, st->cfg, dev->str);
 	}
-	conf_no_link(e, st->cfg, dev->str);
 	e->column = dev->column;
 	snprintf(e->word, sizeof(e->word), "%s", dev->str);
 	return e->err;

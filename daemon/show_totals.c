@@ -116,7 +116,7 @@ static uint64_t host_missed(const struct conf_state *st, const struct link_conf 
 	const struct conf_link *cl = conf_link_find(st, link->name);
 	uint64_t n = 0;
 
-	if (!cl || !cl->tap || !cl->host.ifindex || cl->host.gone || host_link_dropped(cl->host.ifindex, cl->host.name, &n) < 0)
+	if (!cl || !cl->tap || !cl->host.ifindex || cl->host.gone || host_link_queue(cl->host.ifindex, cl->host.name, &n, NULL) < 0)
 		return 0;
 	return n > cl->tap->host_dropped ? n - cl->tap->host_dropped : 0;
 }
@@ -226,7 +226,7 @@ static int add_gro(void *arg, const struct link_conf *link)
 			s.flush_age += one->flush_age, s.flush_bucket += one->flush_bucket;
 		}
 	}
-	if (!(link->features & LINK_F_GRO) && !s.held) /* nothing was ever merged there, nor will be */
+	if (link->type != LINK_TAP && !(link->features & LINK_F_GRO) && !s.held) /* nothing was ever merged there, nor will be */
 		return 0;
 	r = json_object();
 	set_given(r, "dev", link->name);

@@ -52,6 +52,19 @@ int conf_fail(struct conf_error *e, int err, const char *fmt, ...)
 	return err;
 }
 
+void conf_warn(struct conf_state *st, const char *fmt, ...)
+{
+	char *buf = st->first->warning;
+	size_t n = strlen(buf);
+	va_list ap;
+
+	if (n && n + 3 < sizeof(st->first->warning))
+		n += (size_t)sprintf(buf + n, "; ");
+	va_start(ap, fmt);
+	vsnprintf(buf + n, sizeof(st->first->warning) - n, fmt, ap);
+	va_end(ap);
+}
+
 struct nearest {
 	const char        *typed;
 	unsigned           distance;

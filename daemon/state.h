@@ -84,6 +84,10 @@ struct conf_state {
 	void                *object_arg;
 	bool                 check_group; /* a control group that this host does not know is refused */
 	unsigned             queues; /* of a TAP that does not say how many: the number of workers */
+	unsigned             cpus; /* of this machine; 0: not known */
+	char                 warning[256]; /* about the last command: taken, but not all of it has an effect here. Empty: none */
+	void (*warn)(void *arg, unsigned line, const char *text); /* of a file that is read: gets these; NULL: nobody */
+	void                *warn_arg;
 	struct conf_change  *changes; /* since the last conf_changes_reset; NULL while not tracked */
 	unsigned             nchanges;
 	bool                 track, changes_lost;
@@ -163,6 +167,8 @@ void conf_suggest_sysctl(struct conf_error *e, const struct netcfg *cfg, const c
 void conf_note(struct conf_state *st, enum conf_change_kind kind, bool deleted, int ifindex, const void *what, size_t size);
 const char *conf_watch_name(const struct conf_watch *watch, int ifindex); /* of a link at begin, "" if there was none */
 bool conf_watch_silent(const struct conf_watch *watch); /* end will tell */
+/* One more thing that the command which is carried out cannot have here. */
+void conf_warn(struct conf_state *st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int  conf_fail(struct conf_error *e, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4))); /* fills e; returns err */
 
 /* Text of an address, for messages and records; static buffers are not used. */

@@ -131,6 +131,9 @@ static int do_link_add(struct conf_state *st, const struct cmd *cmd, struct conf
 	if (err)
 		return err;
 	link.features = link_dev_features(&extra.dev, ~0u);
+	link_dev_warn(st, cmd, &extra.dev);
+	if (extra.queues_given && queues > st->first->queues)
+		conf_warn(st, "%u of %u queues are used: there is one for each worker", st->first->queues, queues);
 	err = conf_link_add(st, &link, &extra, e);
 	return err ? blame(e, cmd, err == -EEXIST && !netcfg_link_by_name(st->cfg, link.name) ? "host-name" : "name") : 0;
 }
@@ -196,6 +199,7 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	err = link_steer_take(&link, cmd, e);
 	if (err)
 		return err;
+	link_steer_warn(st, cmd, &link);
 	arg = cmd_arg(cmd, "address");
 	if (arg)
 		link.addr = arg->lladdr;
@@ -220,6 +224,7 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 		if (err)
 			return err;
 		link.features = link_dev_features(&dev, extra->tap ? extra->tap->offered : ~0u);
+		link_dev_warn(st, cmd, &dev);
 	}
 	err = take_name(cmd, "host-name", link.host_name, "host-name", e);
 	if (!err)
@@ -393,6 +398,7 @@ int conf_command(struct conf_state *first, const struct cmd *cmd, struct conf_er
 {
 	struct conf_state *st = conf_netns_of(first, cmd, e);
 
+	first->warning[0] = '\0';
 	if (!st)
 		return e->err;
 	switch (cmd->id) {

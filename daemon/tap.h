@@ -30,6 +30,7 @@ struct tap {
 	uint32_t offered; /* LINK_F_* that the host's kernel knows */
 	uint32_t features; /* LINK_F_* that the host was told (TUNSETOFFLOAD); the control thread's alone */
 	uint64_t host_dropped; /* what the host had dropped before; the control thread's alone */
+	uint32_t host_txqlen; /* what the host's queue held before anybody asked for a length; 0: not known. The control thread's alone */
 	bool     filtered; /* the host has an address filter; the control thread's alone */
 	unsigned nqueues;
 	int      fd[TAP_MAX_QUEUES];

@@ -441,8 +441,10 @@ void worker_pin(struct worker *w)
 		CPU_ZERO(&set);
 		CPU_SET(want - 1, &set);
 	}
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		log_msg(LOG_WARNING, "worker %u cannot run on CPU %u: %s", w->cpu, want - 1, strerror(errno));
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return;
+	log_msg(LOG_WARNING, "worker %u cannot run on CPU %u: %s", w->cpu, want - 1, strerror(errno));
+	sched_setaffinity(0, sizeof(w->all_cpus), &w->all_cpus); /* nor does it stay where it was put before */
 }
 
 int worker_ns_add(struct worker *w, uint32_t id)

@@ -114,8 +114,16 @@ with_backend() {
 	check "$b: and shows as fifo errors too" at_least 'r["stats"]["rx"]["fifo_errors"]' 4800
 	check "$b: link show -s -s has the columns" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl link show -s -s eth0 | grep -qE 'RX errors: +length +crc +frame +fifo +overrun'"
 	check "$b: the ring was found full at least once" at_least 'max(q["rx_peak"] for q in r["rings"])' 32
+	queue_of() { in_ns h ip link show "$1" | sed -n 's/.* qlen //p'; }
+	host_queue() { [ "$(queue_of tap0)" = "$1" ]; }
+	check "$b: ring rx 1000 is the host's queue" eval 'nsctl link set eth0 ring rx 1000 && host_queue 1000'
+	check "$b: ring rx default gives it the length that other TAPs have" eval 'nsctl link set eth0 ring rx default && host_queue "$(queue_of tap1)"'
 	nsctl link set eth0 ring rx 1000
 	wait_for 5 host_has tap0 'qlen 1000'
+	cp "$TMP/netstackd.conf" "$TMP/first.conf"; sed -i 's/ ring rx 256//' "$TMP/netstackd.conf"
+	check "$b: so does a reload without it" eval 'nsctl reload && host_queue "$(queue_of tap1)"'
+	cp "$TMP/first.conf" "$TMP/netstackd.conf"
+	check "$b: and one with it sets it" eval 'nsctl reload && host_queue 256'
 
 	# the address filter
 	strange() { in_ns h python3 "$TMP/frames.py" tap0 200 02:00:00:00:00:77; }
@@ -145,7 +153,14 @@ with_backend() {
 	nsctl link set eth0 busy-poll 0
 	nsctl link set eth0 irq-affinity "$CPU"
 	check "$b: the workers are pinned" wait_for 5 bash -c "grep -h Cpus_allowed_list /proc/$DAEMON_PID/task/*/status | sort | uniq -c; n=0; for t in /proc/$DAEMON_PID/task/*; do grep -q worker/0 \$t/comm && grep -qE '^Cpus_allowed_list:.$CPU\$' \$t/status && n=1; done; [ \$n = 1 ]"
-	nsctl link set eth0 irq-affinity all
+	warns() { nsctl "${@:2}" 2>&1 | tee "$TMP/warned"; grep -q "nsctl: warning: .*$1" "$TMP/warned"; }
+	local cpus; cpus=$(getconf _NPROCESSORS_CONF)
+	if [ "$cpus" -lt 256 ]; then
+		check "$b: a CPU that is not there is said to have no effect" warns 'irq-affinity 255 has no effect' link set eth0 irq-affinity 255
+		check "$b: and no worker stays pinned" bash -c "[ \$(grep -h Cpus_allowed_list /proc/$DAEMON_PID/task/*/status | sort -u | wc -l) = 1 ]"
+	fi
+	check "$b: workers that are not there are said to be left out" warns 'rps-cpus 8000000000000000 counts as 0' link set eth0 rps-cpus 8000000000000000
+	nsctl link set eth0 irq-affinity all rps-cpus auto
 	check "$b: save and reload keep it all" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl link set eth0 copybreak 256 offload tso4 off && nsctl save >$TMP/netstackd.conf && nsctl save >$TMP/one && nsctl reload && nsctl save | cmp - $TMP/one && grep 'copybreak 256' $TMP/one"
 	nsctl link set eth0 offload tso on
 

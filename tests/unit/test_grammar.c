@@ -24,6 +24,7 @@ static const struct {
 	{ "link set dev eth0 down mtu 9000", CMD_LINK_SET, "link set eth0 down mtu 9000" },
 	{ "link set up dev eth0", CMD_LINK_SET, "link set up eth0" },
 	{ "link set eth0 ring rx 1024 tx 512 mtu 1400", CMD_LINK_SET, "link set eth0 ring rx 1024 ring tx 512 mtu 1400" },
+	{ "link set eth0 ring rx def", CMD_LINK_SET, "link set eth0 ring rx default" },
 	{ "link set eth0 ring rx 1024 ring tx 512", CMD_LINK_SET, "link set eth0 ring rx 1024 ring tx 512" },
 	{ "link set eth0 offload off tso on rx on ring rx 99", CMD_LINK_SET, "link set eth0 offload off offload tso on offload rx on ring rx 99" },
 	{ "link set eth0 offload rx off ring rx 99", CMD_LINK_SET, "link set eth0 offload rx off ring rx 99" },

@@ -321,6 +321,51 @@ Test(state, steering_words)
 	}
 }
 
+/* What is taken and has no effect with so many workers and CPUs is said, once, with the line in a file. */
+static unsigned warned_line;
+static void note_line(void *arg, unsigned line, const char *text)
+{
+	(void)arg;
+	(void)text;
+	warned_line = line;
+}
+
+Test(state, warnings)
+{
+	static const struct { const char *words, *warning; } rows[] = {
+		{ "set eth0 rps-cpus 3", "" }, { "set eth0 rps-cpus auto", "" }, { "set eth0 rss-indir 0,1", "" }, { "set eth0 irq-affinity 0-2", "" }, { "set eth0 up", "" },
+		{ "set eth0 rps-cpus f", "there are 2 workers: rps-cpus f counts as 3" },
+		{ "set eth0 rps-cpus 4 rss-indir 0,3", "there are 2 workers: rps-cpus 4 counts as 0; there are 2 workers: 3 in rss-indir counts as 1" },
+		{ "set eth0 irq-affinity 1-3", "the CPUs of this machine are 0 to 2: irq-affinity 1-3 has the effect of those that are there" },
+		{ "set eth0 irq-affinity 7", "the CPUs of this machine are 0 to 2: irq-affinity 7 has no effect" },
+		{ "set eth0 mtu 1400", "" }, /* what was warned of before is over */
+		{ "add t1 type tap host-name t1 queues 2", "" }, { "add t4 type tap host-name t4 queues 4", "2 of 4 queues are used: there is one for each worker" },
+	};
+	struct conf_state st;
+	struct conf_error e;
+	char text[256];
+
+	must(&st, ETH0);
+	st.queues = 2;
+	st.cpus = 3;
+	st.warn = note_line;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "\nlink %s\n", rows[i].words);
+		warned_line = 0;
+		cr_assert_eq(config_parse(&st, text, strlen(text), &e), 0, "%s: %s", rows[i].words, e.text);
+		cr_expect_str_eq(st.warning, rows[i].warning, "%s: %s", rows[i].words, st.warning);
+		cr_expect_eq(warned_line, rows[i].warning[0] ? 2u : 0u);
+	}
+	conf_state_exit(&st);
+	/* The CPUs that are there are taken in turn. */
+	must(&st, ETH0 "link set eth0 irq-affinity 1-3,7\n");
+	cr_expect_eq(link_dev_cpu(&st.links[0].dev, 2, 0), 4u);
+	cr_expect_eq(link_dev_cpu(&st.links[0].dev, 2, 3), 2u);
+	cr_expect_eq(link_dev_cpu(&st.links[0].dev, 1, 3), 3u);
+	cr_expect_eq(link_dev_cpu(&st.links[0].dev, 0, 1), 0u, "none of them is there: any");
+	conf_state_exit(&st);
+}
+
 Test(state, random_reloads)
 {
 	static const char *const optional[] = {
