@@ -8,7 +8,6 @@
 # shellcheck source=tests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 need tcpdump tshark ping unshare
-FAR=$(nsname far)
 
 ns host
 ns far
@@ -23,10 +22,7 @@ addr add 10.8.0.1/24 dev eth1
 service add tcp 9 discard
 service add tcp 7 echo
 CONF
-in_ns host ip link set tap1 netns "$FAR"
-in_ns far ip link set tap1 up
-in_ns far ip addr add 10.8.0.2/24 dev tap1
-in_ns far ip route add default via 10.8.0.1
+move host tap1 far 10.8.0.2/24 10.8.0.1
 in_ns host ip route add 10.8.0.0/24 via 10.9.0.2
 wait_for 10 in_ns host ping -c 1 -W 1 10.8.0.2 || bail "no way through the router"
 

@@ -68,12 +68,7 @@ daemon h <<-CONF
 	-n red service add tcp 80 http
 CONF
 
-move() { # DEV NAMESPACE [ADDRESS]
-	in_ns h ip link set "$1" netns "$(nsname "$2")"
-	if [ -n "${3:-}" ]; then in_ns "$2" ip addr add "$3" dev "$1"; fi
-	in_ns "$2" ip link set "$1" up
-}
-move ta a 10.0.0.2/24; move tb b 10.0.0.3/24; move tv v; move tc c 10.1.0.1/24; move tt t; move tu t
+move h ta a 10.0.0.2/24; move h tb b 10.0.0.3/24; move h tv v; move h tc c 10.1.0.1/24; move h tt t; move h tu t
 in_ns a ip route add default via 10.0.0.1
 in_ns c ip route add default via 10.1.0.2
 in_ns t ip link add name lbr type bridge

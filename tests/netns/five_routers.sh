@@ -24,8 +24,7 @@ daemon a <<-CONF
 	$(for k in 1 2 3 4; do pair $k; done)
 	$(for k in 1 2 3 4 5; do router $k; done)
 CONF
-in_ns a ip link set tapb netns "$(nsname b)"
-in_ns b ip addr add 10.0.5.2/24 dev tapb; in_ns b ip link set tapb up; in_ns b ip route add default via 10.0.5.1
+move a tapb b 10.0.5.2/24 10.0.5.1
 in_ns a ip route add 10.0.0.0/16 via 10.0.0.2
 NS="NSCTL=$NSCTL; $(declare -f nsctl)"
 # hops DIRECTION: all five and the end, each by its address, in their order

@@ -11,6 +11,9 @@
 #   reach NAME ADDRESS       until a ping is answered
 #   lossless NAME ARGS...    ping with these arguments: each of the first -c N is answered, however late
 #   each_alone NAME N ARGS...   N pings, each after the answer to the one before
+#   move FROM TAP TO [ADDRESS/LEN [GATEWAY]]   the host end of a TAP goes to another namespace
+#   bad_wire NAME PEER ARGS...   a relay between wire0 in one and wire1 in the other, with these arguments; its pid is in $RELAY_PID
+#   join NAME DEV...         devices of a namespace on one bridge, br0
 #   iperf3_between SERVER ADDRESS CLIENT ARGS...   one transfer between two namespaces
 #
 # A machine may stand still for seconds, or have another load: nothing here passes or fails by how long something takes. What is to come is waited for, with a bound
@@ -94,6 +97,29 @@ plan_end() { echo "1..$TESTS"; [ "$FAILED" -eq 0 ]; }
 need() { local p; for p; do command -v "$p" >/dev/null || bail "$p is missing"; done; }
 # wait_for SECONDS CMD...: until CMD succeeds; SECONDS is enough for a quick machine, PATIENCE (6) times as much is waited. What the last try prints is shown.
 wait_for() { local end=$((SECONDS + $1 * PATIENCE)); shift; until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || { "$@"; return; }; sleep 0.05; done; }
+
+move() {
+	local tap=$2 to=$3
+	in_ns "$1" ip link set "$tap" netns "$(nsname "$to")"
+	if [ -n "${4:-}" ]; then in_ns "$to" ip addr add "$4" dev "$tap"; fi
+	in_ns "$to" ip link set "$tap" up
+	if [ -n "${5:-}" ]; then in_ns "$to" ip route add default via "$5"; fi
+}
+RELAY=${RELAY:-$BUILD/tests/netns/relay}
+bad_wire() {
+	local near=$1 far=$2
+	shift 2
+	[ -x "$RELAY" ] || bail "$RELAY is not built"
+	"$RELAY" "$(nsname "$near")" wire0 "$(nsname "$far")" wire1 "$@" >"$TMP/relay.log" 2>&1 &
+	RELAY_PID=$!; PIDS+=("$RELAY_PID")
+	wait_for 10 grep -q ready "$TMP/relay.log" || bail "the relay did not start: $(cat "$TMP/relay.log")"
+}
+join() {
+	local n=$1 dev
+	shift
+	in_ns "$n" ip link add br0 type bridge && in_ns "$n" ip link set br0 up
+	for dev; do in_ns "$n" ip link set "$dev" master br0 up; done
+}
 
 reach() { wait_for 10 in_ns "$1" ping -q -n -c 1 -W 2 "$2"; }
 # ping by itself waits for the last answer no longer than two round trips, or one interval: on a busy machine that is no time at all. With a deadline it goes on until so

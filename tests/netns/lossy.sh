@@ -7,14 +7,10 @@
 need curl python3
 SIZE=${SIZE:-10485760}
 SEED=${SEED:-${NETSTACK_SEED:-1}}
-RELAY=${RELAY:-$BUILD/tests/netns/relay}
-[ -x "$RELAY" ] || bail "$RELAY is not built"
 ns c
 ns d
 echo "# relay seed $SEED"
-"$RELAY" "$(nsname c)" wire0 "$(nsname d)" wire1 --delay 20 --loss 2 --reorder 5 --dup 1 --seed "$SEED" >"$TMP/relay.log" 2>&1 &
-PIDS+=($!); RELAY_PID=$!
-wait_for 10 grep -q ready "$TMP/relay.log" || bail "the relay did not start: $(cat "$TMP/relay.log")"
+bad_wire c d --delay 20 --loss 2 --reorder 5 --dup 1 --seed "$SEED"
 daemon d <<-CONF
 	link add eth0 type tap host-name tap0
 	link set eth0 up
@@ -23,8 +19,7 @@ daemon d <<-CONF
 	service add tcp 80 http
 	service add tcp 19 chargen
 CONF
-in_ns d ip link add br0 type bridge && in_ns d ip link set br0 up
-in_ns d ip link set tap0 master br0 up && in_ns d ip link set wire1 master br0 up
+join d tap0 wire1
 in_ns c ip addr add 10.10.0.1/24 dev wire0 && in_ns c ip link set wire0 up
 wait_for 20 in_ns c ping -c 1 -W 1 10.10.0.2
 

@@ -17,12 +17,8 @@ daemon r <<-CONF
 	addr add 10.2.0.254/24 dev eth1
 	service add tcp 80 http
 CONF
-move() { # TAP namespace address gateway
-	in_ns r ip link set "$1" netns "$(nsname "$2")"
-	in_ns "$2" ip addr add "$3" dev "$1"; in_ns "$2" ip link set "$1" up; in_ns "$2" ip route add default via "$4"
-}
-move tapa a 10.1.0.1/24 10.1.0.254
-move tapb b 10.2.0.1/24 10.2.0.254
+move r tapa a 10.1.0.1/24 10.1.0.254
+move r tapb b 10.2.0.1/24 10.2.0.254
 NS="NSCTL=$NSCTL; $(declare -f nsctl)"
 
 check "ping through the router, the first packet too" lossless a -c 50 -i 0.02 10.2.0.1

@@ -16,13 +16,8 @@ daemon r <<-CONF
 	addr add 10.2.0.1/24 dev eth1
 	sysctl net.ipv4.ip_forward=1
 CONF
-for x in a:tap0:10.1.0 b:tap1:10.2.0; do
-	IFS=: read -r n t net <<<"$x"
-	in_ns r ip link set "$t" netns "$(nsname "$n")"
-	in_ns "$n" ip addr add "$net.9/24" dev "$t"
-	in_ns "$n" ip link set "$t" up
-	in_ns "$n" ip route add default via "$net.1"
-done
+move r tap0 a 10.1.0.9/24 10.1.0.1
+move r tap1 b 10.2.0.9/24 10.2.0.1
 # The receiver counts in a file that the sender looks at: no more are under way than the queues hold, so that on a machine of any speed all of them come. A sender that
 # sees nothing come for long takes what is under way for lost.
 cat >"$TMP/flows.py" <<'PY'

@@ -8,22 +8,17 @@
 need python3
 SEED=${SEED:-${NETSTACK_SEED:-1}}
 CONNS=${CONNS:-200}
-RELAY=${RELAY:-$BUILD/tests/netns/relay}
-[ -x "$RELAY" ] || bail "$RELAY is not built"
 ns c
 ns d
 echo "# seed $SEED"
-"$RELAY" "$(nsname c)" wire0 "$(nsname d)" wire1 --delay 3 --loss 1 --reorder 3 --dup 1 --seed "$SEED" >"$TMP/relay.log" 2>&1 &
-PIDS+=($!)
-wait_for 10 grep -q ready "$TMP/relay.log" || bail "the relay did not start: $(cat "$TMP/relay.log")"
+bad_wire c d --delay 3 --loss 1 --reorder 3 --dup 1 --seed "$SEED"
 daemon d <<-CONF
 	link add eth0 type tap host-name tap0
 	link set eth0 up
 	addr add 10.10.0.2/24 dev eth0
 	service add tcp 7 echo
 CONF
-in_ns d ip link add br0 type bridge && in_ns d ip link set br0 up
-in_ns d ip link set tap0 master br0 up && in_ns d ip link set wire1 master br0 up
+join d tap0 wire1
 in_ns c ip addr add 10.10.0.1/24 dev wire0 && in_ns c ip link set wire0 up
 wait_for 20 in_ns c ping -c 1 -W 1 10.10.0.2
 

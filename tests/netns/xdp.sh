@@ -77,8 +77,7 @@ daemon r --netlink "$TMP/rtnetlink" <<-CONF
 	service add udp 9999 echo
 	link set eth0 xdp $TMP/conf.o section udp_echo
 CONF
-in_ns r ip link set tapb netns "$(nsname b)"
-in_ns b ip addr add 10.3.0.9/24 dev tapb; in_ns b ip link set tapb up
+move r tapb b 10.3.0.9/24
 action() { nsctl -j show xdp "$1" | jq -e ".[0].actions.$2 $3" >/dev/null; } # DEV ACTION TEST
 drops() { nsctl -j show drops | jq -e "[.[] | select(.reason == \"$1\")][0].count $2" >/dev/null; }
 udp() { in_ns r python3 "$TMP/udp.py" "$@"; }
