@@ -195,16 +195,18 @@ static int64_t variable_at(void *arg, const char *name)
 
 static int load_types(struct load *l)
 {
-	for (size_t i = 1; i < l->nsections; i++) {
+	int err = 0;
+
+	for (size_t i = 1; i < l->nsections && !err; i++) {
 		size_t len = 0;
 		const void *p;
 
 		if (strcmp(section_name(l, i), ".BTF") != 0)
 			continue;
 		p = section_bytes(l, i, 4, &len);
-		return p ? ebpf_btf_new(&l->btf, p, len, l->why, l->size) : damaged(l);
+		err = p && !l->btf ? ebpf_btf_new(&l->btf, p, len, l->why, l->size) : damaged(l);
 	}
-	return 0;
+	return err;
 }
 
 static int load_maps(struct load *l)
