@@ -23,8 +23,13 @@ report() { TESTS=$((TESTS + 1)); if [ "$1" -eq 0 ]; then echo "ok $TESTS - $2"; 
 command -v mmdebstrap >/dev/null || { echo "1..0 # SKIP mmdebstrap is not installed"; exit 77; }
 [ $# -gt 0 ] || set -- demo check
 
-mmdebstrap --variant=minbase --skip=output/dev bookworm "$ROOT" >"$LOG" 2>&1
-report $? "a bare Debian 12 is made"; [ $FAILED -eq 0 ] || exit 1
+for try in 1 2 3; do # a mirror that does not answer may do so a little later
+	rm -rf --one-file-system "$ROOT"
+	mmdebstrap --variant=minbase --skip=output/dev --aptopt='Acquire::Retries "5"' bookworm "$ROOT" >"$LOG" 2>&1
+	made=$?
+	[ $made -ne 0 ] && [ $try -lt 3 ] && sleep 20 || break
+done
+report $made "a bare Debian 12 is made"; [ $FAILED -eq 0 ] || exit 1
 cp /etc/resolv.conf /etc/hosts "$ROOT/etc/" 2>/dev/null
 mkdir -p "$ROOT/usr/src"
 git clone -q "file://$SRC" "$ROOT/usr/src/netstackd" >>"$LOG" 2>&1 || git clone -q "$SRC" "$ROOT/usr/src/netstackd" >>"$LOG" 2>&1

@@ -20,6 +20,8 @@ for corpus; do
 			kept=${TMPDIR:-/tmp}/netstack-crash-$name.$$
 			cp "$tmp/crash-input" "$kept"
 			echo "# the input is in $kept: $build/fuzz_$name $kept"
+			echo "# base64 -d | gzip -d gives it, too:"
+			gzip -c "$tmp/crash-input" | base64 -w 150 | sed 's/^/# /' | head -n 60
 		fi
 	fi
 done

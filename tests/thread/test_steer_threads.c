@@ -299,7 +299,7 @@ int main(void)
 	atomic_store(&c.stop, true);
 	for (unsigned i = 0; i < SHARDS; i++)
 		pthread_join(t[i], NULL);
-	for (unsigned round = 0; round < 10; round++)
+	for (unsigned round = 0; round < 1000; round++) /* what was still under way: each has a budget for a turn */
 		for (unsigned i = 0; i < SHARDS; i++)
 			turn(&c.shard[i], 0);
 	for (unsigned i = 0; i < SHARDS; i++) {

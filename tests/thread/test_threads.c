@@ -464,14 +464,18 @@ static void test_shards(void)
 		mailbox_kick(&s[i].mb);
 		pthread_join(t[i], NULL);
 	}
-	for (unsigned round = 0; round < 10; round++) /* what was still under way */
+	for (unsigned quiet = 0, before = 0; quiet < 100; quiet++, before = taken) { /* what was still under way */
+		taken = 0;
 		for (unsigned i = 0; i < SHARDS; i++) {
 			take_in(&s[i]);
 			stack_run(s[i].stack, s[i].now, 0);
+			taken += s[i].taken;
 		}
+		if (taken != before)
+			quiet = 0;
+	}
 	for (unsigned i = 0; i < SHARDS; i++) {
 		given += s[i].given;
-		taken += s[i].taken;
 		steered += s[i].steered_out;
 		stack_drops_add(s[i].stack, drops);
 		ok = ok && atomic_load(&s[i].version) >= VERSIONS / 2;
