@@ -165,7 +165,8 @@ static void link_device(const struct show *s, const json_t *link)
 	fputs(rec_num(dev, "ring_rx") ? rec_str(dev, "ring_rx") : "host's", s->out);
 	fprintf(s->out, " tx %s copybreak %s", rec_str(dev, "ring_tx"), rec_str(dev, "copybreak"));
 	fprintf(s->out, "\n    rx-usecs %s rx-frames %s adaptive-rx %s", rec_str(dev, "rx_usecs"), rec_str(dev, "rx_frames"), rec_bool(dev, "adaptive_rx") ? "on" : "off");
-	fprintf(s->out, " busy-poll %s irq-affinity %s\n", rec_str(dev, "busy_poll"), rec_str(dev, "irq_affinity"));
+	fprintf(s->out, " busy-poll %s irq-affinity %s", rec_str(dev, "busy_poll"), rec_str(dev, "irq_affinity"));
+	fputs(json_is_false(json_object_get(dev, "vnet_hdr")) ? " vnet-hdr off\n" : "\n", s->out);
 }
 
 static const char *feature_text(const json_t *f, char buf[64])

@@ -13,7 +13,7 @@ enum cmd_id {
 	CMD_NONE,
 	CMD_HELP, /* help in any place: topic (the words before it, possibly empty); answered where it is typed */
 
-	CMD_LINK_ADD, /* name type [host-name] [host-addr] [mtu] [address] [queues] [txqueuelen] [DEVICE]; type's num is enum link_type of netcfg.h */
+	CMD_LINK_ADD, /* name type [host-name] [host-addr] [mtu] [address] [queues] [vnet-hdr] [txqueuelen] [DEVICE]; type's num is enum link_type of netcfg.h */
 	CMD_LINK_SET, /* dev [up] [down] [mtu] [address] [txqueuelen] [carrier] [promisc] [allmulti] [arp] [host-name] [host-addr] [DEVICE] */
 	/* and [xdp] (a path, or "off") [section] [object] (the file in base64) */
 	/* Both also: [ingress-qos-map] [egress-qos-map] [ageing_time] [fdb_max_learned]; LINK_ADD: [peer] [netns] [link] [id] [protocol] (its num is the EtherType); LINK_SET:

@@ -144,6 +144,7 @@ static const struct arg_def link_add_args[] = {
 	{ .key = "protocol", .alias = "proto", .type = ARG_ENUM, .words = vlan_protocols, .help = "kind of a VLAN's tags (default: 802.1Q)" },
 	KIND_ARGS,
 	{ .key = "queues", .type = ARG_U16, .min = 1, .max = 64, .help = "queues, one for each worker (default: as many as workers)" },
+	{ .key = "vnet-hdr", .type = ARG_ENUM, .words = on_off, .help = "of a TAP: its frames carry the headers that offloads need; off: no offloads, and small frames cost less (default: on)" },
 	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 1, .max = 1000000, .help = "frames that may wait to be sent (default: 1000)" },
 	DEVICE_ARGS,
 	END

@@ -19,6 +19,7 @@
 #include "monitor.h"
 #include "notify.h"
 #include "priv.h"
+#include "vnet.h"
 #include "publish.h"
 
 #include <errno.h>
@@ -57,12 +58,13 @@ static int open_tap(struct daemon *d, struct conf_state *st, struct conf_link *c
 	tap->ifindex = cl->ifindex;
 	memcpy(tap->link, cl->name, sizeof(tap->link));
 	memcpy(tap->host_name, link.host_name, sizeof(tap->host_name));
-	err = priv_tap_open(d->priv, cl->name, tap->host_name, nqueues, tap->fd, ret_host, e);
+	err = priv_tap_open(d->priv, cl->name, tap->host_name, nqueues, !cl->dev.no_vnet, tap->fd, ret_host, e);
 	if (err) {
 		free(tap);
 		return err;
 	}
 	tap->nqueues = nqueues;
+	tap->vnet_len = cl->dev.no_vnet ? 0 : VNET_LEN;
 	tap->offered = link_dev_offered(tap->fd[0]);
 	tap->features = link_dev_features(&cl->dev, tap->offered);
 	err = link_dev_set_offload(tap->fd[0], tap->features);

@@ -254,7 +254,7 @@ static bool kind_changed(const struct conf_state *st, const struct link_conf *ha
 
 static bool must_be_new(const struct link_conf *have, const struct link_conf *want)
 {
-	return have->type != want->type || have->queues != want->queues;
+	return have->type != want->type || have->queues != want->queues || (have->features ^ want->features) & LINK_F_NO_VNET;
 }
 
 static int remove_links(struct conf_state *st, const struct conf_state *want, struct conf_error *e)

@@ -89,6 +89,8 @@ uint32_t link_dev_features(const struct link_dev *dev, uint32_t offered)
 		on &= ~LINK_F_RX_GRO_HW;
 	if (!(on & LINK_F_GRO))
 		on &= ~(uint32_t)LINK_F_UDP_GRO_FWD;
+	if (dev->no_vnet)
+		on = (on & ~(uint32_t)DRIVER_FEATURES) | LINK_F_NO_VNET;
 	return on;
 }
 
@@ -168,6 +170,9 @@ int link_dev_take(struct link_dev *dev, const struct cmd *cmd, struct conf_error
 	arg = cmd_arg(cmd, "backend");
 	if (arg)
 		dev->backend = (uint8_t)arg->num;
+	arg = cmd_arg(cmd, "vnet-hdr");
+	if (arg)
+		dev->no_vnet = !arg->num;
 	arg = cmd_arg(cmd, "adaptive-rx");
 	if (arg)
 		dev->adaptive_rx = arg->num != 0;
@@ -233,6 +238,8 @@ const char *link_dev_words(const struct link_dev *dev, char *buf, size_t size)
 	buf[0] = '\0';
 	if (dev->backend != def.backend)
 		n += (size_t)snprintf(buf + n, size - n, " backend %s", backends[dev->backend]);
+	if (dev->no_vnet)
+		n += (size_t)snprintf(buf + n, size - n, " vnet-hdr off");
 	if (!(have & DRIVER_FEATURES)) {
 		n += (size_t)snprintf(buf + n, size - n, " offload off");
 		ref &= ~DRIVER_FEATURES;
@@ -290,7 +297,7 @@ void link_dev_tap(const struct link_dev *dev, uint32_t mtu, uint32_t on, struct 
 json_t *link_dev_record(const struct conf_link *link, uint32_t on)
 {
 	const struct link_dev *dev = &link->dev;
-	uint32_t offered = link->tap ? link->tap->offered : ~0u;
+	uint32_t offered = dev->no_vnet ? 0 : link->tap ? link->tap->offered : ~0u;
 	json_t *r = json_object(), *list = json_object();
 	char text[160];
 
@@ -309,6 +316,7 @@ json_t *link_dev_record(const struct conf_link *link, uint32_t on)
 	json_object_set_new(r, "features", list);
 	for (size_t i = 0; i < NNUMBERS; i++)
 		json_object_set_new(r, numbers[i].json, json_integer(*number(dev, i)));
+	json_object_set_new(r, "vnet_hdr", json_boolean(!dev->no_vnet));
 	json_object_set_new(r, "adaptive_rx", json_boolean(dev->adaptive_rx));
 	json_object_set_new(r, "irq_affinity", json_string(cpus_text(dev, text, sizeof(text))));
 	return r;

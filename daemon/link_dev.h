@@ -18,12 +18,14 @@ struct tap_conf;
 /* Not the stack's business: the host hands over frames of many segments (TUN_F_TSO4 and its kind). As ethtool's rx-gro-hw. */
 #define LINK_F_RX_GRO_HW (1u << 31)
 #define LINK_F_RX_FILTER (1u << 30) /* the host keeps back what is sent to other stations (TUNSETTXFILTER) */
+#define LINK_F_NO_VNET   (1u << 29) /* its frames carry no vnet header, for good: no driver's offload can be on */
 #define LINK_DEV_CPUS    256
 
 struct link_dev {
 	uint32_t features; /* LINK_F_* that are wanted; link_dev_features says which there are */
 	uint8_t  backend; /* enum tap_backend */
 	bool     adaptive_rx;
+	bool     no_vnet; /* no vnet headers; only said when it is made */
 	uint32_t ring_rx; /* frames on the host's queue; 0: as the host has it */
 	uint32_t ring_tx;
 	uint32_t copybreak;

@@ -73,7 +73,7 @@ static int put_info(struct nl_msg *msg, const struct link_conf *conf)
 	err = info ? nla_put_string(msg, IFLA_INFO_KIND, kind) : -1;
 	if (!err && conf->type == LINK_TAP) {
 		data = nla_nest_start(msg, IFLA_INFO_DATA);
-		err = !data || nla_put_u8(msg, IFLA_TUN_TYPE, IFF_TAP) || nla_put_u8(msg, IFLA_TUN_PI, 0) || nla_put_u8(msg, IFLA_TUN_VNET_HDR, 1) ||
+		err = !data || nla_put_u8(msg, IFLA_TUN_TYPE, IFF_TAP) || nla_put_u8(msg, IFLA_TUN_PI, 0) || nla_put_u8(msg, IFLA_TUN_VNET_HDR, !(conf->features & LINK_F_NO_VNET)) ||
 			nla_put_u8(msg, IFLA_TUN_PERSIST, 0) || nla_put_u8(msg, IFLA_TUN_MULTI_QUEUE, conf->queues > 1) ||
 			nla_put_u32(msg, IFLA_TUN_NUM_QUEUES, conf->queues) || nla_put_u32(msg, IFLA_TUN_NUM_DISABLED_QUEUES, 0) ? -1 : nla_nest_end(msg, data);
 	} else if (!err && conf->type == LINK_VLAN) {

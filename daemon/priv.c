@@ -70,6 +70,7 @@ struct priv_request {
 	uint32_t        op;
 	uint32_t        seq; /* comes back in the reply */
 	uint32_t        nqueues;
+	bool            vnet; /* frames have vnet headers */
 	char            link[NS_IFNAMSIZ];
 	struct host_end end; /* name: also the TAP's to open */
 	char            path[XDP_PATH_MAX]; /* of an object file */
@@ -162,9 +163,10 @@ static int tun_refused(struct priv_reply *r, const char *name, int err)
 	}
 }
 
-static int tap_attach(int fd, char name[NS_IFNAMSIZ], unsigned nqueues)
+static int tap_attach(int fd, char name[NS_IFNAMSIZ], unsigned nqueues, bool vnet)
 {
-	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE) };
+	const int flags = IFF_TAP | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0);
+	struct ifreq ifr = { .ifr_flags = (short)(flags | IFF_MULTI_QUEUE) };
 
 	memcpy(ifr.ifr_name, name, NS_IFNAMSIZ);
 	if (!name[0])
@@ -173,7 +175,7 @@ static int tap_attach(int fd, char name[NS_IFNAMSIZ], unsigned nqueues)
 		if (errno != EINVAL || nqueues != 1)
 			return -errno;
 		/* One that was made beforehand, without several queues. */
-		ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
+		ifr.ifr_flags = (short)flags;
 		if (ioctl(fd, TUNSETIFF, &ifr) < 0)
 			return -errno;
 	}
@@ -203,13 +205,13 @@ static int helper_tap_open(struct helper *h, const struct priv_request *q, struc
 		if (fd < 0)
 			return fd;
 		fds[*nfds] = fd;
-		err = tap_attach(fd, r->name, q->nqueues);
+		err = tap_attach(fd, r->name, q->nqueues, q->vnet);
 		if (err) {
 			(*nfds)++;
 			return tun_refused(r, r->name, err);
 		}
 	}
-	if (ioctl(fds[0], TUNSETVNETHDRSZ, &vnet_len) < 0 ||
+	if ((q->vnet && ioctl(fds[0], TUNSETVNETHDRSZ, &vnet_len) < 0) ||
 	    ioctl(fds[0], TUNSETOFFLOAD, 0) < 0) /* link_dev.c goes on from there */
 		return reply_fail(r, -errno, "the kernel's tun driver lacks what %s needs: %s", r->name, strerror(errno));
 	err = host_link_find(r->name, &seen);
@@ -561,10 +563,10 @@ static int failed(const struct priv_reply *r, struct conf_error *e)
 	return conf_fail(e, r->err, "%s", r->text[0] ? r->text : strerror(-r->err));
 }
 
-int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ], unsigned nqueues, int *fds, int *ret_ifindex,
+int priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ], unsigned nqueues, bool vnet, int *fds, int *ret_ifindex,
 		  struct conf_error *e)
 {
-	struct priv_request q = { .op = PRIV_TAP_OPEN, .nqueues = nqueues };
+	struct priv_request q = { .op = PRIV_TAP_OPEN, .nqueues = nqueues, .vnet = vnet };
 	int got[MAX_QUEUES], err;
 	struct priv_reply r;
 	unsigned n;

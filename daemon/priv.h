@@ -30,7 +30,7 @@ void priv_stop(struct priv *priv);
 int  priv_fd(const struct priv *priv); /* readable when the helper has died */
 
 /* Calls of the control thread, each answered by the helper; they take as long as the kernel needs. 0, or -errno with e saying what to do. */
-int  priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ] /* empty: the kernel chooses; filled */, unsigned nqueues,
+int  priv_tap_open(struct priv *priv, const char *link, char host_name[NS_IFNAMSIZ] /* empty: the kernel chooses; filled */, unsigned nqueues, bool vnet,
 		   int *fds, int *ret_ifindex /* the host's number of it */, struct conf_error *e);
 int  priv_host_set(struct priv *priv, const struct host_end *end, struct conf_error *e);
 int  priv_object_open(struct priv *priv, const char *path); /* a descriptor to read an eBPF object file; -ENOEXEC: it is none */

@@ -20,6 +20,7 @@ static const struct { const char *key; uint32_t kinds; const char *whose; } word
 	{ "ingress-qos-map", KIND(LINK_VLAN), "a VLAN" }, { "egress-qos-map", KIND(LINK_VLAN), "a VLAN" },
 	{ "ageing_time", KIND(LINK_BRIDGE), "a bridge" }, { "fdb_max_learned", KIND(LINK_BRIDGE), "a bridge" },
 	{ "host-name", ~KINDS_SOFT, "a TAP" }, { "host-addr", ~KINDS_SOFT, "a TAP" }, { "queues", ~KINDS_SOFT, "a TAP" },
+	{ "vnet-hdr", ~KINDS_SOFT, "a TAP" },
 };
 
 int device_words(const struct cmd *cmd, enum link_type type, struct conf_error *e)

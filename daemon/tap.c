@@ -5,7 +5,8 @@
  * Theory of operation. Readiness of the queue is the interrupt. It is watched edge-triggered, so it costs no system call to mask it: while the stack polls,
  * an edge is ignored; the poll ends when a read finds the queue empty, and the next frame is a new edge. A frame is read together with its vnet header straight
  * into the area that becomes the skb; the areas that found nothing stay posted for the next time. When areas are large (MTU, offloads) and the frame is
- * small, it is copied to a small area instead and the large one stays posted (copybreak).
+ * small, it is copied to a small area instead and the large one stays posted (copybreak). A device made with "vnet-hdr off" has frames without header: a tenth
+ * of what a small one costs is the kernel's work for it, most of that a cache miss on what it says of segments.
  *
  * Sending may be by any thread: a worker without a queue of its own sends by another's descriptor. EAGAIN keeps the frame with the stack, and only then is
  * writability watched.
@@ -115,8 +116,8 @@ bool tapq_post(struct tapq *q, unsigned i)
 	return q->area[i] != NULL;
 }
 
-unsigned char *tapq_rx_buf(const struct tapq *q, unsigned i) { return q->area[i]->base + TAP_RX_OFF - VNET_LEN; }
-uint32_t tapq_rx_len(const struct tapq *q) { return q->area_size - TAP_RX_OFF + VNET_LEN; }
+unsigned char *tapq_rx_buf(const struct tapq *q, unsigned i) { return q->area[i]->base + TAP_RX_OFF - q->vnet_len; }
+uint32_t tapq_rx_len(const struct tapq *q) { return q->area_size - TAP_RX_OFF + q->vnet_len; }
 
 static void choose_backend(struct tapq *q);
 static void set_busy(struct tapq *q, bool on);
@@ -176,20 +177,22 @@ static void drop_frame(struct tapq *q, unsigned i, uint32_t len, enum skb_drop_r
 void tapq_received(struct tapq *q, unsigned i, uint32_t n, ktime_t now)
 {
 	struct skb_pool *pool = stack_skb_pool(q->stack);
-	struct virtio_net_hdr vnet;
+	struct virtio_net_hdr vnet = { .flags = 0 };
+	uint32_t vnet_len = q->vnet_len;
 	struct sk_buff *skb;
 
-	if (unlikely(n < VNET_LEN)) {
+	if (unlikely(n < vnet_len)) {
 		q->stats.rx_errors++;
 		return;
 	}
 	if (unlikely(n >= tapq_rx_len(q))) {
 		q->stats.rx_too_long++;
-		drop_frame(q, i, n - VNET_LEN, SKB_DROP_DEV_TOO_LONG);
+		drop_frame(q, i, n - vnet_len, SKB_DROP_DEV_TOO_LONG);
 		return;
 	}
-	memcpy(&vnet, tapq_rx_buf(q, i), VNET_LEN);
-	skb = frame_to_skb(q, pool, i, n - VNET_LEN);
+	if (vnet_len)
+		memcpy(&vnet, tapq_rx_buf(q, i), VNET_LEN);
+	skb = frame_to_skb(q, pool, i, n - vnet_len);
 	if (unlikely(!skb)) {
 		q->stats.rx_missed++;
 		return;
@@ -434,6 +437,7 @@ int tapq_open(struct tapq **ret, struct worker_ns *ns, struct tap *tap, const st
 	q->ns = ns;
 	q->stack = ns->stack;
 	q->tap = tap;
+	q->vnet_len = tap->vnet_len;
 	q->rx_fd = cpu < tap->nqueues ? tap->fd[cpu] : -1;
 	q->tx_fd = tap->fd[cpu % tap->nqueues];
 	q->rx_slot = q->tx_slot = -1;

@@ -32,6 +32,7 @@ struct tap {
 	uint64_t host_dropped; /* what the host had dropped before; the control thread's alone */
 	uint32_t host_txqlen; /* what the host's queue held before anybody asked for a length; 0: not known. The control thread's alone */
 	bool     filtered; /* the host has an address filter; the control thread's alone */
+	uint32_t vnet_len; /* bytes of header in front of each frame: VNET_LEN of vnet.h, or 0 */
 	unsigned nqueues;
 	int      fd[TAP_MAX_QUEUES];
 };
@@ -72,6 +73,7 @@ struct tapq {
 	int              tx_fd;
 	struct event    *rx_event, *tx_event;
 	uint32_t         copy_max; /* a frame up to this is copied: conf.copybreak, where the copy is in a smaller area */
+	uint32_t         vnet_len; /* the device's */
 	uint32_t         area_size; /* of a receive area, from the MTU and the offloads */
 	unsigned         batch, batch_max; /* reads to ask for next, and at most, in one call */
 	bool             held; /* the interrupt is off until held_until: coalescing */
@@ -122,7 +124,7 @@ void tapq_get_stats(const struct tapq *q, struct tap_stats *ret);
 bool tapq_post(struct tapq *q, unsigned i);
 unsigned char *tapq_rx_buf(const struct tapq *q, unsigned i);
 uint32_t tapq_rx_len(const struct tapq *q);
-/* n bytes, vnet header included, were read into area i. */
+/* n bytes, vnet header (if the device has one) included, were read into area i. */
 void tapq_received(struct tapq *q, unsigned i, uint32_t n, ktime_t now);
 /* A read failed: true when it is of no use to go on (the queue is empty, or dead). *done counts a frame that could not be had. */
 bool tapq_rx_failed(struct tapq *q, int err, int *done);

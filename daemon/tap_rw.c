@@ -59,14 +59,17 @@ int tapq_write(struct tapq *q, struct sk_buff *skb)
 {
 	struct iovec iov[2 + SKB_MAX_FRAGS];
 	struct virtio_net_hdr vnet;
-	int parts = 2;
+	uint32_t vnet_len = q->vnet_len;
+	int parts = 2, skip = vnet_len ? 0 : 1;
 	ssize_t n;
 
-	vnet_from_skb(&vnet, skb);
-	if (likely(skb->nr_frags == 0 && skb_headroom(skb) >= VNET_LEN && skb_head_writable(skb))) {
-		memcpy(skb->data - VNET_LEN, &vnet, VNET_LEN);
+	if (vnet_len)
+		vnet_from_skb(&vnet, skb);
+	if (likely(skb->nr_frags == 0 && skb_headroom(skb) >= vnet_len && skb_head_writable(skb))) {
+		if (vnet_len)
+			memcpy(skb->data - VNET_LEN, &vnet, VNET_LEN);
 		do
-			n = write_frame(q->tx_fd, skb->data - VNET_LEN, VNET_LEN + skb->len);
+			n = write_frame(q->tx_fd, skb->data - vnet_len, vnet_len + skb->len);
 		while (unlikely(n < 0 && errno == EINTR));
 	} else {
 		iov[0] = (struct iovec){ .iov_base = &vnet, .iov_len = VNET_LEN };
@@ -74,7 +77,7 @@ int tapq_write(struct tapq *q, struct sk_buff *skb)
 		for (unsigned i = 0; i < skb->nr_frags; i++, parts++)
 			iov[parts] = (struct iovec){ .iov_base = skb->frags[i].area->base + skb->frags[i].off, .iov_len = skb->frags[i].len };
 		do
-			n = write_parts(q->tx_fd, iov, parts);
+			n = write_parts(q->tx_fd, iov + skip, parts - skip);
 		while (unlikely(n < 0 && errno == EINTR));
 	}
 	if (unlikely(n < 0))

@@ -378,18 +378,19 @@ static void prep_parts(struct uring *u, struct tapq *q, struct io_uring_sqe *sqe
 {
 	const struct sk_buff *skb = req->skb;
 	struct iovec *iov = &u->iov[u->niov];
+	unsigned skip = q->vnet_len ? 0 : 1;
 
 	u->niov += iovs;
 	iov[0] = (struct iovec){ .iov_base = &req->vnet, .iov_len = VNET_LEN };
 	iov[1] = (struct iovec){ .iov_base = skb->data, .iov_len = skb_headlen(skb) };
 	for (unsigned i = 0; i < skb->nr_frags; i++)
 		iov[2 + i] = (struct iovec){ .iov_base = skb->frags[i].area->base + skb->frags[i].off, .iov_len = skb->frags[i].len };
-	io_uring_prep_writev(sqe, q->tx_slot, iov, iovs, 0);
+	io_uring_prep_writev(sqe, q->tx_slot, iov + skip, iovs - skip, 0);
 }
 
 static int uring_xmit(struct tapq *q, struct sk_buff *skb)
 {
-	bool flat = skb->nr_frags == 0 && skb_headroom(skb) >= VNET_LEN && skb_head_writable(skb);
+	bool flat = skb->nr_frags == 0 && skb_headroom(skb) >= q->vnet_len && skb_head_writable(skb);
 	unsigned iovs = flat ? 0 : 2u + skb->nr_frags;
 	struct uring *u = q->worker->uring;
 	struct io_uring_sqe *sqe;
@@ -407,15 +408,17 @@ static int uring_xmit(struct tapq *q, struct sk_buff *skb)
 	req->q = q;
 	req->skb = skb;
 	sqe = io_uring_get_sqe(&u->ring);
-	vnet_from_skb(&req->vnet, skb);
+	if (q->vnet_len)
+		vnet_from_skb(&req->vnet, skb);
 	if (likely(flat)) {
-		unsigned char *p = skb->data - VNET_LEN;
+		unsigned char *p = skb->data - q->vnet_len;
 
-		memcpy(p, &req->vnet, VNET_LEN);
+		if (q->vnet_len)
+			memcpy(p, &req->vnet, VNET_LEN);
 		if (likely(registered(u, skb->area)))
-			io_uring_prep_write_fixed(sqe, q->tx_slot, p, VNET_LEN + skb->len, 0, skb->area->arena - 1);
+			io_uring_prep_write_fixed(sqe, q->tx_slot, p, q->vnet_len + skb->len, 0, skb->area->arena - 1);
 		else
-			io_uring_prep_write(sqe, q->tx_slot, p, VNET_LEN + skb->len, 0);
+			io_uring_prep_write(sqe, q->tx_slot, p, q->vnet_len + skb->len, 0);
 	} else {
 		prep_parts(u, q, sqe, req, iovs);
 	}
@@ -489,7 +492,7 @@ static void start(struct uring *u, const struct daemon *d, struct skb_pool *pool
 	skb_pool_add_arena(pool, p + (size_t)LARGE_AREAS * SKB_LARGE, (size_t)SMALL_AREAS * SKB_SMALL, SKB_SMALL, (uint8_t)(u->cpu + 1));
 }
 
-/* A frame that is shorter than a vnet header is refused as such by a tun that takes requests of this kind. */
+/* A frame that is shorter than any header is refused as such by a tun that takes requests of this kind. */
 static int try_write(struct uring *u, struct tapq *q)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);

@@ -58,12 +58,15 @@ with_backend() {
 		link add eth0 type tap host-name tap0 host-addr 10.10.0.1/24 address 02:00:00:00:00:02 ring rx 256 tx 64
 		link add eth1 type tap host-name tap1 host-addr 10.11.0.1/24 offload off
 		link add eth2 type tap host-name tap2 offload off
+		link add eth3 type tap host-name tap3 host-addr 10.13.0.1/24 vnet-hdr off
 		link set eth0 up
 		link set eth1 up
 		link set eth2 up
+		link set eth3 up
 		addr add 10.10.0.2/24 dev eth0
 		addr add 10.11.0.2/24 dev eth1
 		addr add 10.12.0.2/24 dev eth2
+		addr add 10.13.0.2/24 dev eth3
 		service add tcp 80 http
 		service add udp 7 echo
 	CONF
@@ -76,6 +79,10 @@ with_backend() {
 	check "$b: the host's queue has the size of the ring" wait_for 5 bash -c "nsenter --net=/run/netns/$(nsname h) ip link show tap0 | grep -q 'qlen 256'"
 	check "$b: 4 MB each way" both_ways
 	check "$b: 4 MB each way without offloads" bash -c "$(declare -f in_ns nsname); TAG=$TAG; in_ns h curl -sSf -m 300 -o /dev/null http://10.11.0.2/bytes/4000000 && in_ns h curl -sSf -m 300 -o /dev/null -T $TMP/want http://10.11.0.2/sink"
+	check "$b: 4 MB each way without vnet headers" bash -c "$(declare -f in_ns nsname); TAG=$TAG; in_ns h curl -sSf -m 300 -o /dev/null http://10.13.0.2/bytes/4000000 && in_ns h curl -sSf -m 300 -o /dev/null -T $TMP/want http://10.13.0.2/sink"
+	check "$b: the host says so" bash -c "nsenter --net=/run/netns/$(nsname h) ip -d link show tap3 | grep -q 'vnet_hdr off' && nsenter --net=/run/netns/$(nsname h) ip -d link show tap0 | grep -q 'vnet_hdr on'"
+	check "$b: and it can have no offloads" bash -c "NSCTL=$NSCTL; $(declare -f nsctl); nsctl link set eth3 offload on && nsctl show features eth3 | grep -q 'tx-tcp-segmentation: off .fixed.' && nsctl show features eth3 | grep -q 'rx-checksumming: off .fixed.' && nsctl link show eth3 details | grep -q 'vnet-hdr off' && nsctl save | grep -q 'host-name tap3.* vnet-hdr off'"
+	refuse "$b: nor does a link lose its headers later" nsctl link set eth0 vnet-hdr off
 
 	# offloads come and go while a transfer runs
 	( while fetch 5000000; do :; done ) 2>/dev/null & local loop=$!

@@ -278,7 +278,7 @@ static void random_command(struct conf_state *st, unsigned *seed, char *line, si
 	static const char *const tables[] = { "", "", " table 100", " table local", " table default" };
 	const char *dev = devs[below(seed, below(seed, 2) ? 6 : 12)], *o = onoff[below(seed, 2)];
 	unsigned a = below(seed, 4), b = below(seed, 8);
-	char more[128] = "";
+	char more[160] = "";
 
 	switch (below(seed, 23)) {
 	case 22:
@@ -304,8 +304,8 @@ static void random_command(struct conf_state *st, unsigned *seed, char *line, si
 		break;
 	case 0:
 		if (below(seed, 2))
-			snprintf(more, sizeof(more), " mtu %u txqueuelen %u queues %u address 02:00:00:00:00:0%u host-addr 192.168.%u.1/24 offload %s", 500 + 300 * a, 10 * b,
-				 1 + a, b, a, o);
+			snprintf(more, sizeof(more), " mtu %u txqueuelen %u queues %u address 02:00:00:00:00:0%u host-addr 192.168.%u.1/24 offload %s vnet-hdr %s", 500 + 300 * a,
+				 10 * b, 1 + a, b, a, o, onoff[b >> 2]);
 		snprintf(line, size, "link add %s type tap host-name t%u%s", dev, b, more);
 		break;
 	case 1:

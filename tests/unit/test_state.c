@@ -279,6 +279,13 @@ Test(state, reload_keeps_what_is_the_same)
 	cr_assert_eq(netcfg_link_by_name(st.cfg, "eth0")->ifindex, before.ifindex, "another MTU is no other link");
 	follow(&st, "link add eth0 type tap host-name tap0 queues 4\nlink set eth0 up\naddr add 10.0.0.2/24 dev eth0\n");
 	cr_assert_neq(netcfg_link_by_name(st.cfg, "eth0")->ifindex, before.ifindex, "other queues are");
+	follow(&st, "link add eth0 type tap host-name tap0 vnet-hdr off\nlink set eth0 up\naddr add 10.0.0.2/24 dev eth0\n");
+	before = *netcfg_link_by_name(st.cfg, "eth0");
+	cr_expect_eq(before.features, LINK_F_NO_VNET | LINK_F_GRO, "offloads are wanted, and none can be had");
+	follow(&st, "link add eth0 type tap host-name tap0 vnet-hdr off offload off\nlink set eth0 up\naddr add 10.0.0.2/24 dev eth0\n");
+	cr_assert_eq(netcfg_link_by_name(st.cfg, "eth0")->ifindex, before.ifindex);
+	follow(&st, ETH0);
+	cr_assert_neq(netcfg_link_by_name(st.cfg, "eth0")->ifindex, before.ifindex, "one with vnet headers is another");
 	follow(&st, "");
 	cr_assert_eq(st.nlinks, 0);
 	conf_state_exit(&st);

@@ -75,6 +75,7 @@ static void setup_conf(const struct tap_conf *c)
 	cr_assert_eq(stack_apply(ns.stack, netcfg_commit(cfg), now), 0);
 	tap->ifindex = ifindex;
 	tap->nqueues = 1;
+	tap->vnet_len = VNET_LEN;
 	tap->fd[0] = fd[0];
 	strcpy(tap->link, "eth0");
 	cr_assert_eq(tapq_open(&q, &ns, tap, c), 0);
@@ -184,6 +185,50 @@ Test(tapq, lengths)
 	cr_expect_eq(drops(SKB_DROP_DEV_TOO_LONG), 2u);
 	cr_expect_eq(drops(SKB_DROP_ETH_SHORT), 3u);
 	cr_expect_eq(drops(SKB_DROP_UNHANDLED_PROTO), 2u);
+}
+
+/* A device without vnet headers: what is read and written is the frame and nothing else, in whatever pieces it lies. */
+Test(tapq, without_vnet_headers)
+{
+	unsigned char buf[4096] = "\2\0\0\0\0\2\2\0\0\0\0\xee\x88\xb5\xff", got[4096];
+	struct tap_conf c = conf();
+	struct sk_buff *skb;
+	struct tap_stats st;
+	uint32_t most;
+
+	tapq_close(q);
+	tap->vnet_len = 0;
+	cr_assert_eq(tapq_open(&q, &ns, tap, &c), 0);
+	most = tapq_rx_len(q);
+	cr_assert_eq(send(host, buf, 60, 0), 60);
+	cr_assert_eq(send(host, buf, 13, 0), 13);
+	cr_assert_eq(send(host, buf, most - 1, 0), (ssize_t)most - 1);
+	cr_assert_eq(send(host, buf, most, 0), (ssize_t)most);
+	turn();
+	tapq_get_stats(q, &st);
+	cr_expect_eq(st.rx_errors, 0u);
+	cr_expect_eq(st.rx_too_long, 1u);
+	cr_expect_eq(drops(SKB_DROP_DEV_TOO_LONG), 1u);
+	cr_expect_eq(drops(SKB_DROP_ETH_SHORT), 1u);
+	cr_expect_eq(drops(SKB_DROP_DEV_HDR), 0u, "what stands at the end of the header is not taken for one");
+	cr_expect_eq(drops(SKB_DROP_UNHANDLED_PROTO), 2u);
+
+	for (uint32_t frags = 0; frags < 2; frags++) {
+		skb = alloc_skb(stack_skb_pool(ns.stack), 1000, 0); /* no room for a header, and none is needed */
+		cr_assert_not_null(skb);
+		memset(skb_put(skb, 100), 7, 100);
+		if (frags) {
+			struct skb_area *area = skb_area_alloc(stack_skb_pool(ns.stack), 500);
+
+			cr_assert_not_null(area);
+			memset(area->base, 8, 500);
+			cr_assert_eq(skb_add_frag(skb, area, 0, 500), 0);
+			skb_area_put(stack_skb_pool(ns.stack), area);
+		}
+		cr_assert_eq(tapq_xmit(q, skb), 0);
+		cr_assert_eq(recv(host, got, sizeof(got), 0), frags ? 600 : 100);
+		cr_expect(got[0] == 7 && got[99] == 7 && (!frags || (got[100] == 8 && got[599] == 8)));
+	}
 }
 
 /* A small frame does not take a large area along. */
