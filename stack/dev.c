@@ -5,7 +5,7 @@
  * Theory. A link's settings live in the snapshot and are read through dev->conf; what is the shard's own (queue, NAPI, counters) lives here. A
  * new snapshot moves the pointers, and a change from up to down purges the queue and tells the neighbour table.
  * A device that is removed cannot be freed at once, since packets of it may wait in any queue of the stack: it becomes a dead one, down
- * and without addresses, and is freed when the pool says that no packet is left at all.
+ * and without addresses, and is freed when no packet is left but those that wait in sockets, which know no device.
  *
  * Invariants: dev->conf is never NULL; a dead device is in no hash bucket and never up.
  *
@@ -15,6 +15,7 @@
 #include "gro.h"
 #include "bug.h"
 #include "neigh.h"
+#include "sock.h"
 #include "stack_priv.h"
 #include "steer.h"
 
@@ -25,6 +26,9 @@ static const struct dev_ops *const dev_ops[] = {
 	[LINK_LOOPBACK] = &loopback_ops, [LINK_TAP] = NULL, [LINK_VIRTUAL] = NULL, [LINK_DUMMY] = &dummy_ops, [LINK_VETH] = &veth_ops,
 	[LINK_VLAN] = &vlan_ops, [LINK_BRIDGE] = &bridge_ops,
 };
+
+#define REAP_WAIT     NSEC_PER_SEC /* between two tries to free what is dead: this, and twice as long each time, */
+#define REAP_WAIT_MAX (3600 * NSEC_PER_SEC) /* up to this */
 
 static inline struct hlist_head *dev_bucket(struct stack *stack, int ifindex)
 {
@@ -156,7 +160,23 @@ static void dev_kill(struct stack *stack, struct net_device *dev)
 	dev_close(dev);
 	hlist_del(&dev->hash);
 	list_move_tail(&dev->node, &stack->dead_devs);
+	stack->reap_next = stack->now;
+	stack->reap_wait = REAP_WAIT / 2;
 	dev_link_event(dev);
+}
+
+/* What the dead have is small from here on: all that stood on them has gone with them. */
+static void dev_shed(struct stack *stack)
+{
+	struct net_device *dev;
+
+	list_for_each(dev, &stack->dead_devs, struct net_device, node) {
+		steer_dev_exit(dev);
+		for (unsigned i = 0; i < 2; i++) {
+			free(dev->vlans[i]);
+			dev->vlans[i] = NULL;
+		}
+	}
 }
 
 /* Which devices something stands on. */
@@ -201,15 +221,30 @@ void dev_apply(struct stack *stack, const struct net_snapshot *from, const struc
 	}
 	stack->udp_gro += udp_gro - stack->udp_gro_devs;
 	stack->udp_gro_devs = udp_gro;
+	dev_shed(stack);
 	br_apply(stack, from, to);
 	upper_apply(stack);
+}
+
+/* No packet points at any device that is gone. What waits in sockets never does; whether that is all there is takes a look at each of them, so not too often. */
+static bool dev_unused(struct stack *stack)
+{
+	uint64_t left = skb_pool_stats(stack->pool)->outstanding_skbs;
+
+	if (!left)
+		return true;
+	if (stack->now < stack->reap_next)
+		return false;
+	stack->reap_wait = stack->reap_wait < REAP_WAIT_MAX ? 2 * stack->reap_wait : REAP_WAIT_MAX;
+	stack->reap_next = stack->now + stack->reap_wait;
+	return left == sock_waiting_skbs(stack);
 }
 
 void dev_reap(struct stack *stack)
 {
 	struct net_device *dev, *tmp;
 
-	if (likely(list_empty(&stack->dead_devs)) || skb_pool_stats(stack->pool)->outstanding_skbs)
+	if (likely(list_empty(&stack->dead_devs)) || !dev_unused(stack))
 		return;
 	list_for_each_safe(dev, tmp, &stack->dead_devs, struct net_device, node) {
 		list_del(&dev->node);

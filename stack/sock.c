@@ -368,6 +368,16 @@ void sock_apply(struct stack *stack, const struct net_snapshot *from, const stru
 	}
 }
 
+uint64_t sock_waiting_skbs(const struct stack *stack)
+{
+	const struct sock *sk;
+	uint64_t n = 0;
+
+	list_for_each(sk, &stack->socks->socks, struct sock, node)
+		n += sk->rcvq.qlen + sk->errq.qlen + (sk->proto->waiting_skbs ? sk->proto->waiting_skbs(sk) : 0);
+	return n;
+}
+
 /* ---- addresses and messages --------------------------------------------------------------------------------------------------------------------------- */
 
 int sockaddr_to_ip(const struct sockaddr *sa, socklen_t len, struct ipaddr *ret_addr, uint16_t *ret_port)

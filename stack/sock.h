@@ -128,6 +128,7 @@ struct proto {
 	int  (*setsockopt)(struct sock *sk, int level, int name, const void *val, socklen_t len); /* levels of the protocol; -ENOPROTOOPT */
 	int  (*getsockopt)(struct sock *sk, int level, int name, void *val, socklen_t *len);
 	void (*keepalive)(struct sock *sk, bool on); /* SO_KEEPALIVE was set; may be NULL */
+	unsigned (*waiting_skbs)(const struct sock *sk); /* packets in queues of the protocol's own; NULL: there are none */
 	int  (*ioctl)(struct sock *sk, unsigned long cmd, int *val);
 	uint32_t (*poll)(struct sock *sk);
 	void (*info)(struct sock *sk, struct sock_info *info); /* fills in what only the protocol knows */

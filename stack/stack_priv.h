@@ -36,6 +36,7 @@ struct stack {
 	struct list_head           devs;
 	struct hlist_head          dev_hash[DEV_HASH];
 	struct list_head           dead_devs; /* removed; freed by dev_reap */
+	ktime_t                    reap_next, reap_wait; /* dev.c: when that is tried again, and the time between */
 	struct timer               trim_timer; /* gives buffers back when a burst is over */
 	uint32_t                   softirq_pending; /* bits of enum softirq */
 	struct list_head           poll_list; /* scheduled napi_structs */
@@ -96,6 +97,7 @@ void tcp_exit(struct stack *stack); /* aborts every connection silently */
 /* Called from stack_run after softirqs: delivers pending wake-ups (sock.c). Returns true when there was one. */
 bool sock_run_wakes(struct stack *stack);
 void sock_shard_msg(struct stack *stack, const struct shard_msg *msg); /* SHARD_PORT_* */
+uint64_t sock_waiting_skbs(const struct stack *stack); /* packets in queues of sockets: none of them points at a device */
 void sock_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to); /* addresses that are gone, route caches */
 void tcp_shutdown_all(struct stack *stack); /* stack_shutdown: FIN to what is established, RST to the rest */
 

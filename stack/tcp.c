@@ -688,10 +688,18 @@ static void tcp_keepalive_set(struct sock *sk, bool on)
 	tcp_set_keepalive(tcp_sk(sk), on);
 }
 
+static unsigned tcp_waiting_skbs(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return tp->wq.qlen + tp->ofo_count;
+}
+
 const struct proto tcp_prot = {
 	.name = "tcp", .obj_size = sizeof(struct tcp_sock), .type = SOCK_STREAM, .protocol = IPPROTO_TCP,
 	.init = tcp_sock_init, .destroy = tcp_destroy, .close = tcp_close, .connect = tcp_connect, .disconnect = tcp_disconnect,
 	.listen = tcp_listen, .accept = tcp_accept, .shutdown = tcp_shutdown, .sendmsg = tcp_sendmsg, .recvmsg = tcp_recvmsg,
 	.recv_inplace = tcp_recv_inplace, .send_fill = tcp_send_fill, .send_area = tcp_send_area, .setsockopt = tcp_setsockopt, .getsockopt = tcp_getsockopt,
 	.keepalive = tcp_keepalive_set, .ioctl = tcp_ioctl, .poll = tcp_poll, .info = tcp_info_fill, .mini_info = tcp_mini_info, .route_changed = tcp_route_changed,
+	.waiting_skbs = tcp_waiting_skbs,
 };

@@ -6,6 +6,7 @@ UNIT_TESTS += %reldir%/test_bridge
 UNIT_TESTS += %reldir%/test_capture
 UNIT_TESTS += %reldir%/test_checksum
 UNIT_TESTS += %reldir%/test_cli
+UNIT_TESTS += %reldir%/test_dev
 UNIT_TESTS += %reldir%/test_ebpf
 UNIT_TESTS += %reldir%/test_fib
 UNIT_TESTS += %reldir%/test_flow_limit
