@@ -294,7 +294,7 @@ int skb_gso_segment(struct sk_buff *skb, struct sk_buff_head *segs)
 		return err;
 	cur.off = l.payload;
 	left = skb->len - l.payload;
-	if (left / skb->gso_size >= GSO_MAX_SEGS)
+	if (left > (uint32_t)skb->gso_size * GSO_MAX_SEGS)
 		return -EINVAL;
 	do {
 		uint32_t n = left < skb->gso_size ? left : skb->gso_size;

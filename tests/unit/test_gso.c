@@ -195,11 +195,12 @@ Test(gso, lies_are_refused)
 
 Test(gso, a_thousandfold_is_refused)
 {
-	static const struct { uint16_t mss; int ret; } rows[] = { { 1, -EINVAL }, { 29, -EINVAL }, { 48, 0 } };
+	static const struct { uint16_t mss; int ret; } rows[] = { { 1, -EINVAL }, { 29, -EINVAL }, { 48, 0 }, { 30, 0 } };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct skb_pool *pool = skb_pool_new(0);
-		struct shape s = { true, true, 0, 0, 60000, 0, 60000, rows[i].mss };
+		uint32_t len = rows[i].mss == 30 ? 2048 * 30 : 60000; /* 30: just as many as may be */
+		struct shape s = { true, true, 0, 0, len, 0, len, rows[i].mss };
 		struct sk_buff *skb = make(pool, &s);
 		struct sk_buff_head segs;
 
@@ -268,6 +269,7 @@ Test(gso, in_place)
 {
 	static const struct { uint32_t headroom; int shared; uint64_t areas; unsigned linear; } rows[] = {
 		{ 64, -1, 5, 5 }, { 128, -1, 5, 5 }, { 63, -1, 5 + 4, 1 }, { 64, 0, 5 + 1, 4 }, { 64, 3, 5 + 1, 4 },
+		{ 64, -2, 5 + 1, 4 }, /* its holder has promised never to write in front of the payload */
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -278,6 +280,8 @@ Test(gso, in_place)
 		unsigned n = 0, linear = 0;
 		uint8_t flat[1100];
 
+		if (rows[i].shared == -2)
+			skb_header_release(skb);
 		if (rows[i].shared == 0)
 			held = skb->area;
 		else if (rows[i].shared > 0)
@@ -301,6 +305,94 @@ Test(gso, in_place)
 		cr_expect_eq(linear, rows[i].linear, "row %zu: %u", i, linear);
 		if (held)
 			skb_area_put(pool, held);
+		skb_pool_free(pool);
+	}
+}
+
+/* Pieces that are shorter than the fragments, which so hold more than one: no byte is left out. */
+Test(gso, pieces_shorter_than_fragments)
+{
+	struct skb_pool *pool = skb_pool_new(0);
+	struct sk_buff *skb = merged(pool, 5, 64), *seg;
+	struct sk_buff_head segs;
+	unsigned n = 0;
+
+	skb->gso_size = 500;
+	skb_queue_init(&segs);
+	cr_assert_eq(skb_gso_segment(skb, &segs), 0);
+	for (; (seg = skb_dequeue(&segs)); n++) {
+		uint8_t flat[600];
+
+		cr_assert_eq(seg->len, 566u);
+		cr_assert_eq(skb_copy_bits(seg, 0, flat, seg->len), 0);
+		for (uint32_t k = 0; k < 500; k++)
+			cr_assert_eq(flat[66 + k], byte_at(n * 500 + k), "piece %u", n);
+		consume_skb(seg);
+	}
+	cr_expect_eq(n, 10u);
+	skb_pool_free(pool);
+}
+
+static unsigned given_back;
+static void give_back(struct skb_area *area, void *priv)
+{
+	given_back++;
+	area->free = NULL;
+	area->refcnt = 1;
+	skb_area_put(priv, area);
+}
+
+/* Memory of somebody else's, who may look at it again: what stands in front of a fragment there is left alone. */
+Test(gso, foreign_memory_is_not_written)
+{
+	struct skb_pool *pool = skb_pool_new(0);
+	struct sk_buff *skb = merged(pool, 5, 64), *seg;
+	struct sk_buff_head segs;
+
+	for (unsigned i = 0; i < skb->nr_frags; i++) {
+		skb->frags[i].area->free = give_back;
+		skb->frags[i].area->priv = pool;
+	}
+	skb_queue_init(&segs);
+	cr_assert_eq(skb_gso_segment(skb, &segs), 0);
+	while ((seg = skb_dequeue(&segs))) {
+		for (unsigned i = 0; i < seg->nr_frags; i++)
+			for (unsigned k = 1; k <= 66; k++)
+				cr_assert_eq(seg->frags[i].area->base[seg->frags[i].off - k], 0xee);
+		consume_skb(seg);
+	}
+	cr_expect_eq(given_back, 4u);
+	skb_pool_free(pool);
+}
+
+/* What is known of the whole is known of each piece, in place or not. */
+Test(gso, pieces_inherit_what_is_known)
+{
+	for (uint32_t headroom = 63; headroom <= 64; headroom++) {
+		struct skb_pool *pool = skb_pool_new(0);
+		struct sk_buff *skb = merged(pool, 3, headroom), *seg;
+		struct net_device *dev = (struct net_device *)(void *)pool; /* any pointer */
+		struct sk_buff_head segs;
+		unsigned n = 0;
+
+		skb->dev = skb->rt.dev = dev;
+		skb->tstamp = 12345;
+		skb->hash = 99;
+		skb->mark = 7;
+		skb->priority = 5;
+		skb->skb_iif = 3;
+		skb->protocol = ETH_P_IP;
+		skb->pkt_type = SKB_PKT_MULTICAST;
+		memset(skb->cb, 0x5a, sizeof(skb->cb));
+		skb_queue_init(&segs);
+		cr_assert_eq(skb_gso_segment(skb, &segs), 0);
+		for (; (seg = skb_dequeue(&segs)); n++) {
+			cr_expect(seg->dev == dev && seg->rt.dev == dev && seg->tstamp == 12345 && seg->hash == 99 && seg->mark == 7);
+			cr_expect(seg->priority == 5 && seg->skb_iif == 3 && seg->protocol == ETH_P_IP && seg->pkt_type == SKB_PKT_MULTICAST && seg->cb[63] == 0x5a);
+			cr_expect_eq(seg->mac_header, skb_headroom(seg));
+			consume_skb(seg);
+		}
+		cr_expect_eq(n, 3u);
 		skb_pool_free(pool);
 	}
 }
