@@ -221,7 +221,7 @@ static bool steer_bucket(struct stack *stack, struct sk_buff *skb, struct steer_
 	return true;
 }
 
-/* True: it was the last, and prev is gone. */
+/* True: it was the last, and prev is gone; away is to be counted anew. */
 static bool prev_move(struct dev_steer *ds, struct steer_bucket *bucket)
 {
 	bucket->cpu = STEER_MOVED;
@@ -230,7 +230,6 @@ static bool prev_move(struct dev_steer *ds, struct steer_bucket *bucket)
 	free(ds->prev->rss);
 	free(ds->prev);
 	ds->prev = NULL;
-	ds->away--;
 	return true;
 }
 

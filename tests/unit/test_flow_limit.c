@@ -52,6 +52,21 @@ static void compare(const char *table_len, uint32_t first)
 Test(flow_limit, is_about_the_last_128) { compare("4096", 0); }
 Test(flow_limit, in_the_largest_table) { compare("1048576", 1000000); }
 
+/* The table follows its setting while it is in use, and goes with the last bit of the mask. */
+Test(flow_limit, settings_count_at_once)
+{
+	struct host *h = limited("1", "64");
+
+	cr_expect_eq(h->shard[0].stack->steer->limit->nbuckets, 64u);
+	cr_assert_eq(netcfg_sysctl_set(h->cfg, "net.core.flow_limit_table_len", "256", NULL), 0);
+	host_apply(h);
+	cr_expect_eq(h->shard[0].stack->steer->limit->nbuckets, 256u);
+	cr_assert_eq(netcfg_sysctl_set(h->cfg, "net.core.flow_limit_cpu_bitmap", "0", NULL), 0);
+	host_apply(h);
+	cr_expect_null(h->shard[0].stack->steer->limit);
+	host_free(h);
+}
+
 /* The bitmap says on which shards. */
 Test(flow_limit, is_a_shards_own)
 {

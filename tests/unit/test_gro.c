@@ -10,6 +10,7 @@
 #include "dev.h"
 #include "host.h"
 #include "wire/wire.h"
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netstack/tap.h>
 #include <stdio.h>
@@ -55,7 +56,7 @@ static uint32_t put_l4(uint8_t *p, const struct seg *s)
 	put_be16(p, s->sport);
 	put_be16(p + 2, 80);
 	if (s->udp) {
-		put_be16(p + 4, (uint16_t)(8 + s->len));
+		put_be16(p + 4, (uint16_t)(8 + s->len - (s->lie == LIE_DOFF)));
 	} else {
 		put_be32(p + 4, s->seq);
 		put_be32(p + 8, s->ack);
@@ -109,10 +110,10 @@ static uint32_t build(uint8_t *f, const struct seg *s)
 	c = csum_fold(csum_partial(ip + hl, l4, sum));
 	if (s->udp && !c)
 		c = 0xffff;
-	if (s->lie == LIE_FFFF) { /* the window such that the sum is zero, and then the other zero */
-		sum = csum_add(sum, (uint16_t)~cpu_to_be16(s->win));
+	if (s->lie == LIE_FFFF) { /* payload such that the sum is zero, and then the other zero */
+		memset(ip + hl + l4 - s->len, 0, 2);
 		c = csum_fold(csum_partial(ip + hl, l4, sum));
-		memcpy(ip + hl + 14, &c, 2);
+		memcpy(ip + hl + l4 - s->len, &c, 2);
 		c = 0xffff;
 	}
 	if (s->lie == LIE_TCP_SUM)
@@ -138,6 +139,7 @@ struct rig {
 	size_t       nseen;
 	struct fifo  want[FIFOS]; /* frames that must still come, by flow */
 	unsigned     packets, lost;
+	unsigned     gso_type; /* of the last one */
 	bool         cut; /* pieces are compared with want */
 };
 
@@ -201,6 +203,7 @@ static void on_frame(void *arg, const struct stack_tap_frame *frame)
 	if (frame->dir != STACK_TAP_DIR_IN || frame->ifindex != r->eth0)
 		return;
 	r->packets++;
+	r->gso_type = skb->gso_type;
 	if (r->nseen + 8 < sizeof(r->seen))
 		r->nseen += (size_t)snprintf(r->seen + r->nseen, 8, "%s%u", r->nseen ? " " : "", segs);
 	if (r->cut) {
@@ -306,6 +309,7 @@ static const struct rule {
 	{ "the other zero as checksum is right, and stays alone", "1 1 1", { ONE(0), { SEG, AT(1), .lie = LIE_FFFF }, ONE(2) } },
 	{ "one tag", "2", { { SEG, AT(0), .tags = 1 }, { SEG, AT(1), .tags = 1 } } },
 	{ "two tags", "2", { { SEG, AT(0), .tags = 2 }, { SEG, AT(1), .tags = 2 } } },
+	{ "another station behind a tag", "1 1", { { SEG, AT(0), .tags = 1 }, { SEG, AT(1), .tags = 1, .src_mac = 10 } } },
 	{ "three are too many", "1 1", { { SEG, AT(0), .tags = 3 }, { SEG, AT(1), .tags = 3 } } },
 	{ "tags must be the same", "1 1 1", { ONE(0), { SEG, AT(1), .tags = 1 }, { SEG, AT(2), .tags = 2 } } },
 	{ "IPv6", "2 1", { { SEG, AT(0), .v6 = true }, { SEG, AT(1), .v6 = true, .flags = TCPHDR_ACK | TCPHDR_PSH }, { SEG, AT(2), .v6 = true } } },
@@ -343,6 +347,8 @@ static const struct rule udp_rules[] = {
 	{ "Another identification", "1 1", { UDP(0, 50), UDP(2, 50) } },
 	{ "IPv6", "2", { { SEG, .udp = true, .v6 = true, .len = 9 }, { SEG, .udp = true, .v6 = true, .len = 9 } } },
 	{ "TCP is merged as always", "2", { ONE(0), ONE(1) } },
+	{ "TCP and UDP of the same numbers are two flows", "2 2", { ONE(0), UDP(0, 50), ONE(1), UDP(1, 50) } },
+	{ "A UDP length that is not IP's", "1 1", { UDP(0, 50), { SEG, .udp = true, .id = 8, .len = 50, .lie = LIE_DOFF } } },
 };
 
 Test(gro, udp_rules) { RULES(udp_rules, LINK_F_UDP_GRO_FWD); }
@@ -362,6 +368,7 @@ Test(gro, up_to_64_kilobytes)
 {
 	static const struct { uint32_t len; unsigned n; const char *seen; } rows[] = {
 		{ 1448, 50, "45 5" }, /* 45 * 1448 + 52 = 65212 */ { 536, 60, "60" }, { 21827, 4, "3 1" }, { 65000 - 52, 2, "1 1" }, { 1, 64, "64" },
+		{ 1284, 51, "50 1" }, /* with the headers one byte more than an IP packet may have */
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -509,6 +516,90 @@ Test(gro, what_the_device_says)
 		cr_expect_str_eq(r.seen, rows[i].seen, "%s: %s, not %s", rows[i].what, r.seen, rows[i].seen);
 		rig_free(&r);
 	}
+}
+
+/* What somebody else may be looking at is not written: it is neither held nor merged. */
+Test(gro, a_head_that_is_shared_stays_as_it_is)
+{
+	static const struct seg rows[2][3] = { { ONE(0), ONE(1), ONE(2) }, { UDP(0, 50), UDP(1, 50), UDP(2, 50) } };
+
+	for (unsigned udp = 0; udp < 2; udp++)
+		for (unsigned shared = 0; shared < 2; shared++) {
+			static uint8_t frame[2000];
+			struct sk_buff *clone = NULL;
+			struct rig r;
+
+			rig_init(&r, 1, 1, LINK_F_UDP_GRO_FWD);
+			for (unsigned k = 0; k < 3; k++) {
+				uint32_t len = build(frame, &rows[udp][k]);
+				struct sk_buff *skb = alloc_skb(stack_skb_pool(r.h->shard[0].stack), SKB_HEADROOM + len, SKB_HEADROOM);
+
+				skb_put_data(skb, frame, len);
+				skb->skb_iif = r.eth0;
+				if (k == shared)
+					clone = skb_clone(skb);
+				skb_queue_tail(&r.h->shard[0].rxq, skb);
+				stack_irq(r.h->shard[0].stack, r.eth0, r.h->now);
+			}
+			r.h->shard[0].next = r.h->now;
+			host_run(r.h, r.h->now);
+			cr_expect_str_eq(r.seen, shared ? "1 1 1" : "1 2", "%u, %u: %s", udp, shared, r.seen);
+			cr_expect(clone->len == build(frame, &rows[udp][shared]) && memcmp(clone->data, frame, clone->len) == 0, "%u, %u", udp, shared);
+			consume_skb(clone);
+			rig_free(&r);
+		}
+}
+
+/* How the one packet says what its segments are, for who cuts it again. */
+Test(gro, what_a_merged_packet_says)
+{
+	static const struct { struct seg seg; unsigned step, type; } rows[] = {
+		{ { SEG, AT(0) }, 1, SKB_GSO_TCPV4 }, { { SEG, AT(0) }, 0, SKB_GSO_TCPV4 | SKB_GSO_FIXEDID }, { { SEG, AT(0), .v6 = true }, 0, SKB_GSO_TCPV6 },
+		{ { SEG, AT(0), .flags = TCPHDR_ACK | TCPHDR_CWR }, 1, SKB_GSO_TCPV4 | SKB_GSO_TCP_ECN }, { { SEG, AT(0), .udp = true }, 1, SKB_GSO_UDP_L4 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct seg next = rows[i].seg;
+		struct rig r;
+
+		rig_init(&r, 1, 1, LINK_F_UDP_GRO_FWD);
+		rx(&r, &next);
+		next.seq += next.len;
+		next.id = (uint16_t)(next.id + rows[i].step);
+		next.flags = TCPHDR_ACK;
+		rx(&r, &next);
+		host_run(r.h, r.h->now);
+		cr_expect_str_eq(r.seen, "2", "row %zu", i);
+		cr_expect_eq(r.gso_type, rows[i].type, "row %zu: %x", i, r.gso_type);
+		rig_free(&r);
+	}
+}
+
+/* For a socket that asked: as many as it may get at once, and nothing of IPv6, which it does not speak. */
+Test(gro, udp_for_a_socket)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(80) };
+	struct seg s = { SEG, .udp = true, .len = 50 }, six = { SEG, .udp = true, .v6 = true, .len = 50 };
+	struct socket *u;
+	struct rig r;
+	int one = 1;
+
+	rig_init(&r, 1, 1, 0);
+	cr_assert_eq(netcfg_sysctl_set(r.h->cfg, "net.core.dev_weight", "1000", NULL), 0);
+	host_apply(r.h);
+	cr_assert_eq(ns_socket(host_touch(r.h, 0), AF_INET, SOCK_DGRAM, 0, &u), 0);
+	cr_assert_eq(ns_bind(u, (struct sockaddr *)&any, sizeof(any)), 0);
+	cr_assert_eq(ns_setsockopt(u, IPPROTO_UDP, 104 /* UDP_GRO */, &one, sizeof(one)), 0);
+	for (unsigned i = 0; i < 70; i++, s.id++)
+		rx(&r, &s);
+	host_run(r.h, r.h->now);
+	cr_expect_str_eq(r.seen, "64 6");
+	for (unsigned i = 0; i < 3; i++)
+		rx(&r, &six);
+	host_run(r.h, r.h->now);
+	cr_expect_str_eq(r.seen, "64 6 1 1 1");
+	ns_close(u);
+	rig_free(&r);
 }
 
 Test(gro, off_means_off)

@@ -318,6 +318,7 @@ Test(softnet, backlog_is_bounded_and_counted)
 {
 	struct rig *r = rig_new(1);
 	struct softnet_stats st;
+	struct link_stats link;
 
 	sysctl(r, "net.core.netdev_max_backlog", "10");
 	for (int i = 0; i < 15; i++)
@@ -326,6 +327,8 @@ Test(softnet, backlog_is_bounded_and_counted)
 	cr_expect_eq(st.backlog_len, 10u);
 	cr_expect_eq(st.dropped, 5u);
 	cr_expect_eq(drops(r, SKB_DROP_CPU_BACKLOG), 5u);
+	cr_assert_eq(stack_link_stats(r->stack, r->dev[1], &link), 0);
+	cr_expect_eq(link.rx_dropped, 5u);
 	cr_expect_eq(st.processed, 0u, "nothing happens before stack_run");
 	cr_expect_eq(stack_run(r->stack, r->now, 0), KTIME_MAX);
 	cr_expect_eq(processed(r), 10u);

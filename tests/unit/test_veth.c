@@ -285,6 +285,28 @@ Test(veth, a_twin_is_told_apart_by_its_namespace)
 	(void)ns_send(u, "x", 1, 0);
 	cr_expect_eq(stats(w.x, w.a).tx_carrier_errors, 1u);
 	cr_expect_eq(stats(w.y, w.b).rx_packets, 0u);
+	/* and back, under another number */
+	cr_assert_eq(netcfg_link_move(z->cfg, moved, w.x->netns, &moved, NULL), 0);
+	cr_assert_neq(moved, w.a);
+	link_up(w.x->cfg, moved, true);
+	host_apply(z);
+	host_apply(w.y);
+	(void)ns_send(u, "x", 1, 0);
+	cr_expect_eq(stats(w.x, w.a).tx_carrier_errors, 2u);
+	/* the right one, but it is down */
+	host_apply(w.x);
+	n.ifindex = moved;
+	addr_add(w.x, moved, "10.0.0.1", 24);
+	cr_assert_eq(netcfg_neigh_add(w.x->cfg, &n, false, NULL), 0);
+	host_apply(w.x);
+	host_apply(w.y);
+	(void)ns_send(u, "x", 1, 0);
+	cr_expect_eq(stats(w.y, w.b).rx_packets, 1u);
+	link_up(w.y->cfg, w.b, false);
+	host_apply(w.y);
+	(void)ns_send(u, "x", 1, 0);
+	cr_expect_eq(stats(w.y, w.b).rx_packets, 1u);
+	cr_expect_eq(stats(w.x, moved).tx_carrier_errors, 1u);
 	ns_close(u);
 	host_apply(w.x);
 	wire_free(&w);

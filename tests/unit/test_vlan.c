@@ -369,6 +369,7 @@ static uint64_t dropped(struct rig *r, enum skb_drop_reason reason) { return hos
 Test(vlan, named_drops)
 {
 	struct rig *r = rig_new(1, 0);
+	struct link_stats st, was;
 	struct link_conf l;
 
 	begin(r, &ours);
@@ -390,6 +391,8 @@ Test(vlan, named_drops)
 	put16(r, ETH_P_IP);
 	give(r);
 	cr_expect_eq(dropped(r, SKB_DROP_VLAN_UNKNOWN), 1u);
+	cr_assert_eq(stack_link_stats(r->h->shard[0].stack, r->eth, &st), 0);
+	cr_expect_eq(st.rx_dropped, 1u);
 	begin(r, &ours);
 	put16(r, ETH_P_8021Q);
 	put16(r, 10);
@@ -415,9 +418,12 @@ Test(vlan, named_drops)
 	l.flags &= ~NS_IFF_UP;
 	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
 	host_apply(r->h);
+	cr_assert_eq(stack_link_stats(r->h->shard[0].stack, l.ifindex, &was), 0);
 	memcpy(r->buf, &ours, 6);
 	give(r);
 	cr_expect_eq(dropped(r, SKB_DROP_DEV_DOWN), 1u);
+	cr_assert_eq(stack_link_stats(r->h->shard[0].stack, l.ifindex, &st), 0);
+	cr_expect(st.rx_dropped == was.rx_dropped + 1 && st.rx_packets == was.rx_packets, "it is dropped at the door");
 	rig_free(r);
 }
 
@@ -487,7 +493,8 @@ Test(vlan, a_full_packet_is_four_bytes_longer_below)
 
 Test(vlan, priorities_of_what_is_sent)
 {
-	static const struct { int tos, priority; unsigned pcp; } rows[] = { { 0, 0, 0 }, { 0x08, 0, 2 }, { 0x10, 0, 6 }, { 0x18, 0, 4 }, { 0, 5, 5 }, { 0x10, 3, 3 } };
+	static const struct { int tos, priority; unsigned pcp; } rows[] = { { 0, 0, 0 }, { 0x08, 0, 2 }, { 0x10, 0, 6 }, { 0x18, 0, 4 }, { 0, 5, 5 }, { 0x10, 3, 3 }, { 0, 9, 0 },
+		{ 0, 100, 0 } };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct rig *r = rig_new(1, 0);
@@ -530,13 +537,95 @@ Test(vlan, a_bridged_frame_keeps_its_priority)
 		begin(r, &all);
 		put16(r, ETH_P_8021Q);
 		put16(r, (uint16_t)(pcp << 13 | 10));
-		arp_request(r, "192.0.2.77", "192.0.2.9");
+		if (pcp & 1) {
+			put16(r, ETH_P_IP); /* whatever its TOS says */
+			put16(r, 0x4518);
+			r->len += 44;
+		} else {
+			arp_request(r, "192.0.2.77", "192.0.2.9");
+		}
 		give(r);
 		f = host_sent(r->h);
 		cr_assert_not_null(f);
 		cr_expect_eq(get_be16(f->data + 14), pcp << 13 | 11, "%04x", get_be16(f->data + 14));
 		free(f);
 	}
+	rig_free(r);
+}
+
+/* A flooded frame is shared by all who send it: each puts its tag on a head of its own. */
+Test(vlan, a_flooded_frame_gets_each_ports_tag)
+{
+	static const char *const ports[] = { "eth1", "v10", "v11", "eth2" };
+	struct rig *r = rig_new(1, 0);
+	struct link_conf l = { .type = LINK_BRIDGE, .flags = NS_IFF_UP, .name = "br0" };
+	unsigned tagged = 0, plain = 0;
+	struct host_frame *f;
+	int br, eth1;
+
+	eth1 = host_link(r->h, "eth1", NULL, 0x11, 1500, 0);
+	host_link(r->h, "eth2", NULL, 0x12, 1500, 0);
+	link_with_address(r->h, "v11", r->eth, ETH_P_8021Q, 11, "10.11.0.1");
+	cr_assert_eq(netcfg_link_add(r->h->cfg, &l, 1, &br, NULL), 0);
+	for (int i = 0; i < 4; i++) {
+		l = *of(r->h->cfg, ports[i]);
+		l.master = br;
+		cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	}
+	host_apply(r->h);
+	begin(r, &all);
+	arp_request(r, "192.0.2.77", "192.0.2.9");
+	cr_assert_eq(host_rx(r->h, 0, eth1, r->buf, r->len), 0);
+	host_run(r->h, r->h->now);
+	while ((f = host_sent(r->h))) {
+		uint32_t tag = f->ifindex == r->eth ? 4 : 0;
+
+		if (tag) {
+			cr_expect_eq(get_be16(f->data + 12), ETH_P_8021Q);
+			tagged |= 1u << (get_be16(f->data + 14) - 10);
+		} else {
+			plain++;
+		}
+		cr_expect_eq(f->len, r->len + tag);
+		cr_expect(memcmp(f->data, r->buf, 12) == 0 && memcmp(f->data + 12 + tag, r->buf + 12, r->len - 12) == 0);
+		free(f);
+	}
+	cr_expect_eq(tagged, 3u, "once in each VLAN");
+	cr_expect_eq(plain, 1u, "and as it is");
+	rig_free(r);
+}
+
+/* What came under a tag goes to the shard of its flow once the tag is off. */
+Test(vlan, flows_are_steered_behind_the_tag)
+{
+	struct rig *r = rig_new(4, 0);
+	struct softnet_stats st;
+	unsigned shards = 0;
+
+	for (uint16_t port = 1000; port < 1064; port++) {
+		uint32_t sum = 0;
+
+		begin(r, &ours);
+		put16(r, ETH_P_8021Q);
+		put16(r, 10);
+		put16(r, ETH_P_IP);
+		memset(r->buf + r->len, 0, 46);
+		memcpy(r->buf + r->len, (uint8_t[]){ 0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 10, 10, 0, 9, 10, 10, 0, 1 }, 20);
+		for (unsigned i = 0; i < 20; i += 2)
+			sum += get_be16(r->buf + r->len + i);
+		put_be16(r->buf + r->len + 10, (uint16_t)~(sum + (sum >> 16)));
+		put_be16(r->buf + r->len + 20, port);
+		put_be16(r->buf + r->len + 22, 9);
+		put_be16(r->buf + r->len + 24, 12);
+		r->len += 46;
+		give(r);
+	}
+	for (unsigned i = 1; i < 4; i++) {
+		stack_softnet_stats(r->h->shard[i].stack, &st);
+		shards += st.processed > 4;
+	}
+	cr_expect_eq(shards, 3u);
+	cr_expect_eq(host_mib(r->h, MIB_Udp_NoPorts), 64u, "each arrived, at the address of the VLAN");
 	rig_free(r);
 }
 
