@@ -33,8 +33,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_CLIENTS   64
-#define MAX_MONITORS  48 /* of them: they stay, and must not shut out who has a question */
+#define MAX_CLIENTS   96
+#define MAX_MONITORS  48 /* of them: they stay, as captures do (16), and must not shut out who has a question */
 #define OUT_HIGH      (64u * 1024) /* an answer pauses when this much waits to be sent */
 #define EVENTS_HIGH   (256u * 1024) /* a monitor loses events when this much waits */
 #define STALL_SECONDS 30
@@ -56,6 +56,7 @@ struct client {
 	unsigned            monitors; /* MONITOR_* */
 	struct conf_state  *conf; /* whose; held. NULL: monitors nothing */
 	unsigned            lost; /* events since the last record that went out */
+	bool                owner; /* root, or the user that started netstackd */
 	bool                eof; /* sends no more */
 	bool                closing; /* gets what is there and is then cut off */
 	bool                in_request; /* what is answered at once does not take the next request from inside this one */
@@ -611,6 +612,15 @@ static bool in_group(int fd, gid_t primary, gid_t group)
 	return false;
 }
 
+bool control_owner(const struct daemon *d, int fd)
+{
+	const struct control *c = d->control;
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return c && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && (cred.uid == 0 || cred.uid == c->owner);
+}
+
 bool control_may(const struct daemon *d, int fd)
 {
 	const struct control *c = d->control;
@@ -620,7 +630,7 @@ bool control_may(const struct daemon *d, int fd)
 
 	if (!c || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
-	if (cred.uid == 0 || cred.uid == c->owner)
+	if (control_owner(d, fd))
 		return true;
 	if (c->inherited) /* its unit says whose it is, and the kernel has let this one in */
 		return true;
@@ -657,6 +667,7 @@ static void client_new(struct control *c, int fd)
 	}
 	client->control = c;
 	client->bev = bev;
+	client->owner = control_owner(c->daemon, fd);
 	LIST_INSERT_HEAD(&c->clients, client, node);
 	c->nclients++;
 	bufferevent_setcb(bev, on_read, on_drained, on_event, client);
@@ -666,17 +677,21 @@ static void client_new(struct control *c, int fd)
 		client_free(client);
 }
 
-/* All places are taken: the client that came first of those who ask nothing loses its own. */
-static bool client_make_room(struct control *c)
+/* All places are taken: the client that came first of those who ask nothing loses its own. Members of the control group may take all places, by captures, monitors and
+ * answers that they do not read; but not keep out whose daemon it is: for him the one of them goes that came last. */
+static bool client_make_room(struct control *c, bool owner)
 {
-	struct client *client, *idle = NULL;
+	struct client *client, *goes = NULL;
 
 	LIST_FOREACH(client, &c->clients, node) /* the last that came is the first in the list */
 		if (!client_busy(client) && evbuffer_get_length(bufferevent_get_output(client->bev)) == 0)
-			idle = client;
-	if (idle)
-		client_free(idle);
-	return idle;
+			goes = client;
+	for (client = LIST_FIRST(&c->clients); owner && client && !goes; client = LIST_NEXT(client, node))
+		if (!client->owner)
+			goes = client;
+	if (goes)
+		client_free(goes);
+	return goes;
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)
@@ -722,7 +737,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 		}
 		if (!control_may(c->daemon, fd))
 			turn_away(fd, -EPERM, "only root, the user that started netstackd and members of its control group may do this");
-		else if (c->nclients >= MAX_CLIENTS && !client_make_room(c))
+		else if (c->nclients >= MAX_CLIENTS && !client_make_room(c, control_owner(c->daemon, fd)))
 			turn_away(fd, -EBUSY, "too many clients: try again later");
 		else
 			client_new(c, fd);

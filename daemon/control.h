@@ -17,6 +17,7 @@ int  control_listen(const char *path, const char *group, bool *ret_inherited, st
 /* A listening socket of that type at path, with the control socket's mode; one that systemd has handed over is taken first. */
 int  control_listen_at(const char *path, int type, const char *group, bool *ret_inherited, struct conf_error *e);
 bool control_may(const struct daemon *daemon, int fd); /* whoever is at the other end may change things */
+bool control_owner(const struct daemon *daemon, int fd); /* and is root, or the user that started netstackd */
 int  control_start(struct daemon *daemon, int listen_fd, bool inherited, uid_t owner); /* takes listen_fd over; 0 or -errno */
 void control_stop(struct daemon *daemon); /* no more clients; the present ones are cut off */
 void control_retry(struct daemon *daemon); /* a change has finished: those who waited for it go on */

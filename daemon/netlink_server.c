@@ -71,6 +71,7 @@ struct nl_client {
 	size_t             queued;
 	uint64_t           groups; /* bit n - 1: group n */
 	uint32_t           pid; /* of bind(); 0: the requests' */
+	bool               owner; /* root, or the user that started netstackd */
 	bool               may_change, cap_ack, ext_ack, strict, no_enobufs;
 	bool               overrun; /* events were lost since the last one that is queued */
 	bool               waiting; /* for a change of somebody else's to finish */
@@ -588,6 +589,8 @@ static void client_work(struct nl_client *c)
 		client_flush(c);
 		if (c->overrun && !c->queued) {
 			client_tell_overrun(c);
+			if (c->overrun) /* no memory even for that */
+				break;
 			continue;
 		}
 		if (c->queued >= QUEUE_HIGH || c->claims || c->waiting)
@@ -695,6 +698,7 @@ int netlink_client_add(struct daemon *d, int fd, bool may_change)
 	c->server = s;
 	c->fd = fd;
 	c->may_change = may_change;
+	c->owner = control_owner(d, fd);
 	c->st = conf_state_get(&d->conf);
 	STAILQ_INIT(&c->queue);
 	LIST_INSERT_HEAD(&s->clients, c, node);
@@ -708,8 +712,9 @@ int netlink_client_add(struct daemon *d, int fd, bool may_change)
 	return 0;
 }
 
-/* All places are taken: of those who are in no group the one that came first and asks nothing loses its own, or else the one that does not read its answer. */
-static bool make_room(struct netlink_server *s)
+/* All places are taken: of those who are in no group the one that came first and asks nothing loses its own, or else the one that does not read its answer; and for him
+ * whose daemon it is, the one that came last of the others. */
+static bool make_room(struct netlink_server *s, bool owner)
 {
 	struct nl_client *c, *idle = NULL, *stuck = NULL;
 
@@ -721,6 +726,9 @@ static bool make_room(struct netlink_server *s)
 	}
 	if (!idle)
 		idle = stuck;
+	for (c = LIST_FIRST(&s->clients); owner && c && !idle; c = LIST_NEXT(c, node))
+		if (!c->owner)
+			idle = c;
 	if (idle)
 		client_free(idle);
 	return idle;
@@ -759,7 +767,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 				pause_accepting(s);
 			return;
 		}
-		if (s->nclients >= MAX_CLIENTS && !make_room(s))
+		if (s->nclients >= MAX_CLIENTS && !make_room(s, control_owner(s->daemon, fd)))
 			close(fd);
 		else
 			netlink_client_add(s->daemon, fd, control_may(s->daemon, fd));

@@ -177,9 +177,45 @@ kill "$TALK" 2>/dev/null
 check "it ends with status 0 when told to" stop_daemon
 check "its TAP and its socket are gone" wait_for 5 bash -c "! nsenter --net=/run/netns/$H ip link show tap0 && ! test -e '$NETSTACKD_CONTROL'"
 printf '%s\ncontrol group daemon\n' "$CONF" >"$TMP/2.conf"
+root_hears() {
+	local status
+	"$NSCTL" monitor link >"$TMP/hears" 2>&1 & PIDS+=($!)
+	wait_for 20 bash -c "for m in 1301 1302; do '$NSCTL' link set eth0 mtu \$m; done; grep -q 'eth0.*mtu 130' '$TMP/hears'"; status=$?
+	end_pid "${PIDS[-1]}" 1
+	return $status
+}
 daemon h <"$TMP/2.conf"
 check "with a control group, its members may" setpriv --reuid=2 --regid=1 --clear-groups "$NSCTL" link set eth0 mtu 1300
 refuse "and others may not" setpriv --reuid=2 --regid=2 --clear-groups "$NSCTL" show version
+# A member takes all the places that there are, by monitors, captures, answers that it does not read and memberships, until the script ends it.
+cat >"$TMP/places.py" <<'PY'
+import os, socket, struct, sys, time
+os.setgroups([]); os.setgid(1); os.setuid(2)
+keep = []
+def ask(line): # False: turned away
+    c = socket.socket(socket.AF_UNIX); c.settimeout(60); c.connect(sys.argv[1]); c.settimeout(1)
+    try:
+        c.sendall(line)
+        if b"too many" in c.recv(1000, socket.MSG_PEEK): return False
+    except OSError: pass
+    keep.append(c)
+    return True
+for line in [b"capture\n"] * 16 + [b"show counters all\n" * 100] * 20: ask(line)
+for _ in range(48):
+    c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]); c.sendall(b"monitor\n"); keep.append(c)
+for _ in range(64):
+    c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); c.connect(sys.argv[2]); c.send(struct.pack("=HHII", 16, 0, 0, 1)); keep.append(c)
+while True: # who takes nothing of his answer for long loses his place
+    if not ask(b"show counters all\n" * 100):
+        print("taken", flush=True)
+        time.sleep(0.1)
+PY
+python3 "$TMP/places.py" "$NETSTACKD_CONTROL" "${NETSTACKD_CONTROL%control}rtnetlink" >"$TMP/places" 2>&1 & PIDS+=($!)
+check "a member takes all places of both sockets" wait_for 60 grep -q taken "$TMP/places"
+check "another member finds none" wait_for 60 bash -c "setpriv --reuid=2 --regid=1 --clear-groups '$NSCTL' show version 2>&1 | grep -q 'too many clients'"
+check "root is served all the same" bash -c "for i in 1 2 3; do '$NSCTL' show version || exit 1; done"
+check "and hears of links" root_hears
+end_pid "${PIDS[-1]}" 1
 HELPER=$(helper)
 kill -KILL "$DAEMON_PID"; wait "$DAEMON_PID" 2>/dev/null; DAEMON_PID=
 check "killed: the helper takes the socket away and ends, the TAP is gone" wait_for 5 bash -c "! test -e '$NETSTACKD_CONTROL' && { ! kill -0 $HELPER || grep -q '^State:.Z' /proc/$HELPER/status; } && ! nsenter --net=/run/netns/$H ip link show tap0"
