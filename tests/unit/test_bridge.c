@@ -3,10 +3,13 @@
  * test_bridge.c: bridges as configuration, and as what they do to frames: compared with a naive twin on random frames, on one shard and on several; and TCP across one.
  */
 #include "../lib/host.h"
+#include "bridge.h"
 #include "wire/wire.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <linux/if_packet.h>
+#include <netstack/tap.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -526,6 +529,239 @@ Test(bridge, who_heard_a_station_last_is_believed)
 		cr_expect_eq(f->ifindex, r->port[newer]);
 		free(f);
 	}
+	rig_free(r);
+}
+
+static struct link_stats stats_of(struct rig *r, int ifindex)
+{
+	struct link_stats st;
+
+	cr_assert_eq(stack_link_stats(r->h->shard[0].stack, ifindex, &st), 0);
+	return st;
+}
+
+/* The table grows with what is in it, never beyond what may be learned, and is empty again when all were silent long enough: nobody need ask for them. */
+Test(bridge, the_table_grows_and_is_emptied)
+{
+	struct rig *r = rig_new(1, 1);
+	struct net_bridge *br = dev_get_by_index(r->h->shard[0].stack, r->br)->bridge;
+	struct link_conf l = *of(r->h->cfg, "br0");
+	struct eth_addr victim = station(9999);
+	unsigned config = br->entries;
+
+	l.fdb_max_learned = 3000;
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	host_apply(r->h);
+	for (unsigned i = 0; i < 4000; i++) {
+		struct eth_addr a = station(i);
+
+		give(r, 0, 0, &victim, &a, 60);
+		left(r);
+		if (i == 2000)
+			host_run(r->h, r->h->now + 200 * NSEC_PER_SEC); /* so that not all go at one time */
+	}
+	cr_expect_eq(br->learned, 3000u);
+	cr_expect_eq(br->entries, 3000u + config);
+	cr_expect_eq(br->nbuckets, 2048u, "no chain is long: %u", br->nbuckets);
+	host_run(r->h, r->h->now + 1000 * NSEC_PER_SEC);
+	cr_expect_eq(br->learned, 0u);
+	cr_expect_eq(br->entries, config);
+	rig_free(r);
+}
+
+/* At 300 seconds a station is forgotten, not a nanosecond before; with an ageing time of 0 none is learned. */
+Test(bridge, ageing_to_the_nanosecond)
+{
+	struct rig *r = rig_new(1, 1);
+	struct eth_addr a = station(1), b = station(2);
+	struct link_conf l = *of(r->h->cfg, "br0");
+	ktime_t heard = r->h->now;
+
+	give(r, 0, 0, &b, &a, 60);
+	left(r);
+	host_run(r->h, heard + 300 * NSEC_PER_SEC - 1);
+	give(r, 0, 1, &a, &b, 60);
+	cr_expect_eq(left(r), 1u);
+	host_run(r->h, heard + 300 * NSEC_PER_SEC);
+	give(r, 0, 1, &a, &b, 60);
+	cr_expect_eq(left(r), 3u);
+	l.ageing_time = 0;
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	host_apply(r->h);
+	give(r, 0, 0, &b, &a, 60);
+	left(r);
+	give(r, 0, 1, &a, &b, 60);
+	cr_expect_eq(left(r), 3u, "a hub");
+	rig_free(r);
+}
+
+/* Stations of a flood are told to the other shards at a rate, not each. */
+Test(bridge, a_flood_is_not_told_in_full)
+{
+	struct rig *r = rig_new(2, 1);
+	struct link_conf l = *of(r->h->cfg, "br0");
+	struct eth_addr victim = station(9999);
+
+	l.fdb_max_learned = 3000;
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	host_apply(r->h);
+	for (unsigned i = 0; i < 2000; i++) {
+		struct eth_addr a = station(i);
+
+		give(r, 0, 0, &victim, &a, 60);
+		left(r);
+	}
+	cr_expect_eq(dev_get_by_index(r->h->shard[0].stack, r->br)->bridge->learned, 2000u);
+	cr_expect_eq(dev_get_by_index(r->h->shard[1].stack, r->br)->bridge->learned, 256u, "no time has passed: the burst");
+	host_run(r->h, r->h->now + 1000 * NSEC_PER_SEC);
+	rig_free(r);
+}
+
+/* What does not pass is counted where it ends. */
+Test(bridge, losses_are_counted)
+{
+	struct rig *r = rig_new(1, 1);
+	struct eth_addr a = station(1), b = station(2);
+	struct link_conf l = *of(r->h->cfg, "eth1");
+
+	give(r, 0, 0, &b, &a, 60);
+	left(r);
+	give(r, 0, 0, &a, &b, 60); /* both behind one port */
+	cr_expect_eq(left(r), 0u);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_SAME_PORT), 1u);
+	cr_expect_eq(stats_of(r, r->port[0]).rx_dropped, 1u);
+	l.mtu = 600;
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	l = *of(r->h->cfg, "br0");
+	l.mtu = 1500;
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	host_apply(r->h);
+	give(r, 0, 1, &a, &b, 60);
+	left(r);
+	give(r, 0, 0, &b, &a, 619);
+	cr_expect_eq(left(r), 0u);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_PKT_TOO_BIG), 1u);
+	cr_expect_eq(stats_of(r, r->port[1]).tx_dropped, 1u);
+	give(r, 0, 0, &b, &a, 618);
+	cr_expect_eq(left(r), 1u);
+	cr_assert_eq(netcfg_link_set_carrier(r->h->cfg, r->port[0], false), 0);
+	host_apply(r->h);
+	give(r, 0, 0, &b, &a, 60);
+	cr_expect_eq(left(r), 0u, "a port without carrier");
+	cr_expect_eq(host_drops(r->h, SKB_DROP_DEV_DOWN), 1u);
+	set_up(r->h->cfg, "br0", false);
+	host_apply(r->h);
+	give(r, 0, 1, &a, &b, 60);
+	cr_expect_eq(left(r), 0u, "a bridge that is switched off");
+	cr_expect_eq(host_drops(r->h, SKB_DROP_DEV_DOWN), 2u);
+	rig_free(r);
+}
+
+static void count_frame(void *arg, const struct stack_tap_frame *f)
+{
+	unsigned *n = arg;
+
+	n[f->ifindex & 15]++;
+}
+
+/* The bridge's own device: in promiscuous mode, and when somebody looks at it so, it gets what only passes; otherwise not. A look at all shows such a frame at both. */
+Test(bridge, who_looks_at_the_bridge_sees_what_passes)
+{
+	struct rig *r = rig_new(1, 1);
+	struct stack *stack = r->h->shard[0].stack;
+	struct eth_addr a = station(1), b = station(2);
+	struct link_conf l = *of(r->h->cfg, "br0");
+	unsigned seen[16] = { 0 };
+	struct stack_tap *tap;
+
+	give(r, 0, 1, &a, &b, 60);
+	give(r, 0, 0, &b, &a, 60);
+	left(r);
+	cr_expect_eq(stats_of(r, r->br).rx_packets, 0u);
+	cr_assert_eq(stack_tap_attach(stack, 0, STACK_TAP_RX | STACK_TAP_PROMISC, count_frame, seen, &tap), 0);
+	give(r, 0, 0, &b, &a, 60);
+	cr_expect_eq(left(r), 1u, "and it passes");
+	cr_expect_eq(stats_of(r, r->br).rx_packets, 1u);
+	cr_expect_eq(stats_of(r, r->br).rx_bytes, 60u);
+	cr_expect_eq(seen[r->port[0] & 15], 1u);
+	cr_expect_eq(seen[r->br & 15], 1u);
+	stack_tap_detach(tap);
+	give(r, 0, 0, &b, &a, 60);
+	cr_expect_eq(stats_of(r, r->br).rx_packets, 1u);
+	l.flags |= NS_IFF_PROMISC;
+	cr_assert_eq(netcfg_link_set(r->h->cfg, &l, NULL), 0);
+	host_apply(r->h);
+	give(r, 0, 0, &b, &a, 60);
+	cr_expect_eq(stats_of(r, r->br).rx_packets, 2u);
+	left(r);
+	rig_free(r);
+}
+
+/* What the host itself sends by the bridge: not to itself, and not by a port that is out. */
+Test(bridge, the_hosts_own_frames)
+{
+	struct rig *r = rig_new(1, 1);
+	struct fdb_conf f = { .ifindex = r->port[1], .lladdr = station(1) };
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_ifindex = r->br };
+	uint8_t frame[60] = { 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0x55, 0x88, 0xb5 };
+	const struct eth_addr to[] = { station(1), station(2), of(r->h->cfg, "br0")->addr, of(r->h->cfg, "eth2")->addr };
+	struct socket *s;
+
+	cr_assert_eq(netcfg_fdb_add(r->h->cfg, &f, false, NULL), 0);
+	host_apply(r->h);
+	cr_assert_eq(ns_socket(host_touch(r->h, 0), AF_PACKET, SOCK_RAW, 0, &s), 0);
+	cr_assert_eq(ns_bind(s, (struct sockaddr *)&ll, sizeof(ll)), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		memcpy(frame, &to[i], 6);
+		(void)ns_send(s, frame, sizeof(frame), 0);
+		cr_expect_eq(left(r), i == 0 ? 1u : i == 1 ? 4u : 0u, "row %u", i);
+	}
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_NO_PORT), 2u);
+	cr_assert_eq(netcfg_link_set_carrier(r->h->cfg, r->port[1], false), 0);
+	host_apply(r->h);
+	memcpy(frame, &to[0], 6);
+	cr_expect_eq(ns_send(s, frame, sizeof(frame), 0), -ENETDOWN);
+	cr_expect_eq(left(r), 0u);
+	cr_expect_eq(host_drops(r->h, SKB_DROP_BRIDGE_NO_PORT), 3u);
+	ns_close(s);
+	host_run(r->h, r->h->now);
+	rig_free(r);
+}
+
+/* A packet for the host that came by a port belongs to the shard of its flow. */
+Test(bridge, flows_are_steered_behind_the_bridge)
+{
+	struct rig *r = rig_new(4, 1);
+	struct addr_conf a = { .ifindex = r->br, .local = { ipaddr_v4(inet_addr("192.0.2.1")), 24 } };
+	struct eth_addr mac = of(r->h->cfg, "br0")->addr;
+	struct softnet_stats st;
+	unsigned shards = 0;
+
+	cr_assert_eq(netcfg_addr_add(r->h->cfg, &a, false, NULL), 0);
+	host_apply(r->h);
+	for (uint16_t port = 1000; port < 1064; port++) {
+		uint8_t f[60] = { 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0x55, 8, 0, 0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 9, 192, 0, 2, 1 };
+		uint32_t sum = 0;
+
+		memcpy(f, &mac, 6);
+		for (unsigned i = 14; i < 34; i += 2)
+			sum += get_be16(f + i);
+		put_be16(f + 24, (uint16_t)~(sum + (sum >> 16)));
+		put_be16(f + 34, port);
+		put_be16(f + 36, 9);
+		put_be16(f + 38, 12);
+		cr_assert_eq(host_rx(r->h, 0, r->port[0], f, sizeof(f)), 0);
+		host_run(r->h, r->h->now);
+	}
+	left(r);
+	for (unsigned i = 1; i < 4; i++) {
+		stack_softnet_stats(r->h->shard[i].stack, &st);
+		shards += st.processed > 4;
+	}
+	cr_expect_eq(shards, 3u);
+	cr_expect_eq(host_mib(r->h, MIB_Udp_NoPorts), 64u);
+	host_run(r->h, r->h->now + 400 * NSEC_PER_SEC);
+	left(r);
 	rig_free(r);
 }
 

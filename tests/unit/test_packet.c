@@ -5,6 +5,7 @@
 #include "frame.h"
 #include "host.h"
 #include "sock_priv.h"
+#include "stack_priv.h"
 #include "wire/wire.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -12,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/if_arp.h>
 #include <linux/if_packet.h>
+#include <netstack/tap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -421,6 +423,173 @@ Test(packet, a_socket_on_each_shard_sees_every_frame_once)
 	ns_close(s[0]);
 	ns_close(s[1]);
 	rig_exit(&r);
+}
+
+/* The control message of that level and type; NULL: it is not there. */
+static const void *cmsg_of(struct msghdr *msg, int level, int type)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == level && c->cmsg_type == type)
+			return CMSG_DATA(c);
+	return NULL;
+}
+
+static const void *get_cmsg(struct socket *s, int level, int type)
+{
+	static uint8_t buf[4096], control[512];
+	struct iovec iov = { buf, sizeof(buf) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+
+	cr_assert_gt(ns_recvmsg(s, &msg, 0), 0);
+	return cmsg_of(&msg, level, type);
+}
+
+Test(packet, what_is_lost_is_told_with_the_next)
+{
+	struct socket *s;
+	uint32_t lost;
+	struct rig r;
+	int v = 4096, on = 1;
+	uint8_t buf[4096];
+	const void *c;
+
+	rig_init(&r, 1);
+	s = sock_new(&r, SOCK_RAW, ETH_P_IP);
+	cr_assert_eq(ns_setsockopt(s, SOL_SOCKET, SO_RCVBUF, &v, sizeof(v)), 0);
+	cr_assert_eq(ns_setsockopt(s, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on)), 0);
+	for (unsigned i = 0; i < 50; i++)
+		rx(&r, TO_US "icmp echo id 1 seq 1 (1000)", NULL);
+	cr_expect_null(get_cmsg(s, SOL_SOCKET, SO_RXQ_OVFL), "none was lost in front of the first");
+	for (lost = 49; get(s, buf, sizeof(buf), NULL) > 0;)
+		lost--;
+	rx(&r, TO_US "icmp echo id 1 seq 1 (1000)", NULL);
+	c = get_cmsg(s, SOL_SOCKET, SO_RXQ_OVFL);
+	cr_assert_not_null(c);
+	cr_expect_eq(memcmp(c, &lost, sizeof(lost)), 0);
+	ns_close(s);
+	rig_exit(&r);
+}
+
+Test(packet, when_and_how_it_was_summed)
+{
+	struct tpacket_auxdata aux[2];
+	struct timespec ts = { 0, 0 };
+	struct socket *s;
+	struct rig r;
+	int on = 1;
+	const void *c;
+
+	rig_init(&r, 1);
+	s = sock_new(&r, SOCK_RAW, ETH_P_ALL);
+	cr_assert_eq(ns_setsockopt(s, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct sk_buff *skb = alloc_skb(stack_skb_pool(r.stack), 200, 64);
+
+		memset(skb_put(skb, 60), 0xff, 60);
+		memcpy(skb->data + 6, (uint8_t[]){ 2, 0, 0, 0, 0, 9, 0x88, 0xb5 }, 8);
+		skb->ip_summed = i ? CHECKSUM_PARTIAL : CHECKSUM_UNNECESSARY;
+		skb->csum_start = 64 + 20;
+		host_touch(r.h, 0);
+		stack_rx(r.stack, r.eth[0], skb, r.now);
+		run(&r);
+		c = get_cmsg(s, SOL_PACKET, PACKET_AUXDATA);
+		cr_assert_not_null(c);
+		memcpy(&aux[i], c, sizeof(aux[i]));
+	}
+	cr_expect_eq(aux[0].tp_status, TP_STATUS_USER | TP_STATUS_CSUM_VALID);
+	cr_expect_eq(aux[1].tp_status, TP_STATUS_USER | TP_STATUS_CSUMNOTREADY);
+	cr_assert_eq(ns_setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)), 0);
+	{
+		static const uint8_t frame[60] = { 2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 0x88, 0xb5 };
+		struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = r.eth[0], .sll_halen = 6 };
+		struct socket *sender = sock_new(&r, SOCK_RAW, 0);
+		struct iovec iov = { (void *)(uintptr_t)frame, sizeof(frame) };
+		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_name = &to, .msg_namelen = sizeof(to) };
+
+		cr_assert_eq(ns_sendmsg(sender, &msg, 0), 60);
+		ns_close(sender);
+	}
+	c = get_cmsg(s, SOL_SOCKET, SO_TIMESTAMPNS);
+	cr_assert_not_null(c);
+	memcpy(&ts, c, sizeof(ts));
+	cr_expect_eq((ktime_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec, r.stack->now + (ktime_t)r.stack->params.wall_offset_ns, "what is sent, too, has the time of now");
+	ns_close(s);
+	rig_exit(&r);
+}
+
+static void mark_of(void *arg, const struct stack_tap_frame *f)
+{
+	*(uint32_t *)arg = f->skb->mark;
+}
+
+Test(packet, options_and_bounds)
+{
+	static const uint8_t frame[60] = { 2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 0x88, 0xb5 };
+	struct packet_mreq group = { .mr_type = PACKET_MR_MULTICAST, .mr_alen = 6, .mr_address = { 1 } }, promisc = { .mr_type = PACKET_MR_PROMISC };
+	struct socket *s, *other;
+	uint8_t buf[4096];
+	struct stack_tap *tap;
+	uint32_t seen = 0;
+	struct rig r;
+	int on = 1, mark = 7;
+
+	rig_init(&r, 1);
+	group.mr_ifindex = promisc.mr_ifindex = r.eth[0];
+	s = sock_new(&r, SOCK_RAW, ETH_P_ALL);
+	cr_assert_eq(ns_setsockopt(s, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)), 0);
+	rx(&r, TO_US "icmp echo id 1 seq 1 (100)", NULL);
+	cr_expect_eq(get(s, buf, sizeof(buf), NULL), 142);
+	cr_expect_eq(get(s, buf, sizeof(buf), NULL), -EAGAIN, "the answer is not shown");
+	bind_to(s, r.eth[0], 0);
+	cr_assert_eq(stack_tap_attach(r.stack, r.eth[0], STACK_TAP_TX, mark_of, &seen, &tap), 0);
+	cr_assert_eq(ns_setsockopt(s, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
+	cr_assert_eq(ns_send(s, frame, sizeof(frame), 0), 60);
+	cr_expect_eq(seen, 7u);
+	stack_tap_detach(tap);
+	for (unsigned i = 0; i < 64; i++) {
+		group.mr_address[5] = (uint8_t)i;
+		cr_assert_eq(ns_setsockopt(s, SOL_PACKET, PACKET_ADD_MEMBERSHIP, i ? &group : &promisc, sizeof(group)), 0);
+	}
+	group.mr_address[5] = 64;
+	cr_expect_eq(ns_setsockopt(s, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &group, sizeof(group)), -ENOBUFS);
+	cr_expect_eq(ns_setsockopt(s, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc)), 0, "one that it has");
+	other = sock_new(&r, SOCK_RAW, ETH_P_ALL);
+	rx(&r, "dmac=02:00:00:00:00:77 icmp echo id 1 seq 1 (56)", NULL);
+	cr_expect_gt(get(other, buf, sizeof(buf), NULL), 0);
+	ns_close(s);
+	rx(&r, "dmac=02:00:00:00:00:77 icmp echo id 1 seq 1 (56)", NULL);
+	rx(&r, "dmac=01:00:00:00:00:05 icmp echo id 1 seq 1 (56)", NULL);
+	cr_expect_eq(get(other, buf, sizeof(buf), NULL), -EAGAIN, "its memberships ended with it");
+	ns_close(other);
+	rig_exit(&r);
+}
+
+static int full(void *arg, struct host *host, unsigned cpu, int ifindex, const struct sk_buff *skb)
+{
+	(void)arg, (void)host, (void)cpu, (void)ifindex, (void)skb;
+	return -EAGAIN;
+}
+
+/* What a device does not take is charged to who sends it. */
+Test(packet, a_sender_is_bounded_by_its_buffer)
+{
+	static const struct host_ops ops = { .xmit = full };
+	static const uint8_t frame[1000] = { 2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 0x88, 0xb5 };
+	struct host *h = host_new("full", 1, 1, &ops, NULL);
+	int eth = host_link(h, "eth0", NULL, 1, 1500, 0), small = 20000;
+	struct socket *s;
+	unsigned n = 0;
+
+	host_apply(h);
+	cr_assert_eq(ns_socket(host_touch(h, 0), AF_PACKET, SOCK_RAW, 0, &s), 0);
+	bind_to(s, eth, 0);
+	cr_assert_eq(ns_setsockopt(s, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	while (n < 500 && ns_send(s, frame, sizeof(frame), 0) == sizeof(frame))
+		n++;
+	cr_expect(n > 5 && n < 100, "%u", n);
+	cr_expect_eq(ns_send(s, frame, sizeof(frame), 0), -EAGAIN);
+	ns_close(s);
+	host_free(h);
 }
 
 /* The way in which filters of UDP sockets look at the source address, and those of packet sockets without Ethernet header at the EtherType. */
