@@ -123,14 +123,14 @@ with_backend() {
 	check "$b: the ring was found full at least once" at_least 'max(q["rx_peak"] for q in r["rings"])' 32
 	queue_of() { in_ns h ip link show "$1" | sed -n 's/.* qlen //p'; }
 	host_queue() { [ "$(queue_of tap0)" = "$1" ]; }
-	check "$b: ring rx 1000 is the host's queue" eval 'nsctl link set eth0 ring rx 1000 && host_queue 1000'
-	check "$b: ring rx default gives it the length that other TAPs have" eval 'nsctl link set eth0 ring rx default && host_queue "$(queue_of tap1)"'
+	check "$b: ring rx 1000 is the host's queue" eval 'nsctl link set eth0 ring rx 1000 && wait_for 5 host_queue 1000'
+	check "$b: ring rx default gives it the length that other TAPs have" eval 'nsctl link set eth0 ring rx default && wait_for 5 host_queue "$(queue_of tap1)"'
 	nsctl link set eth0 ring rx 1000
 	wait_for 5 host_has tap0 'qlen 1000'
 	cp "$TMP/netstackd.conf" "$TMP/first.conf"; sed -i 's/ ring rx 256//' "$TMP/netstackd.conf"
-	check "$b: so does a reload without it" eval 'nsctl reload && host_queue "$(queue_of tap1)"'
+	check "$b: so does a reload without it" eval 'nsctl reload && wait_for 5 host_queue "$(queue_of tap1)"'
 	cp "$TMP/first.conf" "$TMP/netstackd.conf"
-	check "$b: and one with it sets it" eval 'nsctl reload && host_queue 256'
+	check "$b: and one with it sets it" eval 'nsctl reload && wait_for 5 host_queue 256'
 
 	# the address filter
 	strange() { in_ns h python3 "$TMP/frames.py" tap0 200 02:00:00:00:00:77; }
@@ -164,7 +164,7 @@ with_backend() {
 	local cpus; cpus=$(getconf _NPROCESSORS_CONF)
 	if [ "$cpus" -lt 256 ]; then
 		check "$b: a CPU that is not there is said to have no effect" warns 'irq-affinity 255 has no effect' link set eth0 irq-affinity 255
-		check "$b: and no worker stays pinned" bash -c "[ \$(grep -h Cpus_allowed_list /proc/$DAEMON_PID/task/*/status | sort -u | wc -l) = 1 ]"
+		check "$b: and no worker stays pinned" wait_for 5 bash -c "[ \$(grep -h Cpus_allowed_list /proc/$DAEMON_PID/task/*/status | sort -u | wc -l) = 1 ]"
 	fi
 	check "$b: workers that are not there are said to be left out" warns 'rps-cpus 8000000000000000 counts as 0' link set eth0 rps-cpus 8000000000000000
 	nsctl link set eth0 irq-affinity all rps-cpus auto

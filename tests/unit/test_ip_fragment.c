@@ -131,12 +131,14 @@ static void compare(unsigned ncpu, unsigned trials)
 {
 	uint64_t rnd = test_seed("ip_fragment", 20261120);
 	struct host *h = host_new("h", ncpu, rnd, NULL, NULL);
-	int ifindex = host_link(h, "eth0", "192.0.2.1/24", 0x10, 65520, 0), big = 1 << 20;
+	int ifindex = host_link(h, "eth0", "192.0.2.1/24", 0x10, 65520, 0), big = 1 << 25;
 	struct twin t = { .data = malloc(DATA_MAX), .there = malloc(DATA_MAX) };
 	struct socket *raw; /* on shard 0: it sees what every shard receives */
 	unsigned wholes = 0;
 
-	netcfg_sysctl_set(h->cfg, "net.core.rmem_max", "4194304", NULL);
+	/* a datagram of some thousand pieces of eight bytes stands for megabytes */
+	netcfg_sysctl_set(h->cfg, "net.core.rmem_max", "67108864", NULL);
+	netcfg_sysctl_set(h->cfg, "net.ipv4.ipfrag_high_thresh", "67108864", NULL);
 	host_apply(h);
 	cr_assert(ns_socket(host_touch(h, 0), AF_INET, SOCK_RAW, 253, &raw) == 0);
 	cr_assert(ns_setsockopt(raw, SOL_SOCKET, SO_RCVBUF, &big, sizeof(big)) == 0);

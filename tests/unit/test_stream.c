@@ -87,6 +87,7 @@ static void send_more(struct end *e)
 			r = ns_send_fill(e->sock, n, fill, e);
 			cr_assert(r < 0 ? e->sent == had : e->sent == had + (uint64_t)r);
 		} else {
+			n = n < sizeof(buf) ? n : sizeof(buf);
 			for (size_t i = 0; i < n; i++)
 				buf[i] = byte_at(e->sent + i);
 			r = ns_send(e->sock, buf, n, 0);
@@ -129,7 +130,9 @@ static void receive(struct end *e)
 		if (inplace) {
 			r = ns_recv_inplace(e->sock, 1 + test_random_below(&rnd, max_chunk), check, e);
 		} else {
-			r = ns_recv(e->sock, buf, 1 + test_random_below(&rnd, max_chunk), 0);
+			size_t most = 1 + test_random_below(&rnd, max_chunk);
+
+			r = ns_recv(e->sock, buf, most < sizeof(buf) ? most : sizeof(buf), 0);
 			for (ssize_t i = 0; i < r; i++)
 				cr_assert_eq(buf[i], byte_at(e->got + (uint64_t)i));
 			e->got += r > 0 ? (uint64_t)r : 0;
