@@ -135,7 +135,7 @@ Test(bpf, loads_stay_inside_the_frame)
 
 Test(bpf, ancillary_data_and_the_network_header)
 {
-	struct host *h = host_new("bpf", 1, 3, NULL, NULL);
+	struct host *h = host_new("bpf", 2, 3, NULL, NULL);
 	int eth = host_link(h, "eth0", NULL, 1, 1500, 0);
 	struct skb_pool *pool = skb_pool_new(0);
 	struct sk_buff *skb = alloc_skb(pool, 100, 20);
@@ -171,6 +171,14 @@ Test(bpf, ancillary_data_and_the_network_header)
 
 		cr_expect_eq(ns_bpf_run(net, &f, NULL), 17);
 		cr_expect_eq(ns_bpf_run(xor, &f, NULL), 0xf0f0);
+		f.made = true; /* an Ethernet header that nobody wrote stands in front: all of it in head */
+		f.head_len = 14;
+		f.skb_off = 0;
+		f.len = 14 + skb->len;
+		cr_expect_eq(ns_bpf_run(net, &f, NULL), 3);
+		stack_tap_frame_init(&f, skb);
+		f.ifindex = eth;
+		cr_expect_eq(ns_bpf_run((const struct sock_filter[]){ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_CPU), BPF_STMT(BPF_RET | BPF_A, 0) }, &f, h->shard[1].stack), 1);
 		f.dir = STACK_TAP_DIR_OUT;
 		cr_expect_eq(ns_bpf_run((const struct sock_filter[]){ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE), BPF_STMT(BPF_RET | BPF_A, 0) }, &f, NULL), SKB_PKT_OUTGOING);
 		f.ifindex = 1;

@@ -16,6 +16,7 @@
 #include <netstack/tap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 
 #define PEER_MAC { 2, 0, 0, 0, 0, 9 }
@@ -568,6 +569,36 @@ static int full(void *arg, struct host *host, unsigned cpu, int ifindex, const s
 {
 	(void)arg, (void)host, (void)cpu, (void)ifindex, (void)skb;
 	return -EAGAIN;
+}
+
+/* A filter that keeps one byte of a datagram keeps its UDP header: a datagram without data. A second filter takes the place of the first. */
+Test(packet, filters_at_their_limits)
+{
+	static struct sock_filter one[] = { BPF_STMT(BPF_RET | BPF_K, 1) }, many[BPF_MAXINSNS + 1];
+	struct sock_fprog prog = { 1, one }, none = { 1, NULL }, empty = { 0, one }, big = { BPF_MAXINSNS + 1, many };
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(9) };
+	struct socket *udp;
+	uint8_t buf[100];
+	struct rig r;
+
+	rig_init(&r, 1);
+	for (unsigned i = 0; i <= BPF_MAXINSNS; i++)
+		many[i] = one[0];
+	cr_assert_eq(ns_socket(host_touch(r.h, 0), AF_INET, SOCK_DGRAM, 0, &udp), 0);
+	cr_assert_eq(ns_bind(udp, (struct sockaddr *)&any, sizeof(any)), 0);
+	cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_ATTACH_FILTER, &none, sizeof(none)), -EFAULT);
+	cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_ATTACH_FILTER, &empty, sizeof(empty)), -EINVAL);
+	cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_ATTACH_FILTER, &big, sizeof(big)), -EINVAL);
+	cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog) - 1), -EINVAL);
+	big.len--;
+	cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_ATTACH_FILTER, &big, sizeof(big)), 0);
+	cr_expect_eq(ns_setsockopt(udp, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)), 0);
+	rx(&r, TO_US "udp 7>9 (20)", NULL);
+	cr_expect(ns_poll(udp) & EPOLLIN);
+	cr_expect_eq(ns_recv(udp, buf, sizeof(buf), 0), 0);
+	cr_expect_eq(ns_recv(udp, buf, sizeof(buf), 0), -EAGAIN);
+	ns_close(udp);
+	rig_exit(&r);
 }
 
 /* What a device does not take is charged to who sends it. */
