@@ -185,7 +185,13 @@ int device_add(struct conf_state *st, const struct cmd *cmd, struct conf_error *
 		return veth_add(st, cmd, &link, e);
 	extra.addr_given = address != NULL;
 	err = conf_link_add(st, &link, &extra, e);
-	return err ? blame(e, cmd, culprit(err, st, &link)) : 0;
+	if (err)
+		return blame(e, cmd, culprit(err, st, &link));
+	if (!cmd_arg(cmd, "ageing_time") || link.ageing_time)
+		return 0;
+	link = *netcfg_link_by_name(st->cfg, link.name); /* for a new link 0 is what nobody gave */
+	link.ageing_time = 0;
+	return conf_link_change(st, &link, e);
 }
 
 /* ---- changing ---- */

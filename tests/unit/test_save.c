@@ -213,6 +213,18 @@ static const char *const cases[] = {
 	LINKS "addr add 10.0.0.3/24 dev eth0 broadcast 10.0.0.255 label eth0:1\naddr add 10.0.0.4/25 dev eth0 scope link\n",
 };
 
+/* Nothing is learned, and not the default: also when the bridge is made so. */
+Test(save, an_ageing_time_of_nothing)
+{
+	struct conf_state st;
+
+	load(&st, "link add br0 type bridge ageing_time 0\nlink add br1 type bridge\n");
+	cr_expect_eq(netcfg_link_by_name(st.cfg, "br0")->ageing_time, 0u);
+	cr_expect_eq(netcfg_link_by_name(st.cfg, "br1")->ageing_time, 30000u);
+	check_fixed_point(&st);
+	conf_state_exit(&st);
+}
+
 Test(save, what_is_read_is_saved_again)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
