@@ -122,6 +122,40 @@ static void teach(struct rig *r)
 	host_apply(r->h);
 }
 
+/* A packet that is to leave and does not find its way died on the way out, at the device that it was for; a damaged frame for us is shown like any that is for us. */
+Test(tap, which_way_it_was_going)
+{
+	struct log log = { .n = 0 }, live = { .n = 0 };
+	struct stack_tap *tap, *seen;
+	struct rig r;
+
+	rig_init(&r);
+	teach(&r);
+	tap = attach(&r, 0, STACK_TAP_DROPS, &log);
+	seen = attach(&r, r.eth[0], STACK_TAP_RX, &live);
+	rx(&r, 0, "dmac=02:00:00:00:00:01 udp 192.0.2.2:7>198.51.100.77:9 (20)", NULL);
+	host_run(r.h, r.now += 10 * NSEC_PER_SEC);
+	cr_assert_eq(log.n, 1u);
+	cr_expect_eq(log.rows[0].dir, STACK_TAP_DIR_OUT);
+	cr_expect_eq(log.rows[0].ifindex, r.eth[1]);
+	cr_expect_eq(log.rows[0].protocol, ETH_P_IP);
+	live.n = 0;
+	rx(&r, 0, "dmac=02:00:00:00:00:01 smac=03:00:00:00:00:09 icmp echo id 1 seq 1 (56)", NULL);
+	cr_expect_eq(live.n, 1u, "for us");
+	rx(&r, 0, "dmac=02:00:00:00:00:02 smac=03:00:00:00:00:09 icmp echo id 1 seq 1 (56)", NULL);
+	cr_expect_eq(live.n, 1u, "for another");
+	{
+		struct link_stats st;
+
+		cr_assert_eq(stack_link_stats(r.stack, r.eth[0], &st), 0);
+		cr_expect_eq(st.rx_frame_errors, 2u);
+		cr_expect_eq(st.rx_errors, 2u);
+	}
+	stack_tap_detach(tap);
+	stack_tap_detach(seen);
+	rig_exit(&r);
+}
+
 Test(tap, frames_in_and_out_with_all_their_bytes)
 {
 	struct log log = { .n = 0 };

@@ -212,6 +212,117 @@ Test(xdp, lengths)
 	}
 }
 
+/* A frame of len bytes of 1 in an area of 2, for eth0; room bytes behind it. */
+static struct sk_buff *of_ones(uint32_t len, uint32_t room)
+{
+	struct sk_buff *skb = alloc_skb(stack_skb_pool(h->shard[0].stack), 300 + len + room, 300);
+
+	cr_assert_not_null(skb);
+	memset(skb->head, 2, (size_t)(skb->end - skb->head));
+	memset(skb_put(skb, len), 1, len);
+	return skb;
+}
+
+static void give(struct sk_buff *skb)
+{
+	stack_rx(h->shard[0].stack, eth0, skb, h->now);
+	host_run(h, h->now + NSEC_PER_MSEC);
+}
+
+/* What a frame grows by is zero, not what stood there before. */
+Test(xdp, growth_is_of_zeros)
+{
+	struct script s = { .action = STACK_XDP_TX, .head = -20, .tail = 30 };
+	struct host_frame *f;
+
+	set(&s);
+	give(of_ones(60, 100));
+	f = host_sent(h);
+	cr_assert(f && f->len == 110);
+	for (unsigned i = 0; i < 110; i++)
+		cr_expect_eq(f->data[i], i >= 20 && i < 80, "byte %u is %u", i, f->data[i]);
+	free(f);
+	s = (struct script){ .action = STACK_XDP_DROP, .tail = 10 };
+	give(of_ones(65530, 100));
+	cr_expect_eq(s.err, -EINVAL, "more than 65,535 bytes");
+	s.tail = 5;
+	give(of_ones(65530, 100));
+	cr_expect_eq(s.err, 0);
+}
+
+/* The bytes of a frame that is shared are not written, also when it is in one piece. */
+Test(xdp, a_shared_frame_is_copied)
+{
+	struct script s = { .action = STACK_XDP_DROP, .refill = true };
+	struct sk_buff *skb = of_ones(60, 0), *clone = skb_clone(skb);
+
+	cr_assert_not_null(clone);
+	set(&s);
+	give(skb);
+	cr_expect_eq(s.calls, 1);
+	for (unsigned i = 0; i < 60; i++)
+		cr_expect_eq(clone->data[i], 1);
+	consume_skb(clone);
+}
+
+/* Redirected to a device that is down; and a frame of many segments, which any device takes. */
+Test(xdp, where_redirects_go)
+{
+	struct script s = { .action = STACK_XDP_REDIRECT, .ifindex = eth1 };
+	struct link_conf l = *netcfg_link_by_index(h->cfg, eth1);
+	struct sk_buff *skb;
+	size_t len = 0;
+
+	l.features |= LINK_F_TX_CSUM | LINK_F_TSO4;
+	cr_assert_eq(netcfg_link_set(h->cfg, &l, NULL), 0);
+	host_apply(h);
+	set(&s);
+	skb = of_ones(3000, 0);
+	skb->gso_size = 500;
+	skb->gso_type = SKB_GSO_TCPV4;
+	give(skb);
+	cr_expect_eq(sent(&len, NULL), eth1);
+	cr_expect_eq(len, 3000);
+	l.flags &= ~NS_IFF_UP;
+	cr_assert_eq(netcfg_link_set(h->cfg, &l, NULL), 0);
+	host_apply(h);
+	give(of_ones(60, 0));
+	cr_expect_eq(sent(NULL, NULL), 0);
+	cr_expect_eq(host_drops(h, SKB_DROP_XDP_REDIRECT), 1);
+	cr_expect_eq(stats().redirect, 1);
+	cr_expect_eq(stats().redirect_errors, 1);
+}
+
+static int refuse(void *arg, struct host *host, unsigned cpu, int ifindex, const struct sk_buff *skb)
+{
+	(void)arg, (void)host, (void)cpu, (void)ifindex, (void)skb;
+	return -EIO;
+}
+
+static int always_tx(void *arg, struct stack_xdp_frame *f)
+{
+	(void)arg, (void)f;
+	return STACK_XDP_TX;
+}
+
+/* What the driver does not take is an error of sending, and no frame that was sent. */
+Test(xdp, a_driver_that_refuses)
+{
+	static const struct host_ops ops = { .xmit = refuse };
+	struct host *x = host_new("refused", 1, 1, &ops, NULL);
+	int eth = host_link(x, "eth0", NULL, 1, 1500, 0);
+	struct stack_xdp_stats st;
+	uint8_t frame[60] = { 2 };
+
+	host_apply(x);
+	cr_assert_eq(stack_xdp_set(x->shard[0].stack, eth, always_tx, NULL), 0);
+	cr_assert_eq(host_rx(x, 0, eth, frame, sizeof(frame)), 0);
+	host_run(x, x->now);
+	cr_assert_eq(stack_xdp_stats(x->shard[0].stack, eth, &st), 0);
+	cr_expect(st.tx == 0 && st.tx_errors == 1, "%llu sent, %llu errors", (unsigned long long)st.tx, (unsigned long long)st.tx_errors);
+	host_free(x);
+}
+
 static int grow_twice(void *arg, struct stack_xdp_frame *f)
 {
 	int *err = arg;
