@@ -70,6 +70,17 @@ Test(bridge, who_may_be_a_port)
 	cr_expect_eq(of(cfg, "eth0")->port_flags, 0);
 	cr_expect_eq(netcfg_link_del(cfg, of(cfg, "br1")->ifindex, NULL), 0);
 	cr_expect_eq(of(cfg, "br0.7")->master, 0, "its ports become free");
+	{ /* seven storeys of VLANs on a bridge: a port would be the ninth */
+		int under = add(cfg, "tall", LINK_BRIDGE, 0, 0);
+		char name[16];
+
+		for (int i = 0; i < 7; i++) {
+			snprintf(name, sizeof(name), "s%d", i);
+			cr_expect_eq(set_master(cfg, "eth0", NULL), 0);
+			under = add(cfg, name, LINK_VLAN, under, 0);
+			cr_expect_eq(set_master(cfg, "eth0", "tall"), i < 6 ? 0 : -EMLINK, "%d VLANs", i + 1);
+		}
+	}
 	netcfg_free(cfg);
 }
 

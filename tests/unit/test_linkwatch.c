@@ -301,6 +301,23 @@ PLAY(link_mode_dormant,
      { 4000, "off eth0", "eth0:CHANGE:DOWN" },
      { 6000, "mode eth0 0;on eth0", "eth0:CHANGE:DOWN eth0:CHANGE:UP!" })
 
+/* A link that has to pass a test first; and nobody gets it up by hand while it is dormant or tested. */
+PLAY(link_mode_testing,
+     { 0, "add eth0 tap;up eth0;mode eth0 2", "eth0:REGISTER:DOWN eth0:UP:DOWN eth0:CHANGE:DOWN" },
+     { 2000, "on eth0", "eth0:CHANGE:TESTING!" },
+     { 2500, "state eth0 6", "eth0:CHANGE:UP!" },
+     { 4000, "dormant+ eth0", "eth0:CHANGE:DORMANT!" },
+     { 4500, "state eth0 6", "" },
+     { 6000, "dormant- eth0;testing+ eth0", "eth0:CHANGE:TESTING!" },
+     { 6500, "state eth0 6", "" })
+
+/* What goes while its event waits takes it along. */
+PLAY(gone_while_its_event_waits,
+     { 0, "both eth0;on eth0;both eth1;on eth1", "eth0:REGISTER:DOWN eth0:UP:DOWN eth1:REGISTER:DOWN eth1:UP:DOWN eth0:CHANGE:UP! eth1:CHANGE:UP!" },
+     { 100, "off eth0;off eth1", "@1000" },
+     { 200, "del eth0", "eth0:GOING_DOWN:UP! eth0:DOWN:DOWN eth0:UNREGISTER:DOWN @1000" },
+     { 1000, "-", "eth1:CHANGE:DOWN" })
+
 PLAY(device_gone_and_back,
      { 0, "both eth0;on eth0", "eth0:REGISTER:DOWN eth0:UP:DOWN eth0:CHANGE:UP!" },
      { 2000, "detach eth0", "eth0:CHANGE:NOTPRESENT" },
@@ -376,6 +393,27 @@ Test(linkwatch, counters_count_changes_not_calls)
 	cr_expect_eq(dev->carrier_up_count, 6);
 	cr_expect_eq(dev->carrier_down_count, 5);
 	cr_expect_null(linkwatch_dev(b.lw, ifindex + 1));
+	bench_exit(&b);
+}
+
+/* The list of devices and their names have a generation; what they do has not. */
+Test(linkwatch, generation_of_the_list)
+{
+	static const struct { const char *in; bool changes; } rows[] = {
+		{ "add eth0 tap", true }, { "up eth0", false }, { "on eth0", false }, { "name eth0 wan", true }, { "mtu wan 1400", false }, { "off wan", false }, { "del wan", true },
+	};
+	struct bench b;
+
+	bench_init(&b);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t before = linkwatch_generation(b.lw);
+		char in[64];
+
+		snprintf(in, sizeof(in), "%s", rows[i].in);
+		do_word(&b, in, (ktime_t)i * NSEC_PER_SEC);
+		linkwatch_run(b.lw, (ktime_t)i * NSEC_PER_SEC);
+		cr_expect_eq(linkwatch_generation(b.lw) != before, rows[i].changes, "%s", rows[i].in);
+	}
 	bench_exit(&b);
 }
 
