@@ -243,6 +243,7 @@ void tcp_sacktag(struct tcp_sock *tp, const struct tcp_options *opt, struct tcp_
 	}
 	for (i = 0; i < n; i++) {
 		uint32_t at = b[i].start;
+		bool seam = false; /* at is the end of a former block */
 
 		for (j = 0; j < TCP_NUM_SACKS && before(at, b[i].end); j++) {
 			const struct tcp_sack_block *c = &tp->sack_cache[j];
@@ -253,7 +254,10 @@ void tcp_sacktag(struct tcp_sock *tp, const struct tcp_options *opt, struct tcp_
 				break;
 			if (before(at, c->start))
 				tag_range(tp, &b[i], at, c->start, res);
+			else if (seam) /* the segment there may have been whole in neither */
+				tag_range(tp, &b[i], at, at + 1, res);
 			at = c->end;
+			seam = true;
 		}
 		if (before(at, b[i].end))
 			tag_range(tp, &b[i], at, b[i].end, res);

@@ -6,7 +6,7 @@
 #   namespace h:  tap0 10.10.0.1/24  <-- TAP -->  eth0 10.10.0.2/24 (netstackd), which stays; tap1 ... tap4 come and go
 . "$(dirname "$0")/lib.sh"
 need python3 ping
-SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+SEED=${SEED:-${NETSTACK_SEED:-1}}
 ns h
 daemon h <<-CONF
 	link add eth0 type tap host-name tap0 host-addr 10.10.0.1/24
@@ -32,7 +32,7 @@ check "the first configuration is taken again" nsctl reload
 
 swap() { # TAP TAP: the host gives two ends each other's names, between two looks of netstackd
 	local pair
-	kill -STOP "$DAEMON_PID"
+	freeze
 	for pair in "$1:tapx" "$2:$1" "tapx:$2"; do
 		in_ns h ip link set "${pair%:*}" down; in_ns h ip link set "${pair%:*}" name "${pair#*:}"; in_ns h ip link set "${pair#*:}" up
 	done
@@ -42,8 +42,8 @@ swap tap0 tap9
 check "two host ends that have changed names are known by them" wait_for 20 saved_matches 'eth0 .*host-name tap9'
 check "and each has its own MTU" bash -c "'$NSCTL' link set eth0 mtu 1400 && '$NSCTL' link set eth9 mtu 1300"
 mtu_is() { in_ns h ip -o link show "$1" | grep -q " mtu $2 "; }
-check "at the right end of the one" mtu_is tap9 1400
-check "and of the other" mtu_is tap0 1300
+check "at the right end of the one" wait_for 5 mtu_is tap9 1400
+check "and of the other" wait_for 5 mtu_is tap0 1300
 swap tap0 tap9
 check "and back" wait_for 20 saved_matches 'eth0 .*host-name tap0'
 

@@ -214,7 +214,7 @@ no_tapblue() { ! host ip link show tapblue; }
 eventually "on the host, too" no_tapblue
 
 # ---- more events than the socket holds
-kill -STOP "$DAEMON_PID"
+freeze
 python3 - >"$TMP/batch" <<'PY'
 for i in range(1500):
     print(f"link set lo mtu {60000 + i}")
@@ -225,7 +225,7 @@ kill -CONT "$DAEMON_PID"
 eventually "events are lost, and asked for" grep -q 'asking for all links again' "$TMP/daemon.log"
 eventually "the cable that was pulled meanwhile is out" ours 'NO-CARRIER.*state DOWN'
 eventually "and the MTU is known" ours 'mtu 1234' eth1
-kill -STOP "$DAEMON_PID"
+freeze
 printf 'link set lo mtu 61000\nlink del tap1\n' >>"$TMP/batch"
 host ip -batch "$TMP/batch"
 kill -CONT "$DAEMON_PID"

@@ -155,6 +155,28 @@ Test(tcp_sack, like_one_flag_a_segment)
 		run(&rng, i % 2 ? (uint32_t)test_random(&rng) : 0u - SEGS * MSS / 2, 1, i % 3 == 0);
 }
 
+/* Two blocks of one ACK meet within a segment, which is in neither as a whole; the next ACK's block has all of it, and says nothing else that is new. */
+Test(tcp_sack, a_segment_at_the_seam_of_two_blocks)
+{
+	static const struct tcp_options acks[] = {
+		{ .nsacks = 2, .sacks = { { 150, 350 }, { 340, 460 } } },
+		{ .nsacks = 1, .sacks = { { 150, 460 } } },
+	};
+	struct rig r;
+
+	memset(&r, 0, sizeof(r));
+	rig_init(&r, 0, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct tcp_ack_result res = { .flag = 0 };
+
+		tcp_sacktag(r.tp, &acks[i], &res);
+		r.sacked[2] = true;
+		r.sacked[3] = i == 1;
+		check(&r);
+	}
+	rig_exit(&r);
+}
+
 Test(tcp_sack, large_frames_are_split_at_segments)
 {
 	uint64_t rng = test_seed("tcp_sack_gso", 3);
