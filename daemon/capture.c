@@ -162,7 +162,7 @@ static void capture_frame(struct capture_worker *cw, const struct stack_tap_fram
 	rec->reason = (uint16_t)f->reason;
 	rec->dir = (uint8_t)f->dir;
 	rec->pkt_type = f->skb->pkt_type;
-	capture_ring_push(&cw->ring, rec, f->skb);
+	capture_ring_push(&cw->ring, rec, f->skb, f->id);
 	if (capture_ring_pending(&cw->ring) > cw->ring.mask / 4 && capture_ring_publish(&cw->ring))
 		kick(cw); /* a long turn: not all of it fits */
 }
@@ -173,7 +173,7 @@ static void capture_tap(void *arg, const struct stack_tap_frame *f)
 	struct capture_worker *cw = arg;
 
 	if (f->reason && !cw->capture->drops) {
-		struct capture_record *rec = f->again ? capture_ring_find(&cw->ring, f->skb) : NULL;
+		struct capture_record *rec = f->again ? capture_ring_find(&cw->ring, f->skb, f->id) : NULL;
 
 		if (rec && !rec->reason)
 			rec->reason = (uint16_t)f->reason;

@@ -63,24 +63,25 @@ struct capture_record *capture_ring_reserve(struct capture_ring *r, uint32_t cap
 	return rec;
 }
 
-void capture_ring_push(struct capture_ring *r, struct capture_record *rec, const void *key)
+void capture_ring_push(struct capture_ring *r, struct capture_record *rec, const void *key, uint16_t id)
 {
 	unsigned i = r->nrecent++ % CAPTURE_RING_RECENT;
 
 	r->recent[i].key = key;
+	r->recent[i].id = id;
 	r->recent[i].pos = r->next;
 	r->lost = 0;
 	r->next += rec->size;
 }
 
-struct capture_record *capture_ring_find(struct capture_ring *r, const void *key)
+struct capture_record *capture_ring_find(struct capture_ring *r, const void *key, uint16_t id)
 {
 	unsigned n = r->nrecent < CAPTURE_RING_RECENT ? r->nrecent : CAPTURE_RING_RECENT;
 
 	for (unsigned i = 1; i <= n; i++) {
 		unsigned at = (r->nrecent - i) % CAPTURE_RING_RECENT;
 
-		if (r->recent[at].key == key)
+		if (r->recent[at].key == key && r->recent[at].id == id)
 			return record_at(r, r->recent[at].pos);
 	}
 	return NULL;

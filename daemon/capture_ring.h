@@ -37,6 +37,7 @@ struct capture_ring {
 	struct {
 		const void *key;
 		uint64_t    pos;
+		uint16_t    id;
 	} recent[CAPTURE_RING_RECENT];
 	unsigned nrecent;
 	/* consumer's */
@@ -51,8 +52,9 @@ void capture_ring_exit(struct capture_ring *ring);
 
 /* Room for a record with caplen bytes; NULL: there is none, and that was counted. The caller fills in what it knows but for lost and size. */
 struct capture_record *capture_ring_reserve(struct capture_ring *ring, uint32_t caplen);
-void capture_ring_push(struct capture_ring *ring, struct capture_record *rec, const void *key); /* the one just reserved */
-struct capture_record *capture_ring_find(struct capture_ring *ring, const void *key); /* the last of this key that is not published; NULL: none */
+/* The one just reserved. key: where the packet stands; id: tells it from others that stood there. */
+void capture_ring_push(struct capture_ring *ring, struct capture_record *rec, const void *key, uint16_t id);
+struct capture_record *capture_ring_find(struct capture_ring *ring, const void *key, uint16_t id); /* the last of these that is not published; NULL: none */
 bool capture_ring_publish(struct capture_ring *ring); /* true: there was something */
 static inline uint64_t capture_ring_pending(const struct capture_ring *ring)
 {

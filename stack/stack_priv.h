@@ -46,6 +46,7 @@ struct stack {
 	struct softnet_stats       softnet;
 	struct steer_state        *steer; /* steer.c */
 	struct list_head           taps; /* struct stack_tap.node; tap.c */
+	uint16_t                   tap_id; /* the last that was given to a frame that was shown */
 	uint32_t                   udp_gro, udp_gro_devs; /* sockets and devices that want UDP merged, 0: none is looked at; of these the devices */
 	struct runtime            *runtime; /* runtime.c; NULL: net.core.runtime_stats is off */
 	struct runtime            *sampling; /* the same, while a sample runs */

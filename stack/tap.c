@@ -4,7 +4,8 @@
  *
  * Theory. A stack keeps one list of taps. What the data path tests is DEV_HOOK_TAP in dev->hooks, which stands while some tap wants frames of that device; only then
  * are tap_rx and tap_tx called. Drops come from the pool's hook, which is set while some tap wants drops: kfree_skb is off the fast path and pays one test.
- * An skb that was shown is marked (skb->tapped), so that who hears of its death can tell that it saw it live.
+ * An skb that was shown is marked (skb->tapped) and numbered, so that who hears of its death can tell that it saw it live, and does not take it for one that stood
+ * in the same memory before.
  *
  * Frames that the MAC filter refuses never get to the protocols; tap_rx_filtered shows them where the device is promiscuous or takes the group. Promiscuity and
  * groups are counted in the device (by taps and by packet sockets), apart from the flags of the configuration, and only taps look at them: an observer does not change what the
@@ -98,6 +99,7 @@ void tap_rx(struct stack *stack, struct sk_buff *skb)
 	if (likely(skb->mac_header != SKB_NO_HEADER))
 		frame_lead(&f, (uint32_t)(skb->data - skb_mac_header(skb)));
 	skb->tapped = 1;
+	f.id = skb->tap_id = ++stack->tap_id;
 	tap_show(stack, f.ifindex, STACK_TAP_RX, &f);
 }
 
@@ -114,6 +116,7 @@ void tap_tx(struct net_device *dev, struct sk_buff *skb)
 	f.ifindex = dev->ifindex;
 	f.when = dev->stack->now;
 	skb->tapped = 1;
+	f.id = skb->tap_id = ++dev->stack->tap_id;
 	tap_show(dev->stack, f.ifindex, STACK_TAP_TX, &f);
 }
 
@@ -169,6 +172,7 @@ static void tap_drop(void *arg, const struct sk_buff *skb, enum skb_drop_reason 
 	f.dir = drop_direction(skb, &f.ifindex);
 	f.reason = reason;
 	f.again = skb->tapped;
+	f.id = skb->tap_id;
 	f.when = stack->now;
 	if (f.dir == STACK_TAP_DIR_IN && has_mac)
 		frame_lead(&f, (uint32_t)(skb->data - skb_mac_header(skb)));

@@ -54,6 +54,25 @@ lines() { wc -l <"$1"; }
 has() { local n=$1 got; shift; got=$("$@" 2>/dev/null | wc -l); [ "$got" -eq "$n" ] || { echo "$got lines, not $n"; return 1; }; }
 err_number() { sed -n "s/^\([0-9]*\) packets $1\$/\1/p" "$TMP/$2.err"; }
 
+# ---- who died. All of it is read in few turns, and each packet stands where the one before it stood
+capture told -i eth0 -w "$TMP/told.pcapng" arp
+T=$CAP
+kill -STOP "$DAEMON_PID"
+in_ns host python3 - <<-'PY'
+	import socket
+	s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("tap0", 0x0806))
+	mac, ip = s.getsockname()[4], bytes([10, 9, 0, 1])
+	for i in range(30):
+	    s.send(b"\xff" * 6 + mac + b"\x08\x06\0\1\x08\0\6\4\0\2" + mac + ip + mac + ip) # says what is known
+	    s.send(b"\xff" * 6 + mac + b"\x88\x99" + bytes(50)) # nobody's protocol
+PY
+kill -CONT "$DAEMON_PID"
+strangers() { [ "$(nsctl show drops | awk '$2 == "unhandled_proto" { print $1 }')" -ge 30 ]; }
+check "frames of a strange protocol are dropped" wait_for 20 strangers
+check "a capture of ARP ends" finish "$T"
+table "$TMP/told.pcapng"
+check "what the others died of is not said of packets that stood in the same place" bash -c "[ \"\$(grep -c . '$TMP/told.pcapng.table')\" -ge 30 ] && ! grep dropped '$TMP/told.pcapng.table'"
+
 # ---- a file
 capture file -i eth0 -w "$TMP/file.pcapng"
 F=$CAP

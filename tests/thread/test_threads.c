@@ -91,7 +91,7 @@ static void *record_producer(void *arg)
 		}
 		rec->time = i;
 		memset(rec->data, (int)(i & 255), n);
-		capture_ring_push(r, rec, NULL);
+		capture_ring_push(r, rec, NULL, 0);
 		if (++i % 5 == 0)
 			capture_ring_publish(r);
 	}

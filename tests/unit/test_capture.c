@@ -39,7 +39,7 @@ Test(capture_ring, gives_back_what_it_took_in_order)
 			memset(rec->data, (int)(given & 0xff), n);
 			rec->time = given;
 			sizes[given++] = n;
-			capture_ring_push(&r, rec, NULL);
+			capture_ring_push(&r, rec, NULL, 0);
 		} else if (test_random_below(&rng, 2)) {
 			capture_ring_publish(&r);
 		} else {
@@ -72,18 +72,19 @@ Test(capture_ring, a_record_can_be_found_until_it_is_published)
 	int keys[40];
 
 	cr_assert_eq(capture_ring_init(&r, 65536), 0);
-	cr_expect_null(capture_ring_find(&r, &keys[0]));
+	cr_expect_null(capture_ring_find(&r, &keys[0], 1));
 	for (unsigned i = 0; i < 40; i++) {
 		rec[i] = capture_ring_reserve(&r, 100);
-		capture_ring_push(&r, rec[i], &keys[i == 39 ? 38 : i]);
-		cr_expect_eq(capture_ring_find(&r, &keys[i == 39 ? 38 : i]), rec[i], "the newest of a key");
+		capture_ring_push(&r, rec[i], &keys[i == 39 ? 38 : i], 1);
+		cr_expect_eq(capture_ring_find(&r, &keys[i == 39 ? 38 : i], 1), rec[i], "the newest of a key");
 	}
-	cr_expect_eq(capture_ring_find(&r, &keys[30]), rec[30]);
-	cr_expect_null(capture_ring_find(&r, &keys[3]), "only the last ones are remembered");
+	cr_expect_eq(capture_ring_find(&r, &keys[30], 1), rec[30]);
+	cr_expect_null(capture_ring_find(&r, &keys[30], 2), "another packet that stands where one stood");
+	cr_expect_null(capture_ring_find(&r, &keys[3], 1), "only the last ones are remembered");
 	cr_expect_null(capture_ring_peek(&r), "nothing is published");
 	cr_expect(capture_ring_publish(&r));
 	cr_expect_not(capture_ring_publish(&r));
-	cr_expect_null(capture_ring_find(&r, &keys[30]));
+	cr_expect_null(capture_ring_find(&r, &keys[30], 1));
 	cr_expect_eq(capture_ring_peek(&r), rec[0]);
 	capture_ring_exit(&r);
 }

@@ -133,8 +133,9 @@ struct sk_buff {
 	};
 	uint8_t  from_cpu; /* on the way to another shard and in its backlog: who handed it over */
 	uint8_t  nr_frags;
-	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
 	uint8_t  priority; /* 0 to 15, from the tag it came in with (vlan.c) */
+	uint16_t max_frag; /* largest fragment it was reassembled from, IP header included */
+	uint16_t tap_id; /* tapped: which of the stack's showings was the last of this one */
 	uint16_t netns; /* on the way to another shard: the embedder's, to know the stack there */
 
 	struct skb_route rt;

@@ -34,6 +34,7 @@ struct stack_tap_frame {
 	enum skb_drop_reason  reason; /* SKB_CONSUMED: not a drop */
 	bool                  again; /* a drop: some tap was shown this very skb as received or sent */
 	bool                  made; /* the Ethernet header is made up */
+	uint16_t              id; /* of this showing; again: of the last one of this skb */
 	uint16_t              protocol; /* EtherType, host order; 0: none known */
 	ktime_t               when; /* the stack's time */
 	uint32_t              len; /* bytes of the frame */
