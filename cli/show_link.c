@@ -159,8 +159,13 @@ static void link_device(const struct show *s, const json_t *link)
 		return;
 	fprintf(s->out, "    backend %s", rec_str(dev, "backend"));
 	i = 0;
-	json_array_foreach(json_object_get(link, "rings"), i, r)
-		fprintf(s->out, "%s%s", i ? "," : " (", rec_str(r, "backend"));
+	json_array_foreach(json_object_get(link, "rings"), i, r) {
+		fprintf(s->out, "%s%s", i ? ", " : " (", rec_str(r, "backend"));
+		if (rec_has(r, "backend_note")) {
+			fputs(": ", s->out);
+			put_text(s->out, rec_str(r, "backend_note"));
+		}
+	}
 	fputs(i ? ") ring rx " : " ring rx ", s->out);
 	fputs(rec_num(dev, "ring_rx") ? rec_str(dev, "ring_rx") : "host's", s->out);
 	fprintf(s->out, " tx %s copybreak %s", rec_str(dev, "ring_tx"), rec_str(dev, "copybreak"));
@@ -237,6 +242,14 @@ void show_rings(const struct show *s, const json_t *records)
 			table_row(&t, cells);
 		}
 	table_print(&t, s->out);
+	json_array_foreach(records, i, link)
+		json_array_foreach(json_object_get(link, "rings"), k, r)
+			if (rec_has(r, "backend_note")) {
+				put_text(s->out, rec_str(link, "name"));
+				fprintf(s->out, ", worker %s: ", rec_str(r, "worker"));
+				put_text(s->out, rec_str(r, "backend_note"));
+				fputc('\n', s->out);
+			}
 }
 
 void show_links(const struct show *s, const json_t *records)

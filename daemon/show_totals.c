@@ -81,6 +81,22 @@ static void sum_link(const struct gather *g, int ifindex, struct link_stats *s, 
 	}
 }
 
+/* Why it is not the best that there is: "" if it is, or was asked for. */
+static const char *backend_note(const struct tap_stats *tap, char buf[160])
+{
+	const char *mem = tap->limits.mem_err ? strerror(-tap->limits.mem_err) : "";
+	const char *hint = tap->uring_err == -EPERM ? " (a sandbox, or kernel.io_uring_disabled)" : tap->uring_err == -ENOMEM ? " (LimitMEMLOCK=, ulimit -l)" : "";
+
+	buf[0] = '\0';
+	if (!tap->uring && tap->uring_err)
+		snprintf(buf, 160, "no io_uring: %s%s", strerror(-tap->uring_err), hint);
+	else if (tap->uring)
+		snprintf(buf, 160, "%s%s%s%s%s", tap->limits.no_nowait ? "the host's tun takes no RWF_NOWAIT (Linux 6.4 does)" : "", tap->limits.no_nowait && mem[0] ? "; " : "",
+			 mem[0] ? "no registered memory: " : "", mem,
+			 tap->limits.mem_err == -ENOMEM ? " (LimitMEMLOCK=, ulimit -l)" : "");
+	return buf;
+}
+
 /* What of a device's frames waits where, by worker. */
 static json_t *rings_record(const struct gather *g, int ifindex)
 {
@@ -91,6 +107,7 @@ static json_t *rings_record(const struct gather *g, int ifindex)
 
 		for (unsigned k = 0; k < t->nlinks; k++) {
 			const struct tap_stats *tap = &t->links[k].tap;
+			char note[160];
 			json_t *r;
 
 			if (t->links[k].ifindex != ifindex || !tap->present)
@@ -98,6 +115,8 @@ static json_t *rings_record(const struct gather *g, int ifindex)
 			r = json_object();
 			set_num(r, "worker", i);
 			set_given(r, "backend", tap->uring ? "uring" : "read");
+			if (backend_note(tap, note)[0])
+				set_given(r, "backend_note", note);
 			set_num(r, "rx_posted", tap->posted);
 			set_num(r, "rx_peak", tap->rx_peak);
 			set_num(r, "rx_calls", tap->rx_calls);

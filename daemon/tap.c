@@ -22,6 +22,7 @@
 #include "tap.h"
 
 #include "log.h"
+#include "tap_uring.h"
 #include "vnet.h"
 #include "worker.h"
 
@@ -418,6 +419,7 @@ static void choose_backend(struct tapq *q)
 	int err = q->conf.backend == TAP_READ ? -ENOTSUP : tap_uring_ops.open(q);
 
 	q->ops = err ? &tap_rw_ops : &tap_uring_ops;
+	q->uring_err = q->conf.backend == TAP_READ ? 0 : err;
 	if (q->ops == &tap_rw_ops)
 		tap_rw_ops.open(q);
 	if (err && q->conf.backend != TAP_READ && q->worker->cpu == 0)
@@ -484,6 +486,9 @@ void tapq_get_stats(const struct tapq *q, struct tap_stats *ret)
 	*ret = q->stats;
 	ret->present = true;
 	ret->uring = q->ops == &tap_uring_ops;
+	ret->uring_err = q->uring_err;
+	if (ret->uring)
+		uring_get_limits(q->worker->uring, &ret->limits);
 	ret->tx_pending = q->tx_pending + q->tx_retry.qlen;
 	for (unsigned i = 0; i < TAP_MAX_POSTED; i++)
 		ret->posted += q->area[i] != NULL;

@@ -51,6 +51,11 @@ struct tap_conf { /* what may change while the device is there */
 #define TAP_COPYBREAK (SKB_SMALL - (uint32_t)sizeof(struct skb_area) - TAP_RX_OFF) /* whatever fits a small area */
 #define TAP_TX_RING   256
 
+struct uring_limits { /* what io_uring has to do without */
+	bool no_nowait; /* tun does not take RWF_NOWAIT */
+	int  mem_err; /* -errno: why no memory is registered */
+};
+
 struct tap_stats { /* what only the driver sees */
 	uint64_t rx_missed; /* frames read and thrown away for want of memory */
 	uint64_t rx_errors; /* shorter than the vnet header, or reads that failed */
@@ -58,6 +63,8 @@ struct tap_stats { /* what only the driver sees */
 	uint64_t tx_busy;
 	uint64_t rx_calls; /* how often the kernel was asked for frames */
 	bool     present, uring; /* the worker has a queue or sends by one; its backend */
+	int      uring_err; /* -errno: why it is not io_uring, which was asked for */
+	struct uring_limits limits; /* of io_uring, if it is */
 	uint32_t posted, rx_peak; /* areas that stand ready; most frames that one poll found */
 	uint32_t tx_pending, tx_peak; /* frames on their way to the kernel, now and at most */
 };
@@ -85,6 +92,7 @@ struct tapq {
 	bool             polling; /* the "interrupt" is masked: the stack polls */
 	bool             tx_blocked, dead;
 	unsigned         tx_pending; /* frames handed to the backend and not done with */
+	int              uring_err; /* why the backend is not io_uring */
 	int              rx_slot, tx_slot; /* of the backend's table of files; -1: none */
 	struct sk_buff_head tx_retry; /* what the kernel refused for the moment, in order; only while tx_blocked */
 	struct tap_stats stats;

@@ -81,6 +81,7 @@ struct uring {
 	bool            started, broken;
 	int             rw_flags; /* of each request: RWF_NOWAIT, or none where tun does not take it */
 	uint64_t        registered; /* bit: the arena of that worker */
+	int             mem_err; /* why there is none */
 	unsigned        pending; /* handed to the ring and not answered */
 	unsigned        tx_waiting; /* writes since the last call */
 	struct tx_req  *free;
@@ -216,6 +217,11 @@ bool uring_flush(struct uring *u)
 	return u->pending != 0;
 }
 
+void uring_get_limits(const struct uring *u, struct uring_limits *ret)
+{
+	*ret = (struct uring_limits){ .no_nowait = !u->rw_flags, .mem_err = u->mem_err };
+}
+
 /* ---- receiving ------------------------------------------------------------------------------------------------------------ */
 
 static inline bool registered(const struct uring *u, const struct skb_area *area)
@@ -264,6 +270,7 @@ static void read_batch(struct uring *u, struct tapq *q, unsigned n)
 /* Goes on with tap_rw.c: the kernel does not do what it did when the device was opened. */
 static int fall_back(struct tapq *q, int budget, ktime_t now)
 {
+	q->uring_err = q->worker->uring->broken ? -EIO : -EOPNOTSUPP;
 	q->ops->close(q);
 	q->ops = &tap_rw_ops;
 	return q->ops->receive(q, budget, now);
@@ -484,6 +491,7 @@ static void start(struct uring *u, const struct daemon *d, struct skb_pool *pool
 		err = io_uring_register_buffers(&u->ring, iov, n);
 	}
 	if (err < 0) {
+		u->mem_err = err;
 		log_msg(LOG_INFO, "worker %u: io_uring cannot register memory (%s; LimitMEMLOCK=, ulimit -l): it goes without", u->cpu, strerror(-err));
 		return;
 	}
@@ -651,6 +659,12 @@ bool uring_flush(struct uring *u)
 {
 	(void)u;
 	return false;
+}
+
+void uring_get_limits(const struct uring *u, struct uring_limits *ret)
+{
+	(void)u;
+	*ret = (struct uring_limits){ .mem_err = -ENOSYS };
 }
 
 static int uring_open(struct tapq *q) { return q->worker->uring_err; }

@@ -8,11 +8,13 @@
 #include <stdbool.h>
 
 struct uring;
+struct uring_limits;
 
 /* 0, or -errno: this kernel or sandbox has none (-ENOSYS: nor does this build). Before the filter of system calls is in place. cpu: of the worker. */
 int  uring_new(struct uring **ret, unsigned cpu);
 void uring_free(struct uring *u); /* after every pool that its memory may have got to. NULL is ignored */
 /* Hands what is queued to the kernel and takes its answers. NULL is ignored. True: there is more to come; do not sleep. */
 bool uring_flush(struct uring *u);
+void uring_get_limits(const struct uring *u, struct uring_limits *ret);
 
 #endif

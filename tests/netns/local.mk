@@ -2,6 +2,7 @@
 check_PROGRAMS += %reldir%/relay
 %canon_reldir%_relay_SOURCES = %reldir%/relay.c
 %canon_reldir%_relay_LDADD =
+EXTRA_DIST += %reldir%/backend.sh
 EXTRA_DIST += %reldir%/bulk.sh
 EXTRA_DIST += %reldir%/bytes.py
 EXTRA_DIST += %reldir%/capture.sh
@@ -21,6 +22,7 @@ EXTRA_DIST += %reldir%/idle.sh
 EXTRA_DIST += %reldir%/lib.sh
 EXTRA_DIST += %reldir%/links.sh
 EXTRA_DIST += %reldir%/lossy.sh
+EXTRA_DIST += %reldir%/oldtun.c
 EXTRA_DIST += %reldir%/router.sh
 EXTRA_DIST += %reldir%/nlshim.c
 EXTRA_DIST += %reldir%/rtnetlink.py
