@@ -138,6 +138,7 @@ static void dev_link_event(struct net_device *dev)
 
 static void dev_close(struct net_device *dev)
 {
+	packet_dev_down(dev->stack, dev);
 	xdp_purge(dev);
 	napi_gro_purge(&dev->napi, SKB_DROP_DEV_DOWN);
 	qdisc_purge(dev, SKB_DROP_DEV_DOWN);

@@ -199,6 +199,7 @@ void tap_unregister(struct stack_tap *tap);
 void tap_dev_init(struct stack *stack, struct net_device *dev); /* a new device; dev.c */
 void tap_dev_exit(struct net_device *dev);
 void tap_exit(struct stack *stack);
+void packet_dev_down(struct stack *stack, const struct net_device *dev); /* packet.c: it was switched off, or is gone */
 int  dev_group_add(struct net_device *dev, const struct eth_addr *addr); /* 0 or -ENOMEM */
 void dev_group_del(struct net_device *dev, const struct eth_addr *addr);
 

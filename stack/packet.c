@@ -4,7 +4,7 @@
  *
  * Theory. A packet socket stands on a tap (tap.c) of the device that it is bound to, or of all. What the tap shows is filtered by protocol and by the socket's program
  * before anything is copied; what passes is cloned (its bytes are shared with the packet that goes on) into the receive queue, as far as that has room: what finds none is
- * counted in PACKET_STATISTICS, and the packet itself goes its way. SOCK_RAW has frames with their Ethernet header, SOCK_DGRAM without. A protocol other than ETH_P_ALL gets
+ * counted in PACKET_STATISTICS, and the packet itself goes its way. A socket whose one device is switched off, or goes, gets ENETDOWN. SOCK_RAW has frames with their Ethernet header, SOCK_DGRAM without. A protocol other than ETH_P_ALL gets
  * received frames only. What is sent goes straight to the device (dev_queue_xmit), behind what waits there.
  *
  * Memberships count in the device and are undone when the socket closes. They are for taps: promiscuity and groups of a packet socket let frames be seen, they do not
@@ -446,9 +446,20 @@ void packet_open(struct sock *sk, int type, uint16_t proto)
 	packet_start(po);
 }
 
+/* Linux's packet_notifier: a socket that has one device to look at hears of its end. */
+void packet_dev_down(struct stack *stack, const struct net_device *dev)
+{
+	struct stack_tap *tap;
+
+	list_for_each(tap, &stack->taps, struct stack_tap, node)
+		if (tap->fn == packet_rcv && tap->ifindex == dev->ifindex)
+			sk_error(tap->arg, ENETDOWN);
+}
+
 static int packet_bind(struct sock *sk, const struct sockaddr *sa, socklen_t len)
 {
 	struct packet_sock *po = pkt_sk(sk);
+	const struct net_device *dev;
 	struct sockaddr_ll ll;
 
 	if (!sa || len < sizeof(ll))
@@ -456,7 +467,8 @@ static int packet_bind(struct sock *sk, const struct sockaddr *sa, socklen_t len
 	memcpy(&ll, sa, sizeof(ll));
 	if (ll.sll_family != AF_PACKET)
 		return -EINVAL;
-	if (ll.sll_ifindex && !dev_get_by_index(sk->stack, ll.sll_ifindex))
+	dev = ll.sll_ifindex ? dev_get_by_index(sk->stack, ll.sll_ifindex) : NULL;
+	if (ll.sll_ifindex && !dev)
 		return -ENODEV;
 	packet_stop(po);
 	if (ll.sll_protocol)
@@ -464,6 +476,8 @@ static int packet_bind(struct sock *sk, const struct sockaddr *sa, socklen_t len
 	sk->protocol = po->proto;
 	sk->bound_dev_if = po->tap.ifindex = ll.sll_ifindex;
 	packet_start(po);
+	if (po->running && dev && !dev_up(dev))
+		sk_error(sk, ENETDOWN);
 	return 0;
 }
 

@@ -601,6 +601,49 @@ Test(packet, filters_at_their_limits)
 	rig_exit(&r);
 }
 
+/* Who has one device to look at hears when it is switched off, when it goes, and when it was off from the beginning: once. */
+Test(packet, a_device_that_goes_down)
+{
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	struct socket *s, *any, *other;
+	uint8_t buf[4096];
+	struct rig r;
+
+	rig_init(&r, 1);
+	s = sock_new(&r, SOCK_RAW, ETH_P_ALL);
+	any = sock_new(&r, SOCK_RAW, ETH_P_ALL);
+	other = sock_new(&r, SOCK_RAW, ETH_P_ALL);
+	bind_to(s, r.eth[1], 0);
+	bind_to(other, r.eth[0], 0);
+	for (unsigned round = 0; round < 3; round++) {
+		struct link_conf l = *netcfg_link_by_index(r.h->cfg, r.eth[1]);
+
+		if (round < 2)
+			l.flags ^= NS_IFF_UP;
+		cr_assert_eq(round < 2 ? netcfg_link_set(r.h->cfg, &l, NULL) : netcfg_link_del(r.h->cfg, r.eth[1], NULL), 0);
+		host_apply(r.h);
+		cr_expect_eq((ns_poll(s) & EPOLLERR) != 0, round != 1, "round %u", round);
+		cr_expect_eq(get(s, buf, sizeof(buf), NULL), round == 1 ? -EAGAIN : -ENETDOWN, "round %u", round);
+		cr_expect_eq(get(s, buf, sizeof(buf), NULL), -EAGAIN, "once");
+		cr_expect_eq(get(any, buf, sizeof(buf), NULL), -EAGAIN);
+		cr_expect_eq(get(other, buf, sizeof(buf), NULL), -EAGAIN);
+		if (round == 0) {
+			ll.sll_ifindex = r.eth[1];
+			cr_expect_eq(ns_bind(s, (struct sockaddr *)&ll, sizeof(ll)), 0, "it may be bound to what is off,");
+			cr_expect_eq(get(s, buf, sizeof(buf), NULL), -ENETDOWN, "and is told");
+		}
+		if (round == 1) {
+			rx_on(&r, 0, r.eth[1], "dmac=ff:ff:ff:ff:ff:ff arp request 198.51.100.77 tell 198.51.100.2", NULL);
+			cr_expect_eq(get(s, buf, sizeof(buf), NULL), 42, "when it is on again frames come again");
+			cr_expect_eq(get(any, buf, sizeof(buf), NULL), 42);
+		}
+	}
+	ns_close(s);
+	ns_close(any);
+	ns_close(other);
+	rig_exit(&r);
+}
+
 /* What a device does not take is charged to who sends it. */
 Test(packet, a_sender_is_bounded_by_its_buffer)
 {
