@@ -22,6 +22,7 @@ void show_link_line(const struct show *s, const json_t *link)
 		fputs(" xdpgeneric", s->out);
 	put_opt(s->out, link, "master", "master");
 	put_opt(s->out, link, "state", "operstate");
+	put_opt(s->out, link, "mode", "linkmode");
 	put_opt(s->out, link, "qlen", "qlen");
 	fputc('\n', s->out);
 }

@@ -16,7 +16,7 @@
  *
  * Records, by command. Numbers are JSON numbers; addresses, MAC addresses and prefixes are text ("10.0.0.1", "02:00:00:00:00:01", "10.0.0.0/8").
  *   link     ifindex name type("tap","loopback","dummy","veth","vlan","bridge") flags["UP","BROADCAST","LOOPBACK","NOARP","PROMISC","ALLMULTI","MULTICAST","LOWER_UP","NO-CARRIER"]
- *            mtu qlen address operstate("UP","DOWN","LOWERLAYERDOWN","DORMANT","TESTING","NOTPRESENT","UNKNOWN") carrier(bool)
+ *            mtu qlen address operstate("UP","DOWN","LOWERLAYERDOWN","DORMANT","TESTING","NOTPRESENT","UNKNOWN") linkmode("DORMANT","TESTING": not DEFAULT) carrier(bool)
  *            carrier_changes carrier_up_count carrier_down_count host_name host_addr queues offload(bool)
  *            link(name of what a VLAN stands on, or of a veth's other end) or link_index and link_netns(of one in another namespace) master(bridge) promiscuity
  *            xdp{mode(2: generic) prog{id name}} linkinfo{info_kind info_data{VLAN: protocol("802.1Q","802.1ad") id ingress_qos[{from to}] egress_qos; bridge: ageing_time fdb_max_learned ...}

@@ -372,6 +372,8 @@ static int take_keyword(struct parse *p, const struct arg_def *a, const struct w
 	if (a->type == ARG_FLAG)
 		return take(p, a, w);
 	p->value_of = a;
+	if (a->flags & ARG_F_NAME && p->pos + 1 < limit && !p->words[p->pos].quoted && strcmp(p->words[p->pos].str, "name") == 0)
+		p->pos++;
 	if (p->pos == limit)
 		return 0; /* the caller decides whether that is an error */
 	return take(p, a, &p->words[p->pos++]);

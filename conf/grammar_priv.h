@@ -25,6 +25,7 @@ enum {
 	ARG_F_POS = 1, /* stands by its position; a keyword, where the row names one, may precede it */
 	ARG_F_REQ = 2, /* must be there */
 	ARG_F_MANY = 4, /* ARG_FLAG: may stand several times; cmd_count() tells how often */
+	ARG_F_NAME = 8, /* the word "name" may stand before the value, as ip(8) wants it: "peer name veth1" */
 };
 
 struct arg_def {

@@ -8,6 +8,7 @@
 #include "grammar_priv.h"
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <netstack/linkwatch.h>
 #include <netstack/netcfg.h>
 
 static const struct arg_word link_types[] = {
@@ -34,6 +35,12 @@ static const struct arg_word backends[] = {
 };
 
 static const struct arg_word host_ring[] = { { "default", 0, NULL }, { NULL, 0, NULL } };
+
+static const struct arg_word link_modes[] = {
+	{ "default", LINK_MODE_DEFAULT, NULL }, { "dormant", LINK_MODE_DORMANT, NULL }, { "testing", LINK_MODE_TESTING, NULL }, { NULL, 0, NULL },
+};
+
+static const struct arg_word oper_states[] = { { "up", OPER_UP, NULL }, { "dormant", OPER_DORMANT, NULL }, { "testing", OPER_TESTING, NULL }, { NULL, 0, NULL } };
 
 static const struct arg_word on_off[] = { { "on", 1, NULL }, { "off", 0, NULL }, { NULL, 0, NULL } };
 
@@ -137,7 +144,7 @@ static const struct arg_def link_add_args[] = {
 	{ .key = "host-addr", .type = ARG_PREFIX, .help = "address that the host's end gets, with its length" },
 	{ .key = "mtu", .type = ARG_U32, .min = 68, .max = 65520, .help = "largest packet, bytes (default: 1500)" },
 	{ .key = "address", .alias = "lladdr", .type = ARG_LLADDR, .help = "MAC address (default: a locally administered one)" },
-	{ .key = "peer", .type = ARG_NAME, .help = "name of a veth's other end" },
+	{ .key = "peer", .type = ARG_NAME, .flags = ARG_F_NAME, .help = "name of a veth's other end" },
 	{ .key = "netns", .type = ARG_NETNS, .help = "network namespace of a veth's other end (default: the same)" },
 	{ .key = "link", .type = ARG_NAME, .help = "the link that a VLAN stands on" },
 	{ .key = "id", .type = ARG_U16, .min = 0, .max = 4094, .help = "number of the VLAN" },
@@ -158,6 +165,9 @@ static const struct arg_def link_set_args[] = {
 	{ .key = "address", .alias = "lladdr", .type = ARG_LLADDR, .help = "MAC address" },
 	{ .key = "txqueuelen", .alias = "txqlen qlen", .type = ARG_U32, .min = 0, .max = 1000000, .help = "frames that may wait to be sent" },
 	{ .key = "carrier", .type = ARG_ENUM, .words = on_off, .help = "plug or pull the cable" },
+	{ .key = "name", .type = ARG_NAME, .help = "another name; addresses, routes, programs and what is connected stay" },
+	{ .key = "mode", .type = ARG_ENUM, .words = link_modes, .help = "what a carrier brings: UP, or a state that waits for \"state up\" (default: default)" },
+	{ .key = "state", .type = ARG_ENUM, .words = oper_states, .help = "the operational state of a link that has a carrier, until that changes" },
 	{ .key = "promisc", .type = ARG_ENUM, .words = on_off, .help = "receive frames for other stations too" },
 	{ .key = "allmulti", .alias = "allmulticast", .type = ARG_ENUM, .words = on_off, .help = "receive all multicast" },
 	{ .key = "arp", .type = ARG_ENUM, .words = on_off, .help = "resolve and answer with ARP" },

@@ -95,7 +95,7 @@ static void tell_carrier(const struct tap *tap, const struct conf_link *cl, cons
 	int on = (link->flags & NS_IFF_UP) && !cl->carrier_off;
 
 	if (tap->nqueues && ioctl(tap->fd[0], TUNSETCARRIER, &on) < 0 && errno != EINVAL && errno != ENOTTY)
-		log_link(LOG_WARNING, tap->link, "%s: cannot set the carrier of %s: %s", tap->link, tap->host_name, strerror(errno));
+		log_link(LOG_WARNING, cl->name, "%s: cannot set the carrier of %s: %s", cl->name, tap->host_name, strerror(errno));
 }
 
 static int lies_below(void *arg, const struct link_conf *link)
@@ -116,7 +116,7 @@ static void tell_filter(const struct conf_state *st, struct tap *tap, const stru
 		return;
 	err = link_dev_set_filter(tap->fd[0], link, all);
 	if (err)
-		log_link(LOG_WARNING, tap->link, "%s: cannot set the address filter of %s: %s", tap->link, tap->host_name, strerror(-err));
+		log_link(LOG_WARNING, link->name, "%s: cannot set the address filter of %s: %s", link->name, tap->host_name, strerror(-err));
 	else
 		tap->filtered = !all;
 }

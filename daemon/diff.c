@@ -5,7 +5,7 @@
  *
  * Order: links that must go, links that come or change, ports of bridges and their stations, addresses, routes, neighbours, sysctls, services. Removing a link takes what hangs on it along, and
  * removing an address its connected route; so each list is read again before things are added to it. Links are matched by name: their
- * numbers differ between the two. What the daemon chose itself (a MAC address, the host's name for a TAP, when the file gives none) is kept.
+ * numbers differ between the two, but for a TAP whose host end tells that it is the same under another name. What the daemon chose itself (a MAC address, the host's name for a TAP, when the file gives none) is kept.
  */
 #include "state.h"
 
@@ -282,6 +282,29 @@ static int remove_links(struct conf_state *st, const struct conf_state *want, st
 	return 0;
 }
 
+/* A TAP that has the same end on the host and another name is renamed, and goes on. */
+static int rename_links(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < want->nlinks && !err; i++) {
+		const struct conf_link *wx = &want->links[i];
+		const struct link_conf *new = netcfg_link_by_index(want->cfg, wx->ifindex), *have = NULL, *same;
+
+		if (new->type != LINK_TAP || !wx->host_name_given || netcfg_link_by_name(st->cfg, wx->name))
+			continue;
+		for (unsigned k = 0; k < st->nlinks && !have; k++) {
+			have = netcfg_link_by_index(st->cfg, st->links[k].ifindex);
+			same = netcfg_link_by_name(want->cfg, have->name);
+			if (strcmp(have->host_name, new->host_name) != 0 || must_be_new(have, new) || (same && strcmp(same->host_name, new->host_name) == 0))
+				have = NULL;
+		}
+		if (have)
+			err = conf_link_rename(st, have->name, wx->name, e);
+	}
+	return err;
+}
+
 struct follow {
 	struct conf_state       *st;
 	const struct conf_state *want;
@@ -385,6 +408,7 @@ static int follow_link(void *arg, const struct link_conf *want)
 	link = *have;
 	if (hx && wx) {
 		hx->carrier_off = wx->carrier_off;
+		hx->link_mode = wx->link_mode;
 		hx->dev = wx->dev;
 	}
 	if (hx)
@@ -523,6 +547,8 @@ int conf_follow(struct conf_state *st, const struct conf_state *want, struct con
 
 	memset(e, 0, sizeof(*e));
 	err = follow_netns(st, want, e);
+	for (to = NULL; !err && (to = conf_netns_next(want, to));)
+		err = rename_links(conf_netns_find(st, to->name), to, e);
 	/* Links may join two namespaces: in all of them links go before any comes. */
 	for (to = NULL; !err && (to = conf_netns_next(want, to));)
 		err = remove_links(conf_netns_find(st, to->name), to, e);

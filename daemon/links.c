@@ -93,7 +93,24 @@ static void sync_carriers(struct conf_state *st, ktime_t now)
 			netif_device_detach(st->lw, cl->ifindex, now);
 		else
 			netif_device_attach(st->lw, cl->ifindex, now);
+		linkwatch_set_mode(st->lw, cl->ifindex, cl->link_mode, now); /* before the carrier that it is about */
 		netif_carrier_set(st->lw, cl->ifindex, !gone && !cl->host.down && !cl->carrier_off, now);
+	}
+}
+
+/* "link set DEV state ...": when all else of the change is so. */
+static void set_states(struct conf_state *st, ktime_t now)
+{
+	for (unsigned i = 0; i < st->nlinks; i++) {
+		struct conf_link *cl = &st->links[i];
+		const struct netdev_state *dev = links_state(st, cl->ifindex);
+
+		if (!cl->state || !dev)
+			continue;
+		linkwatch_set_operstate(st->lw, cl->ifindex, cl->state, now);
+		if (dev->operstate != cl->state)
+			conf_warn(st, "%s cannot be %s now: its state stays %s", cl->name, netdev_operstate_name(cl->state), netdev_operstate_name(netdev_operstate(dev)));
+		cl->state = 0;
 	}
 }
 
@@ -146,6 +163,7 @@ static int follow_one(struct daemon *d, struct conf_state *st, ktime_t now)
 		return err;
 	sync_carriers(st, now);
 	linkwatch_run(st->lw, now);
+	set_states(st, now);
 	return 0;
 }
 

@@ -26,6 +26,7 @@
 #include <linux/if_tun.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <netlink/attr.h>
 #include <netstack/stack.h>
 #include <stdlib.h>
@@ -559,11 +560,11 @@ static int dump_links(struct nl_request *q, struct nl_dump **ret)
 struct link_change {
 	struct conf_state   *st;
 	struct nl_request   *q;
-	const struct nlattr *tb[LINK_ATTR_MAX + 1];
+	const struct nlattr *tb[LINK_ATTR_MAX + 1], *peer_tb[LINK_ATTR_MAX + 1];
 	struct ifinfomsg     ifi;
 	int                  ifindex;
 	bool                 del, make;
-	struct link_conf     link; /* to be made */
+	struct link_conf     link, peer; /* to be made; peer: of a veth */
 };
 
 /* One attribute's worth; a is blamed when it is refused. */
@@ -605,17 +606,41 @@ static void change_flags(const struct ifinfomsg *ifi, struct link_conf *link)
 static int change_state(struct link_change *c, struct conf_error *e)
 {
 	const struct nlattr *mode = c->tb[IFLA_LINKMODE], *state = c->tb[IFLA_OPERSTATE];
+	const struct link_conf *link = netcfg_link_by_index(c->st->cfg, c->ifindex);
+	struct conf_link *extra = conf_link_find(c->st, link->name);
 	ktime_t now = clock_now();
 
-	if (mode && linkwatch_set_mode(c->st->lw, c->ifindex, nla_get_u8(mode), now) < 0) {
+	if (mode && nla_get_u8(mode) > LINK_MODE_TESTING) {
 		c->q->bad = mode;
 		return conf_fail(e, -EINVAL, "there is no link mode %u", nla_get_u8(mode));
+	}
+	if (mode && nla_get_u8(mode) != (extra ? extra->link_mode : LINK_MODE_DEFAULT)) {
+		if (!extra) {
+			c->q->bad = mode;
+			return conf_fail(e, -EOPNOTSUPP, "the state of this link is always the same");
+		}
+		extra->link_mode = nla_get_u8(mode); /* links.c tells linkwatch */
 	}
 	if (state && linkwatch_set_operstate(c->st->lw, c->ifindex, nla_get_u8(state), now) < 0) {
 		c->q->bad = state;
 		return conf_fail(e, -EINVAL, "the state can be set to up, dormant or testing");
 	}
 	return 0;
+}
+
+static int change_name(struct link_change *c, struct conf_error *e)
+{
+	const struct link_conf *link = netcfg_link_by_index(c->st->cfg, c->ifindex);
+	const struct nlattr *a = c->tb[IFLA_IFNAME];
+	char name[NS_IFNAMSIZ];
+	int err;
+
+	if (!a || attr_name(c->q, a, name) < 0) /* it was looked at before */
+		return 0;
+	err = conf_link_rename(c->st, link->name, name, e);
+	if (err)
+		c->q->bad = a;
+	return err;
 }
 
 static int change_master(struct link_change *c, struct link_conf *link, struct conf_error *e)
@@ -631,20 +656,31 @@ static int change_master(struct link_change *c, struct link_conf *link, struct c
 	return err;
 }
 
+/* MAC address and MTU of a new link. */
+static int make_values(struct link_change *c, const struct nlattr *const tb[], struct link_conf *link, struct conf_error *e)
+{
+	if (tb[IFLA_ADDRESS]) {
+		if (nla_len(tb[IFLA_ADDRESS]) != ETH_ADDR_LEN) {
+			c->q->bad = tb[IFLA_ADDRESS];
+			return conf_fail(e, -EINVAL, "a MAC address has %d bytes", ETH_ADDR_LEN);
+		}
+		memcpy(link->addr.b, nla_data(tb[IFLA_ADDRESS]), ETH_ADDR_LEN);
+	}
+	if (tb[IFLA_MTU])
+		link->mtu = nla_get_u32(tb[IFLA_MTU]);
+	return 0;
+}
+
 static int make(struct link_change *c, struct conf_error *e)
 {
 	struct conf_link extra = { .addr_given = c->tb[IFLA_ADDRESS] != NULL };
+	int err = make_values(c, c->tb, &c->link, e);
 
-	if (c->tb[IFLA_ADDRESS]) {
-		if (nla_len(c->tb[IFLA_ADDRESS]) != ETH_ADDR_LEN) {
-			c->q->bad = c->tb[IFLA_ADDRESS];
-			return conf_fail(e, -EINVAL, "a MAC address has %d bytes", ETH_ADDR_LEN);
-		}
-		memcpy(c->link.addr.b, nla_data(c->tb[IFLA_ADDRESS]), ETH_ADDR_LEN);
-	}
-	if (c->tb[IFLA_MTU])
-		c->link.mtu = nla_get_u32(c->tb[IFLA_MTU]);
-	return conf_link_add(c->st, &c->link, &extra, e);
+	if (!err && c->link.type == LINK_VETH)
+		err = make_values(c, c->peer_tb, &c->peer, e);
+	if (err)
+		return err;
+	return c->link.type == LINK_VETH ? conf_veth_add(c->st, &c->link, c->st, &c->peer, e) : conf_link_add(c->st, &c->link, &extra, e);
 }
 
 static int change_link(struct conf_state *first, const void *what, struct conf_error *e)
@@ -694,7 +730,9 @@ static int change_link(struct conf_state *first, const void *what, struct conf_e
 			extra->host.revive = extra->host.gone;
 		err = change_part(c, &link, NULL, e);
 	}
-	return err ? err : change_state(c, e);
+	if (!err)
+		err = change_state(c, e);
+	return err ? err : change_name(c, e);
 }
 
 static void change_done(struct daemon *d, void *arg, const struct conf_error *e)
@@ -737,17 +775,49 @@ static int unsupported(struct nl_request *q, const struct nlattr *const tb[], co
 		return nl_refuse(q, -EOPNOTSUPP, tb[IFLA_GROUP], "links have no group but the default one");
 	if (dev && tb[IFLA_LINK] && (int)nla_get_u32(tb[IFLA_LINK]) != dev->conf.link)
 		return nl_refuse(q, -EOPNOTSUPP, tb[IFLA_LINK], "what a link stands on cannot be changed");
-	if (!dev || !tb[IFLA_IFNAME])
-		return 0;
-	if (attr_name(q, tb[IFLA_IFNAME], name) < 0)
-		return -EINVAL;
-	return strcmp(name, dev->conf.name) ? nl_refuse(q, -EOPNOTSUPP, tb[IFLA_IFNAME], "a link keeps its name") : 0;
+	return dev && tb[IFLA_IFNAME] ? attr_name(q, tb[IFLA_IFNAME], name) : 0;
 }
 
-/* NLM_F_CREATE: dummy, bridge and VLAN. A TAP needs names on the host, a veth another namespace perhaps: nsctl has the words. */
+static int new_vlan(struct link_change *c, struct nlattr *info)
+{
+	struct nlattr *data[IFLA_VLAN_MAX + 1];
+	struct nl_request *q = c->q;
+
+	if (!info || nla_parse_nested(data, IFLA_VLAN_MAX, info, NULL) < 0 || !c->tb[IFLA_LINK] || !data[IFLA_VLAN_ID] || nla_len(data[IFLA_VLAN_ID]) < 2)
+		return nl_refuse(q, -EINVAL, c->tb[IFLA_LINKINFO], "a VLAN needs the link that it stands on and a number");
+	c->link.link = (int)nla_get_u32(c->tb[IFLA_LINK]);
+	c->link.link_netns = c->st->id;
+	c->link.vlan_id = nla_get_u16(data[IFLA_VLAN_ID]);
+	c->link.vlan_proto = data[IFLA_VLAN_PROTOCOL] && nla_len(data[IFLA_VLAN_PROTOCOL]) >= 2 ? be16_to_cpu(nla_get_u16(data[IFLA_VLAN_PROTOCOL])) : ETH_P_8021Q;
+	return 0;
+}
+
+/* VETH_INFO_PEER is a link in itself: a struct ifinfomsg and attributes. Both ends are in this namespace: a namespace of the host's kernel means nothing here. */
+static int new_veth(struct link_change *c, struct nlattr *info)
+{
+	const int head = NLMSG_ALIGN(sizeof(struct ifinfomsg));
+	struct nlattr *data[VETH_INFO_MAX + 1], *tb[LINK_ATTR_MAX + 1], *peer;
+	struct nl_request *q = c->q;
+	int err;
+
+	if (!info || nla_parse_nested(data, VETH_INFO_MAX, info, NULL) < 0 || !data[VETH_INFO_PEER] || nla_len(data[VETH_INFO_PEER]) < head)
+		return nl_refuse(q, -EINVAL, c->tb[IFLA_LINKINFO], "a veth needs the name of its other end");
+	peer = data[VETH_INFO_PEER];
+	if (nla_parse(tb, LINK_ATTR_MAX, (struct nlattr *)(void *)((char *)nla_data(peer) + head), nla_len(peer) - head, NULL) < 0 || !tb[IFLA_IFNAME])
+		return nl_refuse(q, -EINVAL, c->tb[IFLA_LINKINFO], "a veth needs the name of its other end");
+	for (unsigned i = 0; i <= LINK_ATTR_MAX; i++) {
+		if (tb[i] && (nla_len(tb[i]) < rules[i].min || (rules[i].max && nla_len(tb[i]) > rules[i].max)))
+			return nl_refuse(q, -ERANGE, tb[i], "attribute %u of the other end has %d bytes", i, nla_len(tb[i]));
+		c->peer_tb[i] = tb[i];
+	}
+	err = attr_name(q, tb[IFLA_IFNAME], c->peer.name);
+	return err ? err : unsupported(q, c->peer_tb, NULL);
+}
+
+/* NLM_F_CREATE: all kinds but a TAP, which needs names on the host: nsctl has the words. */
 static int new_link(struct link_change *c)
 {
-	struct nlattr *info[IFLA_INFO_MAX + 1], *data[IFLA_VLAN_MAX + 1];
+	struct nlattr *info[IFLA_INFO_MAX + 1];
 	struct nl_request *q = c->q;
 	struct link_filter kind = { .type = LINK_TYPES };
 	int err;
@@ -759,20 +829,19 @@ static int new_link(struct link_change *c)
 		err = kind_filter(q, c->tb[IFLA_LINKINFO], &kind);
 	if (err)
 		return err;
-	if (kind.type != LINK_DUMMY && kind.type != LINK_BRIDGE && kind.type != LINK_VLAN)
-		return nl_refuse(q, -EOPNOTSUPP, c->tb[IFLA_LINKINFO], "links of this kind are made with nsctl link add");
+	if (kind.type == LINK_TAP)
+		return nl_refuse(q, -EOPNOTSUPP, c->tb[IFLA_LINKINFO], "a TAP has an end on the host: it is made with nsctl link add");
+	if (kind.type != LINK_DUMMY && kind.type != LINK_BRIDGE && kind.type != LINK_VLAN && kind.type != LINK_VETH)
+		return nl_refuse(q, -EOPNOTSUPP, c->tb[IFLA_LINKINFO], "links of this kind are not known here: there are dummy, veth, vlan and bridge");
 	c->make = true;
 	c->link.type = kind.type;
-	if (kind.type != LINK_VLAN)
-		return unsupported(q, c->tb, NULL);
-	if (nla_parse_nested(info, IFLA_INFO_MAX, (struct nlattr *)(uintptr_t)c->tb[IFLA_LINKINFO], NULL) < 0 || !info[IFLA_INFO_DATA] ||
-	    nla_parse_nested(data, IFLA_VLAN_MAX, info[IFLA_INFO_DATA], NULL) < 0 || !c->tb[IFLA_LINK] || !data[IFLA_VLAN_ID] || nla_len(data[IFLA_VLAN_ID]) < 2)
-		return nl_refuse(q, -EINVAL, c->tb[IFLA_LINKINFO], "a VLAN needs the link that it stands on and a number");
-	c->link.link = (int)nla_get_u32(c->tb[IFLA_LINK]);
-	c->link.link_netns = c->st->id;
-	c->link.vlan_id = nla_get_u16(data[IFLA_VLAN_ID]);
-	c->link.vlan_proto = data[IFLA_VLAN_PROTOCOL] && nla_len(data[IFLA_VLAN_PROTOCOL]) >= 2 ? be16_to_cpu(nla_get_u16(data[IFLA_VLAN_PROTOCOL])) : ETH_P_8021Q;
-	return unsupported(q, c->tb, NULL);
+	if (nla_parse_nested(info, IFLA_INFO_MAX, (struct nlattr *)(uintptr_t)c->tb[IFLA_LINKINFO], NULL) < 0)
+		return nl_refuse(q, -EINVAL, c->tb[IFLA_LINKINFO], "the kind of link cannot be read");
+	if (kind.type == LINK_VLAN)
+		err = new_vlan(c, info[IFLA_INFO_DATA]);
+	else if (kind.type == LINK_VETH)
+		err = new_veth(c, info[IFLA_INFO_DATA]);
+	return err ? err : unsupported(q, c->tb, NULL);
 }
 
 static int set_link(struct nl_request *q)

@@ -240,6 +240,8 @@ json_t *record_link(const struct conf_state *st, const struct link_conf *link)
 	set_num(r, "qlen", link->txqlen);
 	set_given(r, "address", lladdr_text(&link->addr, text));
 	set_given(r, "operstate", link_operstate(st, link));
+	if (dev && dev->link_mode != LINK_MODE_DEFAULT)
+		set_given(r, "linkmode", dev->link_mode == LINK_MODE_DORMANT ? "DORMANT" : "TESTING");
 	set_bool(r, "carrier", dev ? dev->carrier : link->carrier);
 	if (dev) {
 		set_num(r, "carrier_changes", (uint64_t)dev->carrier_up_count + dev->carrier_down_count);

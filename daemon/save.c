@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netstack/linkwatch.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,13 @@ static void put(struct line *l, const char *fmt, ...)
 	va_end(ap);
 	if (n > 0)
 		l->len = l->len + (size_t)n < sizeof(l->text) ? l->len + (size_t)n : sizeof(l->text) - 1;
+}
+
+/* What a carrier brings, of "link set". */
+static void put_mode(struct line *l, const struct conf_link *extra)
+{
+	if (extra && extra->link_mode)
+		put(l, " mode %s", extra->link_mode == LINK_MODE_DORMANT ? "dormant" : "testing");
 }
 
 static json_t *line_record(const struct conf_state *st, const struct line *l)
@@ -237,6 +245,7 @@ static void save_device(struct saver *s, const struct link_conf *link)
 	if (!twin)
 		end_line(s->conf, s->lines, &l);
 	put(&more, "%s%s", link->txqlen ? "" : " txqueuelen 0", extra && extra->carrier_off ? " carrier off" : "");
+	put_mode(&more, extra);
 	save_link_set(s, link, 0, more.text);
 	ref.type = LINK_DUMMY; /* all it is there for is its tunables */
 	ref.mtu = 0;
@@ -295,6 +304,7 @@ static int save_link(void *arg, const struct link_conf *link)
 			put(&l, "%s", link_dev_words(&extra->dev, words, sizeof(words)));
 		end_line(s->conf, s->lines, &l);
 		put(&more, "%s%s", link->txqlen ? "" : " txqueuelen 0", extra && extra->carrier_off ? " carrier off" : ""); /* "link add" takes 0 for the default */
+		put_mode(&more, extra);
 		save_link_set(s, link, 0, more.text);
 		netcfg_link_add(s->ref, link, 1, &ifindex, NULL); /* if it fails, all its tunables are saved, which does no harm */
 	} else if (link->type == LINK_LOOPBACK) {

@@ -352,6 +352,27 @@ int conf_link_change(struct conf_state *st, const struct link_conf *link, struct
 	return 0;
 }
 
+int conf_link_rename(struct conf_state *st, const char *from, const char *to, struct conf_error *e)
+{
+	const struct link_conf *link = netcfg_link_by_name(st->cfg, from);
+	struct conf_link *extra = conf_link_find(st, from);
+	struct netcfg_err why = { "" };
+	char old[NS_IFNAMSIZ];
+	int err;
+
+	if (!link)
+		return conf_no_link(e, st->cfg, from);
+	memcpy(old, link->name, sizeof(old));
+	err = netcfg_link_rename(st->cfg, link->ifindex, to, &why);
+	if (err)
+		return refused(e, err, &why);
+	if (extra)
+		memcpy(extra->name, link->name, sizeof(extra->name));
+	xdp_list_rename(&st->xdp, old, link->name);
+	conf_note(st, CHANGE_LINK, false, link->ifindex, &link->ifindex, sizeof(link->ifindex));
+	return 0;
+}
+
 int conf_addr_change(struct conf_state *st, const struct addr_conf *addr, int how, struct conf_error *e)
 {
 	struct netcfg_err why = { "" };

@@ -28,6 +28,8 @@ struct conf_link { /* beside its struct link_conf in netcfg */
 	char        name[NS_IFNAMSIZ];
 	bool        queues_given, addr_given, host_name_given;
 	bool        carrier_off; /* "link set DEV carrier off": the cable stays pulled, whatever the device says */
+	uint8_t     link_mode; /* enum link_mode: what a carrier gives */
+	uint8_t     state; /* enum oper_state, of the state that runs: is to be set, once (links.c); 0: nothing is */
 	struct link_dev dev; /* how its device is driven */
 	struct tap *tap; /* of the state that runs: the device that is open; NULL: none yet */
 	struct { /* of the state that runs: what the host has done to its end of tap (host_watch.c) */
@@ -150,6 +152,7 @@ int  conf_link_add(struct conf_state *st, const struct link_conf *params, const 
 int  conf_link_remove(struct conf_state *st, const char *name, struct conf_error *e);
 int  conf_link_move(struct conf_state *st, const char *name, struct conf_state *to, struct conf_error *e);
 int  conf_link_change(struct conf_state *st, const struct link_conf *link, struct conf_error *e);
+int  conf_link_rename(struct conf_state *st, const char *from, const char *to, struct conf_error *e);
 int  conf_addr_change(struct conf_state *st, const struct addr_conf *addr, int how /* enum conf_how */, struct conf_error *e);
 int  conf_route_change(struct conf_state *st, const struct route_conf *route, int how, struct conf_error *e);
 int  conf_neigh_change(struct conf_state *st, const struct neigh_conf *neigh, int how, struct conf_error *e);

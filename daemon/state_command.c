@@ -206,6 +206,14 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	err = device_set(st, cmd, &link, e);
 	if (err)
 		return err;
+	if (!extra && (cmd_arg(cmd, "mode") || cmd_arg(cmd, "state"))) {
+		conf_fail(e, -EOPNOTSUPP, "the state of %s is always the same", link.name);
+		return blame(e, cmd, cmd_arg(cmd, "mode") ? "mode" : "state");
+	}
+	if (cmd_arg(cmd, "state") && !st->lw) {
+		conf_fail(e, -EINVAL, "\"state\" is about the moment: it may not stand in a configuration file (\"mode\" may)");
+		return blame(e, cmd, "state");
+	}
 	if (!extra && (cmd_arg(cmd, "host-name") || cmd_arg(cmd, "host-addr"))) {
 		conf_fail(e, -EINVAL, "%s is not a TAP: it has no end on the host", link.name);
 		return blame(e, cmd, cmd_arg(cmd, "host-name") ? "host-name" : "host-addr");
@@ -242,13 +250,21 @@ static int do_link_set(struct conf_state *st, const struct cmd *cmd, struct conf
 	arg = cmd_arg(cmd, "carrier");
 	if (arg)
 		extra->carrier_off = arg->num == 0; /* links.c tells linkwatch */
-	if (cmd_arg(cmd, "xdp"))
-		return xdp_command(st, &link, cmd, e);
-	if (cmd_arg(cmd, "section") || cmd_arg(cmd, "object")) {
+	arg = cmd_arg(cmd, "mode");
+	if (arg)
+		extra->link_mode = (uint8_t)arg->num;
+	arg = cmd_arg(cmd, "state");
+	if (arg)
+		extra->state = (uint8_t)arg->num;
+	if (!cmd_arg(cmd, "xdp") && (cmd_arg(cmd, "section") || cmd_arg(cmd, "object"))) {
 		conf_fail(e, -EINVAL, "this goes with \"xdp FILE\"");
 		return blame(e, cmd, cmd_arg(cmd, "section") ? "section" : "object");
 	}
-	return 0;
+	err = cmd_arg(cmd, "xdp") ? xdp_command(st, &link, cmd, e) : 0;
+	arg = cmd_arg(cmd, "name");
+	if (err || !arg)
+		return err;
+	return conf_link_rename(st, link.name, arg->str, e) ? blame(e, cmd, "name") : 0;
 }
 
 static int do_addr(struct conf_state *st, const struct cmd *cmd, int how, struct conf_error *e)

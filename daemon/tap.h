@@ -25,7 +25,7 @@ struct worker_ns;
 struct tap {
 	uint32_t netns; /* number of the namespace that the link is in */
 	int      ifindex; /* of the link in the stack */
-	char     link[NS_IFNAMSIZ];
+	char     link[NS_IFNAMSIZ]; /* its name when the device was opened: for messages of workers */
 	char     host_name[NS_IFNAMSIZ]; /* the host's end */
 	uint32_t offered; /* LINK_F_* that the host's kernel knows */
 	uint32_t features; /* LINK_F_* that the host was told (TUNSETOFFLOAD); the control thread's alone */

@@ -146,6 +146,14 @@ const struct conf_xdp *xdp_list_find(const struct xdp_list *list, const char *de
 	return find(list, dev);
 }
 
+void xdp_list_rename(struct xdp_list *list, const char *from, const char *to)
+{
+	struct conf_xdp *x = find(list, from);
+
+	if (x)
+		snprintf(x->dev, sizeof(x->dev), "%s", to);
+}
+
 void xdp_list_del(struct xdp_list *list, const char *dev)
 {
 	struct conf_xdp *x = find(list, dev);

@@ -20,7 +20,7 @@ struct worker;
 /* A loaded program and its machines, one a worker; for one link. Counted references, control thread only. */
 struct xdp_prog {
 	unsigned          refs, ncpu;
-	char              dev[NS_IFNAMSIZ]; /* for messages */
+	char              dev[NS_IFNAMSIZ]; /* the name of the link when it was loaded, for messages */
 	uint32_t          id; /* 0: it was never attached */
 	char              name[EBPF_NAME]; /* the function's */
 	uint64_t          digest; /* of the object file */
@@ -51,6 +51,7 @@ void xdp_list_free(struct xdp_list *list); /* empty afterwards */
 bool xdp_list_same(const struct xdp_list *a, const struct xdp_list *b);
 const struct conf_xdp *xdp_list_find(const struct xdp_list *list, const char *dev); /* NULL: none */
 void xdp_list_del(struct xdp_list *list, const char *dev);
+void xdp_list_rename(struct xdp_list *list, const char *from, const char *to); /* a link has another name; from may have no program */
 void xdp_prune(struct conf_state *st); /* after a link went: programs of links that are not there, of a veth's twin too */
 /* Carries out the words "xdp" and "section" of a "link set". 0 or -errno with e filled. */
 int  xdp_command(struct conf_state *st, const struct link_conf *link, const struct cmd *cmd, struct conf_error *e);

@@ -437,6 +437,50 @@ int netcfg_link_set_carrier(struct netcfg *cfg, int ifindex, bool carrier)
 	return 0;
 }
 
+/* "eth0" and "eth0:1" become "lan0" and "lan0:1", as far as there is room. */
+static void relabel(struct addr_conf *a, const char *from, const char *to)
+{
+	size_t n = strlen(from), len = strlen(to);
+	char rest[NS_IFNAMSIZ] = "";
+
+	if (strncmp(a->label, from, n) != 0 || (a->label[n] && a->label[n] != ':'))
+		return;
+	memcpy(rest, a->label + n, strlen(a->label + n));
+	if (len + strlen(rest) >= sizeof(a->label))
+		rest[0] = '\0';
+	memset(a->label, 0, sizeof(a->label));
+	memcpy(a->label, to, len);
+	memcpy(a->label + len, rest, strlen(rest));
+}
+
+int netcfg_link_rename(struct netcfg *cfg, int ifindex, const char *name, struct netcfg_err *err)
+{
+	int i = cfg_link_index(cfg, ifindex), r;
+	const struct link_conf *other;
+	struct link_conf *l;
+
+	cfg_err_clear(err);
+	if (i < 0)
+		return cfg_err(err, -ENODEV, "there is no link with index %d", ifindex);
+	l = &cfg->links[i].conf;
+	r = check_name(name, err);
+	if (r)
+		return r;
+	if (l->type == LINK_LOOPBACK && strcmp(name, l->name))
+		return cfg_err(err, -EOPNOTSUPP, "the loopback link keeps its name");
+	other = netcfg_link_by_name(cfg, name);
+	if (other == l)
+		return 0;
+	if (other)
+		return cfg_err(err, -EEXIST, "there is a link %s already", name);
+	for (unsigned k = 0; k < cfg->links[i].naddrs; k++)
+		relabel(&cfg_addrs(cfg, (unsigned)i)[k], l->name, name);
+	memset(l->name, 0, sizeof(l->name));
+	memcpy(l->name, name, strlen(name));
+	cfg_touch_link(cfg, (unsigned)i);
+	return 0;
+}
+
 int netcfg_link_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct link_conf *link), void *arg)
 {
 	for (unsigned i = 0; i < cfg->view.nlinks; i++) {

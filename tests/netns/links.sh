@@ -110,7 +110,15 @@ if ${CC:-cc} -shared -fPIC -O1 -o "$TMP/nlshim.so" "$SRC/tests/netns/nlshim.c" -
 	nsctl netns add red; nsctl link add va type veth peer vb netns red
 	check "a veth whose other end is in another namespace" shows 'va@if[0-9]*: .* link-netnsid [1-9]' -o link show dev va
 	nsctl netns del red
-	check "a kind that is not made so is refused with a sentence" eval 'theirs link add v0 type veth peer v1 2>&1 | grep -q "nsctl link add"'
+	check "ip link add: a veth pair, each end with what it was given" eval 'theirs link add v0 mtu 1300 type veth peer name v1 mtu 1400 address 02:00:00:00:0a:01 && nsctl link set v0 up && nsctl link set v1 up'
+	check "they are what they should be" shows 'v1@v0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 .*02:00:00:00:0a:01 .*veth' -d -o link show dev v1
+	check "and gone together" eval 'theirs link del v0 && ! nsctl link show v1'
+	check "a kind that is not made so is refused with a sentence" eval 'theirs link add m0 link eth0 type macvlan 2>&1 | grep -q "not known here"'
+	check "a link gets another name" eval 'theirs link set dev eth1 name lan1 && nsctl link show lan1 && nsctl addr show lan1 | grep -q "inet 10.11.0.2/24 .* lan1$"'
+	eventually "and ip monitor link is told" grep -q ': lan1: ' "$TMP/ipmon.ours"
+	check "frames pass" reach h 10.11.0.2
+	check "a name that is taken is refused with a sentence" eval 'theirs link set dev lan1 name eth0 2>&1 | grep -q "there is a link eth0 already"'
+	check "a reload of a file with the old name gives it back" eval 'nsctl reload && nsctl link show eth1 && ! nsctl link show lan1'
 	check "ip link set down" theirs link set dev eth0 down
 	eventually "which is so" ours 'state DOWN'
 	check "up, with another MAC address" theirs link set dev eth0 mtu 1500 address 02:00:00:00:0e:00 up
@@ -138,6 +146,23 @@ eventually "MTU: the host's end follows" hosts 'mtu 1400'
 nsctl link set eth0 mtu 1500
 eventually "and back" hosts 'mtu 1500'
 eventually "frames pass" answers 10.10.0.2
+
+# ---- link mode and state, names
+check "a name that is taken is refused" eval '! nsctl link set eth0 name eth1'
+check "link set name: the TAP stays, frames pass" eval 'nsctl link set eth0 name wan && reach h 10.10.0.2 && nsctl -j link show wan | grep -q "\"host_name\":\"tap0\""'
+check "and is saved so" saved 'addr add 10.10.0.2/24 dev wan'
+nsctl link set wan name eth0
+check "mode dormant" nsctl link set eth0 mode dormant
+check "is saved" saved 'link set eth0 up mode dormant'
+nsctl link set eth0 carrier off
+eventually "without a cable it is down" ours 'state DOWN mode DORMANT'
+nsctl link set eth0 carrier on
+eventually "a cable alone does not bring it up" ours 'state DORMANT mode DORMANT'
+eventually "which the host sees" hosts 'state DORMANT mode DORMANT'
+check "a state that cannot be is said to stay" eval 'nsctl link set eth0 state testing 2>&1 | grep -q "its state stays DORMANT"'
+check "state up does" eval 'nsctl link set eth0 state up && ours "state UP mode DORMANT"'
+eventually "for the host, too" hosts 'state UP'
+check "a reload takes the mode away" eval 'nsctl reload && ! ours DORMANT'
 
 # ---- from the host to us
 nsctl route add 10.50.0.0/16 via 10.10.0.1

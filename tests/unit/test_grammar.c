@@ -24,6 +24,9 @@ static const struct {
 	{ "link set dev eth0 down mtu 9000", CMD_LINK_SET, "link set eth0 down mtu 9000" },
 	{ "link set up dev eth0", CMD_LINK_SET, "link set up eth0" },
 	{ "link set eth0 ring rx 1024 tx 512 mtu 1400", CMD_LINK_SET, "link set eth0 ring rx 1024 ring tx 512 mtu 1400" },
+	{ "link add v0 type veth peer name v1", CMD_LINK_ADD, "link add v0 type veth peer v1" },
+	{ "link add v0 type veth peer name", CMD_LINK_ADD, "link add v0 type veth peer \"name\"" },
+	{ "link set eth0 name lan0 mode dormant state up", CMD_LINK_SET, "link set eth0 name lan0 mode dormant state up" },
 	{ "link set eth0 ring rx def", CMD_LINK_SET, "link set eth0 ring rx default" },
 	{ "link set eth0 ring rx 1024 ring tx 512", CMD_LINK_SET, "link set eth0 ring rx 1024 ring tx 512" },
 	{ "link set eth0 offload off tso on rx on ring rx 99", CMD_LINK_SET, "link set eth0 offload off offload tso on offload rx on ring rx 99" },
@@ -354,8 +357,8 @@ Test(grammar, completion)
 		{ "ro", "route " },
 		{ "route ", "add replace del flush get show help " },
 		{ "route d", "del " },
-		{ "link set eth0 m", "mtu master mcast_flood " },
-		{ "link set eth0 up ", "mtu address txqueuelen carrier promisc allmulti arp master nomaster learning flood mcast_flood bcast_flood hairpin isolated "
+		{ "link set eth0 m", "mtu mode master mcast_flood " },
+		{ "link set eth0 up ", "mtu address txqueuelen carrier name mode state promisc allmulti arp master nomaster learning flood mcast_flood bcast_flood hairpin isolated "
 		  "ingress-qos-map egress-qos-map ageing_time fdb_max_learned host-name host-addr netns xdp section object backend offload ring copybreak "
 		  "rx-usecs rx-frames adaptive-rx busy-poll irq-affinity rps-cpus rps-flow-cnt rss-indir rss-key " },
 		{ "link set eth0 ring ", "rx tx " },

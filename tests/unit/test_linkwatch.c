@@ -152,7 +152,7 @@ static void do_word(struct bench *b, char *text, ktime_t now)
 	else if (strcmp(w[0], "master") == 0)
 		set_master(b, ifindex, netcfg_link_by_name(b->cfg, w[2])->ifindex);
 	else if (strcmp(w[0], "name") == 0)
-		strcpy(link_named(b, w[1])->name, w[2]);
+		cr_assert_eq(netcfg_link_rename(b->cfg, ifindex, w[2], NULL), 0);
 	if (strcmp(w[0], "veth") == 0) {
 		struct link_conf peer = { .flags = 0 };
 

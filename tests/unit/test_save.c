@@ -193,6 +193,8 @@ static const char *const cases[] = {
 	"sysctl net.ipv4.conf.default.rp_filter=2\n" LINKS "sysctl net.ipv4.conf.eth0.rp_filter=0\nsysctl net.ipv4.conf.lo.rp_filter=1\n",
 	LINKS "sysctl net.ipv4.ip_forward=1\nsysctl net.ipv4.conf.eth0.forwarding=0\n",
 	"link add a=b@c type tap host-name t9\nsysctl net.ipv4.conf.default.arp_ignore=3\nlink add x.y type tap host-name t8\n",
+	LINKS "link set eth0 mode dormant name lan0\nlink set \"via\" name eth0\nlink add d type dummy\nlink set d mode testing\n",
+	LINKS "addr add 10.0.0.3/24 dev eth0 label eth0:1\nroute add 10.3.0.0/16 via 10.0.0.1\nsysctl net.ipv4.conf.eth0.rp_filter=2\nlink set eth0 name lan0\n",
 	LINKS "link set eth0 carrier off\nlink set \"via\" promisc on arp off allmulti on\n",
 	LINKS "link set eth0 rps-cpus 5 rps-flow-cnt 1024\nlink set \"via\" rss-indir 0,1,1,3 rss-key 01:08:0f:16:1d:24:2b:32:39:40:47:4e:55:5c:63:6a:71:78:7f:86:8d:94:9b:a2:a9:b0:b7:be:c5:cc:d3:da:e1:e8:ef:f6:fd:04:0b:12\n",
 	LINKS "link set eth0 rps-cpus 0 rss-indir 2\nsysctl net.core.flow_limit_cpu_bitmap=f\nsysctl net.core.rps_sock_flow_entries=4096\n",

@@ -291,6 +291,35 @@ Test(state, reload_keeps_what_is_the_same)
 	conf_state_exit(&st);
 }
 
+/* Another name is no other link: by a command, and in a reload, where the end on the host tells that it is the same. */
+Test(state, renaming)
+{
+	static const struct { const char *line, *word; int err; } bad[] = {
+		{ "link set lo name l0", "l0", -EOPNOTSUPP }, { "link set eth0 name t0", "t0", -EEXIST }, { "link set eth0 name all", "all", -EINVAL },
+		{ "link set lo mode dormant", "dormant", -EOPNOTSUPP }, { "link set eth0 state dormant", "dormant", -EINVAL },
+	};
+	struct conf_state st;
+	struct conf_error e;
+	int ifindex;
+
+	must(&st, ETH0 "link add t0 type dummy\naddr add 10.0.7.1/24 dev eth0 label eth0:7\naddr add 10.0.8.1/24 dev eth0 label other\nlink set eth0 name lan0 mtu 1400\n");
+	cr_expect_null(netcfg_link_by_name(st.cfg, "eth0"));
+	cr_expect_not_null(conf_link_find(&st, "lan0"));
+	cr_expect_eq(netcfg_link_by_name(st.cfg, "lan0")->mtu, 1400u);
+	ifindex = netcfg_link_by_name(st.cfg, "lan0")->ifindex;
+	follow(&st, ETH0 "addr add 10.0.7.1/24 dev eth0 label eth0:7\n");
+	cr_expect_eq(netcfg_link_by_name(st.cfg, "eth0")->ifindex, ifindex, "renamed back");
+	follow(&st, ETH0 "link set eth0 name wan\nlink add eth0 type tap host-name other\n");
+	cr_expect_eq(netcfg_link_by_name(st.cfg, "wan")->ifindex, ifindex, "its name is another's now");
+	conf_state_exit(&st);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		must(&st, ETH0 "link add t0 type dummy\n");
+		cr_expect_eq(config_parse(&st, bad[i].line, strlen(bad[i].line), &e), bad[i].err, "%s: %s", bad[i].line, e.text);
+		cr_expect_str_eq(e.word, bad[i].word, "%s: %s", bad[i].line, e.word);
+		conf_state_exit(&st);
+	}
+}
+
 /* Words of steering: what they become, which are refused and at which column; another mask is no other link. */
 Test(state, steering_words)
 {

@@ -156,6 +156,9 @@ int netcfg_link_del(struct netcfg *cfg, int ifindex, struct netcfg_err *err);
 /* A dummy or an end of a veth pair becomes one of another namespace, as IFLA_NET_NS does it: switched off, without addresses, routes, neighbours, VLANs and master, with
  * a number of that namespace; a pair stays one. -ENODEV (no such link or namespace), -EEXIST (its name is taken there), -EOPNOTSUPP (of another type). */
 int netcfg_link_move(struct netcfg *cfg, int ifindex, uint32_t netns, int *ret_ifindex, struct netcfg_err *err);
+/* Another name, as IFLA_IFNAME gives it to a link that is up or down; labels of its addresses that begin with the old one follow. -ENODEV, -EINVAL (no name for a link),
+ * -EEXIST, -EOPNOTSUPP (lo). */
+int netcfg_link_rename(struct netcfg *cfg, int ifindex, const char *name, struct netcfg_err *err);
 /* Replaces flags, mtu, txqlen, addr, features, rps_*, rss, host_*, own, master, port_flags, ageing_time, fdb_max_learned, VLAN maps; name, type, queues and what it stands on stay.
  * An MTU or an address that differs from what was is own from now on, unless own differs too. A new master (-EINVAL: no bridge; -ELOOP; -EMLINK) gives default port_flags and takes the static
  * stations of the old one away. */
