@@ -9,7 +9,7 @@
  *
  * All of RFC 9669's groups base32, base64, divmul32, divmul64, atomic32, atomic64 are there, and the instructions of cpu v4 but for the 32-bit jump's.
  *
- * Not done: the legacy packet group (BPF_ABS, BPF_IND), tail calls, BTF and CO-RE relocations, uninitialised registers (they are zero).
+ * Not done: the legacy packet group (BPF_ABS, BPF_IND), CO-RE relocations, uninitialised registers (they are zero).
  */
 #include "ebpf_elf.h"
 
@@ -123,6 +123,10 @@ static int check_jump(const struct check *c, const struct bpf_insn *in, struct o
 		}
 		if (in->src_reg)
 			return refuse(c, "calls of this kind (%u) are not supported", in->src_reg);
+		if (in->imm == BPF_FUNC_tail_call) {
+			op->arg = CALL_TAIL;
+			return 0;
+		}
 		helper = ebpf_helper_find(in->imm, &name);
 		if (!helper)
 			return refuse(c, "helper %d%s%s%s is not supported", in->imm, name ? " (" : "", name ? name : "", name ? ")" : "");
@@ -329,6 +333,30 @@ void ebpf_prog_free(struct ebpf_prog *prog)
 	ebpf_btf_free(prog->btf);
 	free(prog->ops);
 	free(prog);
+}
+
+int ebpf_prog_add_entry(struct ebpf_prog *prog, const char *name, size_t pc)
+{
+	if (pc >= prog->n || prog->ops[pc].arg == UINT8_MAX)
+		return -EINVAL;
+	if (prog->nentries == EBPF_MAX_ENTRIES)
+		return -E2BIG;
+	snprintf(prog->entries[prog->nentries].name, EBPF_NAME, "%s", name);
+	prog->entries[prog->nentries++].pc = (uint32_t)pc;
+	return 0;
+}
+
+int ebpf_prog_entry(const struct ebpf_prog *prog, const char *name)
+{
+	for (unsigned i = 0; i < prog->nentries; i++)
+		if (strcmp(prog->entries[i].name, name) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+const char *ebpf_prog_entry_name(const struct ebpf_prog *prog, unsigned i)
+{
+	return i < prog->nentries ? prog->entries[i].name : NULL;
 }
 
 size_t ebpf_prog_insns(const struct ebpf_prog *prog)

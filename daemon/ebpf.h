@@ -27,6 +27,7 @@
 #define EBPF_MAX_MAPS   32
 #define EBPF_KEY_MAX    512
 #define EBPF_VALUE_MAX  65536
+#define EBPF_PREFIX_MAX 32 /* bytes of a prefix in an lpm_trie */
 #define EBPF_MAP_BYTES  (UINT64_C(64) << 20) /* of the values and keys of one map, all CPUs */
 #define EBPF_NAME       64
 #define EBPF_OBJECT_MAX (768 * 1024) /* bytes of an object file */
@@ -35,7 +36,7 @@ struct ebpf_map;
 struct ebpf_prog;
 struct ebpf_vm;
 
-/* ---- maps: array, hash, both per CPU, devmap. Calls from any thread. ---- */
+/* ---- maps. Calls from any thread. ---- */
 
 struct ebpf_map_spec {
 	char     name[EBPF_NAME];
@@ -43,11 +44,13 @@ struct ebpf_map_spec {
 	uint32_t key_size, value_size, max_entries; /* bytes, bytes, elements */
 	uint32_t flags; /* BPF_F_RDONLY_PROG or 0; others are refused */
 	uint32_t key_type, value_type; /* in the program's BTF; 0: not known */
+	uint32_t values_at; /* where in the object's variable its first elements are listed; for who loads it */
 };
 
 /* 0; -EINVAL, -EOPNOTSUPP or -E2BIG with why filled; -ENOMEM. seed: of a hash map's hash. init: the first value's bytes, or NULL. */
 int  ebpf_map_new(struct ebpf_map **ret, const struct ebpf_map_spec *spec, unsigned ncpu, uint64_t seed, const void *init, char *why, size_t size);
 void ebpf_map_free(struct ebpf_map *map); /* NULL is ignored */
+const char *ebpf_map_type(uint32_t type); /* "array", ...; "unknown" */
 const struct ebpf_map_spec *ebpf_map_spec(const struct ebpf_map *map);
 unsigned ebpf_map_ncpu(const struct ebpf_map *map); /* values of an element: 1 but for the per-CPU kinds */
 /* The element in slot (0 to max_entries - 1): key, and ncpu values one behind another, each value_size bytes. False: there is none. */
@@ -65,6 +68,14 @@ int  ebpf_map_delete(struct ebpf_map *map, const void *key);
  */
 int  ebpf_prog_new(struct ebpf_prog **ret, const struct bpf_insn *insns, size_t n, struct ebpf_map *const *maps, unsigned nmaps, char *why, size_t size);
 void ebpf_prog_free(struct ebpf_prog *prog); /* with its maps, once no machine runs it. NULL is ignored */
+/*
+ * Where bpf_tail_call may go: programs among the instructions, each by the name of its function and the place of its first instruction. An element of a prog_array is the number of
+ * one and 1; 0: empty. add: 0, -EINVAL (no instruction is there), -E2BIG.
+ */
+#define EBPF_MAX_ENTRIES 64
+int  ebpf_prog_add_entry(struct ebpf_prog *prog, const char *name, size_t pc);
+int  ebpf_prog_entry(const struct ebpf_prog *prog, const char *name); /* its number or -ENOENT */
+const char *ebpf_prog_entry_name(const struct ebpf_prog *prog, unsigned i); /* NULL: there is none */
 size_t ebpf_prog_insns(const struct ebpf_prog *prog);
 unsigned ebpf_prog_nmaps(const struct ebpf_prog *prog);
 struct ebpf_map *ebpf_prog_map(const struct ebpf_prog *prog, unsigned i);

@@ -233,6 +233,11 @@ static int read_map(const struct ebpf_btf *b, const struct btf_type *var, struct
 	for (unsigned i = 0; i < BTF_INFO_VLEN(t->info); i++) {
 		size_t k = 0;
 
+		if (strcmp(btf_name(b, m[i].name_off), "values") == 0) { /* of a prog_array: its first elements */
+			spec->values_at = BTF_INFO_KFLAG(t->info) ? BTF_MEMBER_BIT_OFFSET(m[i].offset) / 8 : m[i].offset / 8;
+			spec->value_size = spec->value_size ? spec->value_size : 4; /* they are all of one size, which need not be said */
+			continue;
+		}
 		while (k < sizeof(members) / sizeof(members[0]) && strcmp(members[k].name, btf_name(b, m[i].name_off)) != 0)
 			k++;
 		if (k == sizeof(members) / sizeof(members[0]) ||

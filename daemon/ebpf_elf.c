@@ -6,7 +6,8 @@
  * value each, the section), and relocations are resolved:
  *   - a reference to a map, or to a global variable, becomes the map's number, and the offset in it;
  *   - a call of a function in .text: .text is put behind the program, and the call points there.
- * Several programs may be in a file: one is chosen by the name of its section or of its function.
+ * Several programs may be in a file: one is chosen by the name of its section or of its function. Where there is a prog_array, the others of XDP come along, for
+ * tail calls, and what the array lists (relocations of section .maps) is put in.
  *
  * Why not libbpf: that of Debian 12 (1.1) reads what clang writes, but dies of files that are damaged, as the fuzz program found within seconds; and an
  * object file comes over the control socket. Here every offset and length is checked against the file, and nothing is believed twice. Nor is anything read without
@@ -24,8 +25,15 @@
 #define MAX_SECTIONS 4096
 #define NAMES_TOLD   8 /* programs that a message lists, */
 #define NAME_TOLD    32 /* with so many characters of each name */
+#define MAX_LISTED   1024 /* elements of prog_arrays that are there from the start */
 #define MAX_LOOKUPS  256 /* variables that are shown by name */
 #define VARIABLE_NAME 64 /* characters in which names of variables are told apart */
+
+/* Where a piece of code came from and where it is now, in instructions. */
+struct piece {
+	size_t      section, from, count, base;
+	const char *name;
+};
 
 struct load {
 	const unsigned char *file; /* aligned to 8 */
@@ -47,6 +55,8 @@ struct load {
 	unsigned    lookups;
 	struct bpf_insn *insns;
 	size_t      n, nrels;
+	struct piece pieces[EBPF_MAX_ENTRIES];
+	unsigned    npieces;
 	char       *why;
 	size_t      size;
 };
@@ -332,6 +342,8 @@ static int relocate_load(struct load *l, struct bpf_insn *in, const Elf64_Sym *s
 		in[1].imm = 0;
 		return 0;
 	}
+	if (strcmp(section, "maps") == 0)
+		return refuse(l, -EOPNOTSUPP, "map %s is defined in the old way (section \"maps\"); what is read is section \".maps\", with BTF", symbol_name(l, sym));
 	map = find_map(l, section);
 	if (map < 0)
 		return refuse(l, -EOPNOTSUPP, "a reference to %s in section \"%s\" cannot be resolved", symbol_name(l, sym), section);
@@ -340,11 +352,6 @@ static int relocate_load(struct load *l, struct bpf_insn *in, const Elf64_Sym *s
 	in[0].imm = map;
 	return 0;
 }
-
-/* Where a piece of code came from and where it is now, in instructions. */
-struct piece {
-	size_t section, from, count, base;
-};
 
 static int relocate_call(struct load *l, struct bpf_insn *in, const Elf64_Sym *sym, const struct piece *piece, size_t text_base)
 {
@@ -406,34 +413,119 @@ static int relocate(struct load *l, const struct piece *piece, size_t text_base)
 	return 0;
 }
 
+static int add_piece(struct load *l, const Elf64_Sym *sym)
+{
+	struct piece *p = &l->pieces[l->npieces];
+	int err;
+
+	if (l->npieces == EBPF_MAX_ENTRIES)
+		return refuse(l, -E2BIG, "more than %d programs, which tail calls may go to", EBPF_MAX_ENTRIES);
+	*p = (struct piece){ .section = sym->st_shndx, .from = sym->st_value / sizeof(struct bpf_insn), .base = l->n, .name = symbol_name(l, sym) };
+	err = append(l, sym->st_shndx, sym->st_value, sym->st_size);
+	p->count = l->n - p->base;
+	l->npieces += !err;
+	return err;
+}
+
+static bool has_prog_array(const struct load *l)
+{
+	for (unsigned i = 0; i < l->nmaps; i++)
+		if (l->maps[i]->progs)
+			return true;
+	return false;
+}
+
+/* The program that is to run and, where it may call others instead of returning, those. */
+static int append_programs(struct load *l, const Elf64_Sym *first)
+{
+	int err = add_piece(l, first);
+
+	for (size_t i = 0; !err && has_prog_array(l) && i < l->nsyms; i++)
+		if (&l->symbols[i] != first && is_function(l, &l->symbols[i]) && is_xdp(section_name(l, l->symbols[i].st_shndx)))
+			err = add_piece(l, &l->symbols[i]);
+	return err;
+}
+
 static int load_code(struct load *l, const char *section, char name[EBPF_NAME])
 {
 	const Elf64_Sym *sym = NULL;
-	struct piece main_piece = { .base = 0 }, text = { .section = l->text };
+	struct piece text = { .section = l->text };
 	int err = choose(l, section, &sym);
 
 	if (!err)
-		err = append(l, sym->st_shndx, sym->st_value, sym->st_size);
+		err = append_programs(l, sym);
 	if (err)
 		return err;
 	snprintf(name, EBPF_NAME, "%s", symbol_name(l, sym));
-	main_piece.section = sym->st_shndx;
-	main_piece.from = sym->st_value / sizeof(struct bpf_insn);
-	main_piece.count = l->n;
 	if (l->text && l->sections[l->text].sh_size) {
 		text.base = l->n;
 		err = append(l, l->text, 0, l->sections[l->text].sh_size);
 		text.count = l->n - text.base;
 	}
-	if (!err)
-		err = relocate(l, &main_piece, text.base);
+	for (unsigned i = 0; !err && i < l->npieces; i++)
+		err = relocate(l, &l->pieces[i], text.base);
 	return !err && text.count ? relocate(l, &text, text.base) : err;
+}
+
+/* ---- what prog_arrays hold from the start: references in section .maps ---- */
+
+static const Elf64_Sym *map_at(const struct load *l, size_t section, uint64_t off)
+{
+	for (size_t i = 0; i < l->nsyms; i++)
+		if (l->symbols[i].st_shndx == section && ELF64_ST_TYPE(l->symbols[i].st_info) == STT_OBJECT && off - l->symbols[i].st_value < l->symbols[i].st_size)
+			return &l->symbols[i];
+	return NULL;
+}
+
+static int fill_one(struct load *l, struct ebpf_prog *prog, size_t section, const Elf64_Rel *rel)
+{
+	const Elf64_Sym *var = map_at(l, section, rel->r_offset), *func = symbol(l, ELF64_R_SYM(rel->r_info));
+	int map = var ? find_map(l, symbol_name(l, var)) : -1, entry = func ? ebpf_prog_entry(prog, symbol_name(l, func)) : -1;
+	uint64_t off;
+	uint32_t key, value;
+
+	if (map < 0 || !prog->maps[map]->progs)
+		return refuse(l, -EOPNOTSUPP, "elements of map %s that the object file lists are not supported", var ? symbol_name(l, var) : "?");
+	if (entry < 0)
+		return refuse(l, -EINVAL, "map %s lists %s, which is no XDP program of this object file", symbol_name(l, var), func ? symbol_name(l, func) : "?");
+	off = rel->r_offset - var->st_value - ebpf_map_spec(prog->maps[map])->values_at;
+	key = (uint32_t)(off / 8);
+	value = (uint32_t)entry + 1;
+	if (off > UINT32_MAX || ebpf_map_update(prog->maps[map], &key, &value, BPF_ANY) < 0)
+		return refuse(l, -E2BIG, "map %s lists more elements than it has", symbol_name(l, var));
+	return 0;
+}
+
+static int fill_prog_arrays(struct load *l, struct ebpf_prog *prog)
+{
+	size_t n = 0;
+	int err = 0;
+
+	for (unsigned i = 0; i < l->npieces && !err; i++)
+		err = ebpf_prog_add_entry(prog, l->pieces[i].name, l->pieces[i].base);
+	for (size_t i = 1; i < l->nsections && !err; i++) {
+		const Elf64_Rel *rels;
+		size_t len = 0;
+
+		if (l->sections[i].sh_type != SHT_REL || strcmp(section_name(l, l->sections[i].sh_info), ".maps") != 0)
+			continue;
+		rels = (const void *)section_bytes(l, i, 8, &len);
+		if (!rels)
+			return damaged(l);
+		n += len / sizeof(*rels);
+		if (n > MAX_LISTED)
+			return refuse(l, -E2BIG, "maps list more than %d elements", MAX_LISTED);
+		for (size_t k = 0; k < len / sizeof(*rels) && !err; k++)
+			err = fill_one(l, prog, l->sections[i].sh_info, &rels[k]);
+	}
+	return err;
 }
 
 int ebpf_load_object(struct ebpf_prog **ret, const void *object, size_t len, const char *section, unsigned ncpu, uint64_t seed, char name[EBPF_NAME],
 		     char *why, size_t size)
 {
 	struct load l = { .len = len, .ncpu = ncpu, .seed = seed, .why = why, .size = size };
+	struct ebpf_prog *prog = NULL;
 	void *copy;
 	int err;
 
@@ -451,13 +543,22 @@ int ebpf_load_object(struct ebpf_prog **ret, const void *object, size_t len, con
 	if (!err)
 		err = load_code(&l, section, name);
 	if (!err) {
-		err = ebpf_prog_new(ret, l.insns, l.n, l.maps, l.nmaps, why, size);
-		l.nmaps = 0; /* the program's now */
+		unsigned nmaps = l.nmaps;
+
+		l.nmaps = 0; /* the program's from now on, whatever happens */
+		err = ebpf_prog_new(&prog, l.insns, l.n, l.maps, nmaps, why, size);
+		l.nmaps = err ? 0 : nmaps;
+		if (!err)
+			err = fill_prog_arrays(&l, prog);
+		l.nmaps = 0;
 	}
-	if (!err)
-		(*ret)->btf = l.btf;
-	else
+	if (!err) {
+		prog->btf = l.btf;
+		*ret = prog;
+	} else {
+		ebpf_prog_free(prog);
 		ebpf_btf_free(l.btf);
+	}
 	for (unsigned i = 0; i < l.nmaps; i++)
 		ebpf_map_free(l.maps[i]);
 	free(l.insns);

@@ -8,11 +8,16 @@
 #include "ebpf_priv.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #define ETH_HLEN     14
 #define BYTES_A_STEP 16 /* copied bytes that count as one instruction */
+#define LOOKUP_STEPS 24 /* what a look into a hash counts as */
 #define TRACE_LINES  10 /* a second */
 #define TRACE_ARGS   3
+#define FIB_STEPS    192
+#define FIB_SKIP_NEIGH (1u << 2) /* BPF_FIB_LOOKUP_SKIP_NEIGH, which older headers lack */
+#define HZ           250 /* of the jiffies that programs see */
 
 static uint64_t fault(struct ebpf_vm *vm, enum ebpf_fault_kind kind, uint64_t addr, uint64_t size)
 {
@@ -28,6 +33,14 @@ static struct ebpf_map *map_of(struct ebpf_vm *vm, uint64_t handle)
 		return vm->prog->maps[i];
 	vm_fault(vm, EBPF_FAULT_ARG, handle, 0);
 	return NULL;
+}
+
+static bool is_ctx(struct ebpf_vm *vm, uint64_t addr)
+{
+	if (likely(addr == ADDRESS(REGION_CTX, 0)))
+		return true;
+	vm_fault(vm, EBPF_FAULT_ARG, addr, 0);
+	return false;
 }
 
 /* Memory that is read; NULL after a fault. */
@@ -63,6 +76,22 @@ static bool take_key(struct ebpf_vm *vm, const struct ebpf_map *map, uint64_t ad
 	return p;
 }
 
+/* What looking for an element costs beyond a call: a lock, hashing; an lpm_trie may look once for each length. */
+static void charge_lookup(struct ebpf_vm *vm, const struct ebpf_map *map)
+{
+	if (map->hash)
+		vm->left -= LOOKUP_STEPS + (int32_t)(map->prefix ? map->spec.key_size * 8 : map->spec.key_size / BYTES_A_STEP);
+}
+
+static bool may_write(struct ebpf_vm *vm, const struct ebpf_map *map, uint64_t handle)
+{
+	charge_lookup(vm, map);
+	if (likely(!map->links && !map->closed && !(map->spec.flags & BPF_F_RDONLY_PROG)))
+		return true;
+	vm_fault(vm, EBPF_FAULT_ARG, handle, 0);
+	return false;
+}
+
 static uint64_t map_lookup_elem(struct ebpf_vm *vm, const uint64_t *r)
 {
 	struct ebpf_map *map = map_of(vm, r[1]);
@@ -71,6 +100,9 @@ static uint64_t map_lookup_elem(struct ebpf_vm *vm, const uint64_t *r)
 
 	if (!map || !take_key(vm, map, r[2], key))
 		return 0;
+	if (unlikely(map->closed))
+		return fault(vm, EBPF_FAULT_ARG, r[1], 0);
+	charge_lookup(vm, map);
 	slot = map_find(map, key);
 	return slot < 0 ? 0 : ADDRESS(REGION_MAPS + (uint32_t)(r[1] >> 32) - MAP_HANDLE, slot * map->stride);
 }
@@ -86,8 +118,8 @@ static uint64_t map_update_elem(struct ebpf_vm *vm, const uint64_t *r)
 	value = in(vm, r[3], map->spec.value_size);
 	if (!value)
 		return 0;
-	if (map->spec.type == BPF_MAP_TYPE_DEVMAP || (map->spec.flags & BPF_F_RDONLY_PROG))
-		return fault(vm, EBPF_FAULT_ARG, r[1], 0);
+	if (!may_write(vm, map, r[1]))
+		return 0;
 	return (uint64_t)(int64_t)map_update_cpu(map, key, value, r[4], vm->env.cpu < map->ncpu ? vm->env.cpu : 0, false);
 }
 
@@ -98,8 +130,8 @@ static uint64_t map_delete_elem(struct ebpf_vm *vm, const uint64_t *r)
 
 	if (!map || !take_key(vm, map, r[2], key))
 		return 0;
-	if (map->spec.type == BPF_MAP_TYPE_DEVMAP || (map->spec.flags & BPF_F_RDONLY_PROG))
-		return fault(vm, EBPF_FAULT_ARG, r[1], 0);
+	if (!may_write(vm, map, r[1]))
+		return 0;
 	return (uint64_t)(int64_t)ebpf_map_delete(map, key);
 }
 
@@ -187,6 +219,25 @@ static uint64_t trace_printk(struct ebpf_vm *vm, const uint64_t *r)
 	return (uint64_t)(int64_t)n;
 }
 
+int64_t vm_tail_call(struct ebpf_vm *vm, const uint64_t *r)
+{
+	const struct ebpf_map *map = is_ctx(vm, r[1]) ? map_of(vm, r[2]) : NULL;
+	uint32_t i = (uint32_t)r[3], entry = 0;
+
+	if (!map)
+		return -1;
+	if (!map->progs) {
+		vm_fault(vm, EBPF_FAULT_ARG, r[2], 0);
+		return -1;
+	}
+	if (i < map->spec.max_entries)
+		copy_shared(&entry, map_value(map, 0, i), sizeof(entry));
+	if (!entry || entry > vm->prog->nentries || vm->tails == MAX_TAIL_CALLS)
+		return -1;
+	vm->tails++;
+	return vm->prog->entries[entry - 1].pc;
+}
+
 static uint64_t redirect(struct ebpf_vm *vm, const uint64_t *r)
 {
 	if (r[2])
@@ -199,15 +250,18 @@ static uint64_t redirect_map(struct ebpf_vm *vm, const uint64_t *r)
 {
 	struct ebpf_map *map = map_of(vm, r[1]);
 	uint32_t key = (uint32_t)r[2], ifindex = 0;
+	int64_t slot;
 
 	if (!map)
 		return 0;
-	if (map->spec.type != BPF_MAP_TYPE_DEVMAP)
+	if (!map->links)
 		return fault(vm, EBPF_FAULT_ARG, r[1], 0);
 	if (r[3] & ~(uint64_t)3)
 		return STACK_XDP_ABORTED;
-	if (key < map->spec.max_entries)
-		copy_shared(&ifindex, map_value(map, 0, key), sizeof(ifindex));
+	charge_lookup(vm, map);
+	slot = map_find(map, &key);
+	if (slot >= 0)
+		copy_shared(&ifindex, map_value(map, 0, (uint32_t)slot), sizeof(ifindex));
 	if (!ifindex)
 		return r[3]; /* the lower two bits of the flags say what then */
 	vm->frame->redirect_ifindex = (int)ifindex;
@@ -248,14 +302,6 @@ static uint64_t csum_diff(struct ebpf_vm *vm, const uint64_t *r)
 		sum = csum_words(p, to_size, sum, false);
 	}
 	return sum;
-}
-
-static bool is_ctx(struct ebpf_vm *vm, uint64_t addr)
-{
-	if (likely(addr == ADDRESS(REGION_CTX, 0)))
-		return true;
-	vm_fault(vm, EBPF_FAULT_ARG, addr, 0);
-	return false;
 }
 
 static uint64_t adjust(struct ebpf_vm *vm, int32_t head, int32_t tail)
@@ -326,44 +372,142 @@ static uint64_t xdp_store_bytes(struct ebpf_vm *vm, const uint64_t *r)
 	return 0;
 }
 
-/* The first columns: bpf-helpers(7) and enum bpf_func_id. Without a function: known by name, so that a refusal says more than a number. */
-static const struct {
-	int32_t     id;
-	const char *name;
-	ebpf_helper func;
-} helpers[] = {
-	{ BPF_FUNC_map_lookup_elem, "bpf_map_lookup_elem", map_lookup_elem },
-	{ BPF_FUNC_map_update_elem, "bpf_map_update_elem", map_update_elem },
-	{ BPF_FUNC_map_delete_elem, "bpf_map_delete_elem", map_delete_elem },
-	{ BPF_FUNC_ktime_get_ns, "bpf_ktime_get_ns", ktime_get_ns },
-	{ BPF_FUNC_trace_printk, "bpf_trace_printk", trace_printk },
-	{ BPF_FUNC_get_prandom_u32, "bpf_get_prandom_u32", get_prandom_u32 },
-	{ BPF_FUNC_get_smp_processor_id, "bpf_get_smp_processor_id", get_smp_processor_id },
-	{ BPF_FUNC_tail_call, "bpf_tail_call", NULL },
-	{ BPF_FUNC_redirect, "bpf_redirect", redirect },
-	{ BPF_FUNC_perf_event_output, "bpf_perf_event_output", NULL },
-	{ BPF_FUNC_csum_diff, "bpf_csum_diff", csum_diff },
-	{ BPF_FUNC_xdp_adjust_head, "bpf_xdp_adjust_head", xdp_adjust_head },
-	{ BPF_FUNC_redirect_map, "bpf_redirect_map", redirect_map },
-	{ BPF_FUNC_xdp_adjust_meta, "bpf_xdp_adjust_meta", xdp_adjust_meta },
-	{ BPF_FUNC_xdp_adjust_tail, "bpf_xdp_adjust_tail", xdp_adjust_tail },
-	{ BPF_FUNC_fib_lookup, "bpf_fib_lookup", NULL },
-	{ BPF_FUNC_ktime_get_boot_ns, "bpf_ktime_get_boot_ns", ktime_get_ns },
-	{ BPF_FUNC_ringbuf_output, "bpf_ringbuf_output", NULL },
-	{ BPF_FUNC_ringbuf_reserve, "bpf_ringbuf_reserve", NULL },
-	{ BPF_FUNC_loop, "bpf_loop", NULL },
-	{ BPF_FUNC_xdp_get_buff_len, "bpf_xdp_get_buff_len", xdp_get_buff_len },
-	{ BPF_FUNC_xdp_load_bytes, "bpf_xdp_load_bytes", xdp_load_bytes },
-	{ BPF_FUNC_xdp_store_bytes, "bpf_xdp_store_bytes", xdp_store_bytes },
+/* Events for somebody who is not there: what the kernel answers when no ring is attached, or it is full. */
+static uint64_t perf_event_output(struct ebpf_vm *vm, const uint64_t *r)
+{
+	const struct ebpf_map *map = is_ctx(vm, r[1]) ? map_of(vm, r[2]) : NULL;
+
+	if (!map)
+		return 0;
+	if (map->spec.type != BPF_MAP_TYPE_PERF_EVENT_ARRAY)
+		return fault(vm, EBPF_FAULT_ARG, r[2], 0);
+	return in(vm, r[4], (uint32_t)r[5]) ? (uint64_t)(int64_t)-ENOENT : 0;
+}
+
+static bool is_ring(struct ebpf_vm *vm, uint64_t handle)
+{
+	const struct ebpf_map *map = map_of(vm, handle);
+
+	if (map && map->spec.type == BPF_MAP_TYPE_RINGBUF)
+		return true;
+	if (map)
+		vm_fault(vm, EBPF_FAULT_ARG, handle, 0);
+	return false;
+}
+
+static uint64_t ringbuf_output(struct ebpf_vm *vm, const uint64_t *r)
+{
+	return is_ring(vm, r[1]) && in(vm, r[2], r[3]) ? (uint64_t)(int64_t)-EAGAIN : 0;
+}
+
+static uint64_t ringbuf_reserve(struct ebpf_vm *vm, const uint64_t *r)
+{
+	(void)is_ring(vm, r[1]);
+	return 0;
+}
+
+static uint64_t ringbuf_submit(struct ebpf_vm *vm, const uint64_t *r)
+{
+	return fault(vm, EBPF_FAULT_ARG, r[1], 0); /* nothing was ever reserved */
+}
+
+static uint64_t ringbuf_query(struct ebpf_vm *vm, const uint64_t *r)
+{
+	(void)is_ring(vm, r[1]);
+	return 0;
+}
+
+static uint64_t get_numa_node_id(struct ebpf_vm *vm, const uint64_t *r)
+{
+	(void)vm, (void)r;
+	return 0;
+}
+
+static uint64_t jiffies64(struct ebpf_vm *vm, const uint64_t *r)
+{
+	(void)r;
+	return (uint64_t)(vm->frame->now / (NSEC_PER_SEC / HZ));
+}
+
+/* Of IPv4 (stack_xdp_fib). params: struct bpf_fib_lookup. */
+static uint64_t fib_lookup(struct ebpf_vm *vm, const uint64_t *r)
+{
+	enum { KNOWN = BPF_FIB_LOOKUP_DIRECT | BPF_FIB_LOOKUP_OUTPUT | FIB_SKIP_NEIGH };
+	struct bpf_fib_lookup p;
+	struct stack_xdp_fib fib;
+	unsigned char *at;
+	uint32_t size = (uint32_t)r[3];
+
+	if (!is_ctx(vm, r[1]))
+		return 0;
+	at = out(vm, r[2], size);
+	if (!at)
+		return 0;
+	if (size < sizeof(p) || r[4] & ~(uint64_t)KNOWN)
+		return (uint64_t)(int64_t)-EINVAL;
+	copy_shared(&p, at, sizeof(p));
+	if (p.family != AF_INET || !vm->frame->fib_lookup)
+		return (uint64_t)(int64_t)-EAFNOSUPPORT;
+	vm->left -= FIB_STEPS;
+	fib = (struct stack_xdp_fib){ .ifindex = (int)p.ifindex, .tos = p.tos, .len = p.tot_len, .output = r[4] & BPF_FIB_LOOKUP_OUTPUT, .main_only = r[4] & BPF_FIB_LOOKUP_DIRECT,
+				      .no_neigh = r[4] & FIB_SKIP_NEIGH };
+	memcpy(&fib.saddr, &p.ipv4_src, sizeof(fib.saddr));
+	memcpy(&fib.daddr, &p.ipv4_dst, sizeof(fib.daddr));
+	vm->frame->fib_lookup(vm->frame, &fib);
+	if (fib.ret == STACK_XDP_FIB_OK || fib.ret == STACK_XDP_FIB_NO_NEIGH || fib.ret == STACK_XDP_FIB_FRAG_NEEDED) {
+		p.ifindex = (uint32_t)fib.ifindex;
+		if (fib.ret == STACK_XDP_FIB_FRAG_NEEDED || p.tot_len)
+			p.mtu_result = (uint16_t)(fib.mtu < UINT16_MAX ? fib.mtu : UINT16_MAX);
+		if (fib.ret != STACK_XDP_FIB_FRAG_NEEDED) {
+			memcpy(&p.ipv4_dst, &fib.daddr, sizeof(fib.daddr));
+			p.rt_metric = fib.metric;
+			p.h_vlan_proto = p.h_vlan_TCI = 0;
+		}
+		if (fib.ret == STACK_XDP_FIB_OK && !fib.no_neigh) {
+			memcpy(p.smac, fib.smac.b, sizeof(p.smac));
+			memcpy(p.dmac, fib.dmac.b, sizeof(p.dmac));
+		}
+		copy_shared(at, &p, sizeof(p));
+	}
+	return (uint64_t)fib.ret;
+}
+
+#define NAME(id) "bpf_" #id
+static const char *const names[] = { __BPF_FUNC_MAPPER(NAME) };
+
+/* By enum bpf_func_id. */
+static const ebpf_helper helpers[] = {
+	[BPF_FUNC_map_lookup_elem] = map_lookup_elem,
+	[BPF_FUNC_map_update_elem] = map_update_elem,
+	[BPF_FUNC_map_delete_elem] = map_delete_elem,
+	[BPF_FUNC_ktime_get_ns] = ktime_get_ns,
+	[BPF_FUNC_trace_printk] = trace_printk,
+	[BPF_FUNC_get_prandom_u32] = get_prandom_u32,
+	[BPF_FUNC_get_smp_processor_id] = get_smp_processor_id,
+	[BPF_FUNC_redirect] = redirect,
+	[BPF_FUNC_perf_event_output] = perf_event_output,
+	[BPF_FUNC_csum_diff] = csum_diff,
+	[BPF_FUNC_get_numa_node_id] = get_numa_node_id,
+	[BPF_FUNC_xdp_adjust_head] = xdp_adjust_head,
+	[BPF_FUNC_redirect_map] = redirect_map,
+	[BPF_FUNC_xdp_adjust_meta] = xdp_adjust_meta,
+	[BPF_FUNC_xdp_adjust_tail] = xdp_adjust_tail,
+	[BPF_FUNC_fib_lookup] = fib_lookup,
+	[BPF_FUNC_jiffies64] = jiffies64,
+	[BPF_FUNC_ktime_get_boot_ns] = ktime_get_ns,
+	[BPF_FUNC_ringbuf_output] = ringbuf_output,
+	[BPF_FUNC_ringbuf_reserve] = ringbuf_reserve,
+	[BPF_FUNC_ringbuf_submit] = ringbuf_submit,
+	[BPF_FUNC_ringbuf_discard] = ringbuf_submit,
+	[BPF_FUNC_ringbuf_query] = ringbuf_query,
+	[BPF_FUNC_ktime_get_coarse_ns] = ktime_get_ns,
+	[BPF_FUNC_xdp_get_buff_len] = xdp_get_buff_len,
+	[BPF_FUNC_xdp_load_bytes] = xdp_load_bytes,
+	[BPF_FUNC_xdp_store_bytes] = xdp_store_bytes,
 };
 
 ebpf_helper ebpf_helper_find(int32_t id, const char **ret_name)
 {
-	for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
-		if (helpers[i].id == id) {
-			*ret_name = helpers[i].name;
-			return helpers[i].func;
-		}
-	*ret_name = NULL;
-	return NULL;
+	*ret_name = id > 0 && (size_t)id < sizeof(names) / sizeof(names[0]) ? names[id] : NULL;
+	return id > 0 && (size_t)id < sizeof(helpers) / sizeof(helpers[0]) ? helpers[id] : NULL;
 }

@@ -5,13 +5,18 @@
  * Theory. All elements of a map are there from the start, as in the kernel's preallocated maps: the values of a map are one piece of memory, which is the region
  * that a program's pointers may reach. An element that is deleted while another thread holds a pointer to its value is still a value of this map. An array is just
  * values; a hash map has, under a lock, chains of slots, keys and a list of free slots. Per-CPU kinds have a value for each CPU; a program sees its own.
- * A devmap's values are interface indices, which programs may not write.
+ * A devmap's values are interface indices, which programs may not write; those of a prog_array, programs of the same object file (ebpf.h), they do not see at all.
  *
  * Values are written by several threads at once without a lock, as on Linux; a reader may see half of an update of a value longer than 8 bytes.
  *
  * The hash is keyed: who sends frames cannot aim them at one chain.
  *
- * Not done: LRU, longest-prefix match, queues, ring buffers, maps in maps, maps pinned or shared between programs, programs in devmap values.
+ * An LRU map (also the per-CPU one) keeps its elements in the order of their last use by a program, exactly and for all CPUs together; one that is full gives up the oldest. An
+ * lpm_trie is a hash, too: of the masked prefix, asked for each length that there is, from the longest on.
+ *
+ * Ring buffers and perf event arrays can be named, so that programs that report by them run; nobody reads them, and they hold nothing.
+ *
+ * Not done: queues, maps in maps, maps pinned or shared between programs, programs in devmap values.
  */
 #include "ebpf_priv.h"
 
@@ -37,33 +42,66 @@ static int refuse(char *why, size_t size, int err, const char *name, const char 
 	return err;
 }
 
+/* What a map of a type is, by the numbers of enum bpf_map_type. Without a shape: known by name, so that a refusal says more than a number. */
+enum { NO_SHAPE, ARRAY, HASH, OUTPUT /* holds nothing: who would read it is not there */ };
+static const struct {
+	const char *name;
+	uint8_t     shape;
+	bool        percpu, lru, prefix, links, progs;
+} types[] = {
+	[BPF_MAP_TYPE_ARRAY] = { "array", ARRAY }, [BPF_MAP_TYPE_PERCPU_ARRAY] = { "percpu_array", ARRAY, .percpu = true },
+	[BPF_MAP_TYPE_HASH] = { "hash", HASH }, [BPF_MAP_TYPE_PERCPU_HASH] = { "percpu_hash", HASH, .percpu = true },
+	[BPF_MAP_TYPE_LRU_HASH] = { "lru_hash", HASH, .lru = true }, [BPF_MAP_TYPE_LRU_PERCPU_HASH] = { "lru_percpu_hash", HASH, .lru = true, .percpu = true },
+	[BPF_MAP_TYPE_LPM_TRIE] = { "lpm_trie", HASH, .prefix = true },
+	[BPF_MAP_TYPE_DEVMAP] = { "devmap", ARRAY, .links = true }, [BPF_MAP_TYPE_DEVMAP_HASH] = { "devmap_hash", HASH, .links = true },
+	[BPF_MAP_TYPE_PROG_ARRAY] = { "prog_array", ARRAY, .progs = true },
+	[BPF_MAP_TYPE_PERF_EVENT_ARRAY] = { "perf_event_array", OUTPUT }, [BPF_MAP_TYPE_RINGBUF] = { "ringbuf", OUTPUT },
+	[BPF_MAP_TYPE_STACK_TRACE] = { "stack_trace" }, [BPF_MAP_TYPE_CGROUP_ARRAY] = { "cgroup_array" }, [BPF_MAP_TYPE_ARRAY_OF_MAPS] = { "array_of_maps" },
+	[BPF_MAP_TYPE_HASH_OF_MAPS] = { "hash_of_maps" }, [BPF_MAP_TYPE_SOCKMAP] = { "sockmap" }, [BPF_MAP_TYPE_CPUMAP] = { "cpumap" }, [BPF_MAP_TYPE_XSKMAP] = { "xskmap" },
+	[BPF_MAP_TYPE_SOCKHASH] = { "sockhash" }, [BPF_MAP_TYPE_REUSEPORT_SOCKARRAY] = { "reuseport_sockarray" }, [BPF_MAP_TYPE_QUEUE] = { "queue" },
+	[BPF_MAP_TYPE_STACK] = { "stack" }, [BPF_MAP_TYPE_SK_STORAGE] = { "sk_storage" }, [BPF_MAP_TYPE_STRUCT_OPS] = { "struct_ops" },
+};
+#define NTYPES (sizeof(types) / sizeof(types[0]))
+
+const char *ebpf_map_type(uint32_t type)
+{
+	return type < NTYPES && types[type].name ? types[type].name : "unknown";
+}
+
+static int unsupported(const struct ebpf_map_spec *s, char *why, size_t size)
+{
+	const char *instead = s->type == BPF_MAP_TYPE_CPUMAP ? "; which worker takes a flow says \"link set DEV rps-cpus\"" : s->type == BPF_MAP_TYPE_XSKMAP ? " (AF_XDP)" : "";
+	size_t n = (size_t)snprintf(why, size, "map %s: maps of type %s (%u) are not supported%s; these are:", s->name, ebpf_map_type(s->type), s->type, instead);
+
+	for (uint32_t i = 0; i < NTYPES; i++)
+		if (types[i].shape && n < size)
+			n += (size_t)snprintf(why + n, size - n, " %s", types[i].name);
+	return -EOPNOTSUPP;
+}
+
 static int check_spec(const struct ebpf_map_spec *s, char *why, size_t size)
 {
-	bool array = false;
+	uint8_t shape = s->type < NTYPES ? types[s->type].shape : NO_SHAPE;
 
-	switch (s->type) {
-	case BPF_MAP_TYPE_ARRAY:
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-	case BPF_MAP_TYPE_DEVMAP:
-		array = true;
-		break;
-	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_PERCPU_HASH:
-		break;
-	default:
-		return refuse(why, size, -EOPNOTSUPP, s->name, "only maps of type array, hash, percpu_array, percpu_hash and devmap are supported");
-	}
-	if (array && s->key_size != 4)
-		return refuse(why, size, -EINVAL, s->name, "the key of an array has 4 bytes");
+	if (shape == NO_SHAPE)
+		return unsupported(s, why, size);
+	if (shape == OUTPUT)
+		return 0;
+	if ((shape == ARRAY || types[s->type].links) && s->key_size != 4)
+		return refuse(why, size, -EINVAL, s->name, "the key of an array or devmap has 4 bytes");
+	if (types[s->type].prefix && (s->key_size < 5 || s->key_size > 4 + EBPF_PREFIX_MAX))
+		return refuse(why, size, -EINVAL, s->name, "the key of an lpm_trie is a length of 4 bytes and 1 to 32 bytes of prefix");
 	if (!s->key_size || s->key_size > EBPF_KEY_MAX)
 		return refuse(why, size, -EINVAL, s->name, "a key has 1 to 512 bytes");
-	if (s->type == BPF_MAP_TYPE_DEVMAP && s->value_size != 4 && s->value_size != 8)
+	if (types[s->type].links && s->value_size != 4 && s->value_size != 8)
 		return refuse(why, size, -EINVAL, s->name, "the value of a devmap has 4 or 8 bytes");
+	if (types[s->type].progs && s->value_size != 4)
+		return refuse(why, size, -EINVAL, s->name, "the value of a prog_array has 4 bytes");
 	if (!s->value_size || s->value_size > EBPF_VALUE_MAX)
 		return refuse(why, size, -EINVAL, s->name, "a value has 1 to 65536 bytes");
 	if (!s->max_entries || s->max_entries > UINT32_MAX / 2)
 		return refuse(why, size, -EINVAL, s->name, "the number of elements is missing or absurd");
-	if (s->flags & ~(uint32_t)(BPF_F_RDONLY_PROG | BPF_F_NO_PREALLOC | BPF_F_MMAPABLE)) /* the last two change nothing here */
+	if (s->flags & ~(uint32_t)(BPF_F_RDONLY_PROG | BPF_F_NO_PREALLOC | BPF_F_MMAPABLE | BPF_F_NO_COMMON_LRU)) /* the last three change nothing here */
 		return refuse(why, size, -EOPNOTSUPP, s->name, "it has flags that are not supported");
 	return 0;
 }
@@ -73,6 +111,8 @@ static bool map_alloc(struct ebpf_map *map)
 	const struct ebpf_map_spec *s = &map->spec;
 	uint32_t buckets = 1;
 
+	if (types[s->type].shape == OUTPUT)
+		return true;
 	map->values = calloc((size_t)map->ncpu * s->max_entries, map->stride);
 	if (!map->values || !map->hash)
 		return map->values;
@@ -83,7 +123,9 @@ static bool map_alloc(struct ebpf_map *map)
 	map->next = calloc(s->max_entries, sizeof(*map->next));
 	map->keys = calloc(s->max_entries, s->key_size);
 	map->used = calloc(s->max_entries, 1);
-	if (!map->bucket || !map->next || !map->keys || !map->used)
+	if (map->lru)
+		map->age = calloc((size_t)s->max_entries + 1, sizeof(*map->age));
+	if (!map->bucket || !map->next || !map->keys || !map->used || (map->lru && !map->age))
 		return false;
 	for (uint32_t i = 0; i < s->max_entries; i++)
 		map->next[i] = i + 1 < s->max_entries ? i + 2 : 0;
@@ -103,12 +145,19 @@ int ebpf_map_new(struct ebpf_map **ret, const struct ebpf_map_spec *spec, unsign
 	if (!map)
 		return -ENOMEM;
 	map->spec = *spec;
-	map->hash = spec->type == BPF_MAP_TYPE_HASH || spec->type == BPF_MAP_TYPE_PERCPU_HASH;
-	map->percpu = spec->type == BPF_MAP_TYPE_PERCPU_ARRAY || spec->type == BPF_MAP_TYPE_PERCPU_HASH;
+	map->hash = types[spec->type].shape == HASH;
+	map->percpu = types[spec->type].percpu;
+	map->lru = types[spec->type].lru;
+	map->prefix = types[spec->type].prefix;
+	map->links = types[spec->type].links;
+	map->progs = types[spec->type].progs;
+	map->closed = map->progs || types[spec->type].shape == OUTPUT;
+	if (types[spec->type].shape == OUTPUT)
+		map->spec.max_entries = map->spec.key_size = map->spec.value_size = 0;
 	map->ncpu = map->percpu ? ncpu : 1;
-	map->stride = (spec->value_size + 7) & ~7u;
+	map->stride = (map->spec.value_size + 7) & ~7u;
 	map->seed = seed;
-	bytes = (uint64_t)spec->max_entries * ((uint64_t)map->ncpu * map->stride + (map->hash ? spec->key_size + 9 : 0));
+	bytes = (uint64_t)map->spec.max_entries * ((uint64_t)map->ncpu * map->stride + (map->hash ? spec->key_size + 9 : 0) + (map->lru ? sizeof(*map->age) : 0));
 	if (bytes > EBPF_MAP_BYTES) {
 		free(map);
 		return refuse(why, size, -E2BIG, spec->name, "it would need more than 64 MiB");
@@ -134,6 +183,7 @@ void ebpf_map_free(struct ebpf_map *map)
 	free(map->next);
 	free(map->keys);
 	free(map->used);
+	free(map->age);
 	free(map);
 }
 
@@ -184,6 +234,83 @@ static int64_t array_find(const struct ebpf_map *map, const void *key)
 	return i < map->spec.max_entries ? (int64_t)i : -ENOENT;
 }
 
+/* ---- least recently used: a ring of slots + 1 by their last use; place 0 is its head. Under the lock ---- */
+
+static void age_remove(struct ebpf_map *map, uint32_t slot)
+{
+	map->age[map->age[slot].older].newer = map->age[slot].newer;
+	map->age[map->age[slot].newer].older = map->age[slot].older;
+}
+
+static void age_newest(struct ebpf_map *map, uint32_t slot)
+{
+	uint32_t was = map->age[0].older;
+
+	map->age[slot] = (struct map_age){ .older = was, .newer = 0 };
+	map->age[was].newer = slot;
+	map->age[0].older = slot;
+}
+
+static void age_touch(struct ebpf_map *map, uint32_t slot)
+{
+	if (map->age[0].older == slot)
+		return;
+	age_remove(map, slot);
+	age_newest(map, slot);
+}
+
+/* ---- longest prefix: a hash of (length, masked prefix); lengths that there are, counted. Under the lock ---- */
+
+static uint32_t prefix_bits(const struct ebpf_map *map)
+{
+	return 8 * (map->spec.key_size - 4);
+}
+
+/* to becomes the key of the first len bits of key's prefix. */
+static void prefix_mask(const struct ebpf_map *map, unsigned char *to, const unsigned char *key, uint32_t len)
+{
+	uint32_t n = map->spec.key_size - 4;
+
+	memset(to, 0, map->spec.key_size);
+	memcpy(to, &len, sizeof(len));
+	memcpy(to + 4, key + 4, len / 8);
+	if (len % 8 && len / 8 < n)
+		to[4 + len / 8] = key[4 + len / 8] & (unsigned char)(0xff00 >> len % 8);
+}
+
+/* As it is stored; false: its length is beyond its bits. */
+static bool prefix_key(const struct ebpf_map *map, unsigned char *to, const void *key)
+{
+	uint32_t len;
+
+	memcpy(&len, key, sizeof(len));
+	if (len > prefix_bits(map))
+		return false;
+	prefix_mask(map, to, key, len);
+	return true;
+}
+
+/* Slot + 1, 0: none. */
+static uint32_t prefix_find(struct ebpf_map *map, const unsigned char *key)
+{
+	unsigned char k[EBPF_KEY_MAX];
+	uint32_t len;
+
+	memcpy(&len, key, sizeof(len));
+	for (len = len < prefix_bits(map) ? len : prefix_bits(map);; len--) {
+		uint32_t slot;
+
+		if (map->lengths[len]) {
+			prefix_mask(map, k, key, len);
+			slot = *hash_find(map, k);
+			if (slot)
+				return slot;
+		}
+		if (!len)
+			return 0;
+	}
+}
+
 int64_t map_find(struct ebpf_map *map, const void *key)
 {
 	uint32_t slot;
@@ -191,7 +318,9 @@ int64_t map_find(struct ebpf_map *map, const void *key)
 	if (!map->hash)
 		return array_find(map, key);
 	pthread_mutex_lock(&map->lock);
-	slot = *hash_find(map, key);
+	slot = map->prefix ? prefix_find(map, key) : *hash_find(map, key);
+	if (slot && map->lru)
+		age_touch(map, slot);
 	pthread_mutex_unlock(&map->lock);
 	return slot ? (int64_t)slot - 1 : -ENOENT;
 }
@@ -206,9 +335,34 @@ static void set_value(struct ebpf_map *map, uint32_t slot, const void *value, un
 		copy_shared(map_value(map, i, slot), value, map->spec.value_size);
 }
 
+/* Takes the element that link names out. */
+static void hash_remove(struct ebpf_map *map, uint32_t *link)
+{
+	uint32_t slot = *link, len;
+
+	*link = map->next[slot - 1];
+	map->used[slot - 1] = 0;
+	map->next[slot - 1] = map->free_slot;
+	map->free_slot = slot;
+	if (map->lru)
+		age_remove(map, slot);
+	if (map->prefix) {
+		memcpy(&len, map->keys + (size_t)(slot - 1) * map->spec.key_size, sizeof(len));
+		map->lengths[len]--;
+	}
+}
+
+/* A free slot, 0: none. An LRU map gives up what was not used for longest. */
+static uint32_t hash_slot(struct ebpf_map *map)
+{
+	if (!map->free_slot && map->lru)
+		hash_remove(map, hash_find(map, map->keys + (size_t)(map->age[0].newer - 1) * map->spec.key_size));
+	return map->free_slot;
+}
+
 static int hash_update(struct ebpf_map *map, const void *key, const void *value, uint64_t flags, unsigned cpu, bool all_cpus)
 {
-	uint32_t *link = hash_find(map, key), slot = *link;
+	uint32_t *link = hash_find(map, key), slot = *link, len;
 
 	if (slot && flags == BPF_NOEXIST)
 		return -EEXIST;
@@ -217,9 +371,10 @@ static int hash_update(struct ebpf_map *map, const void *key, const void *value,
 	if (!slot) {
 		static const unsigned char zero[8];
 
-		slot = map->free_slot;
+		slot = hash_slot(map);
 		if (!slot)
 			return -E2BIG;
+		link = hash_find(map, key); /* its chain may have lost one */
 		map->free_slot = map->next[slot - 1];
 		memcpy(map->keys + (size_t)(slot - 1) * map->spec.key_size, key, map->spec.key_size);
 		for (unsigned i = 0; i < map->ncpu && map->percpu; i++) /* what other CPUs have of who was here before */
@@ -229,19 +384,31 @@ static int hash_update(struct ebpf_map *map, const void *key, const void *value,
 		map->used[slot - 1] = 1;
 		map->next[slot - 1] = 0;
 		*link = slot;
+		if (map->lru)
+			age_newest(map, slot);
+		if (map->prefix) {
+			memcpy(&len, key, sizeof(len));
+			map->lengths[len]++;
+		}
 		return 0;
 	}
 	set_value(map, slot - 1, value, cpu, all_cpus);
+	if (map->lru)
+		age_touch(map, slot);
 	return 0;
 }
 
 int map_update_cpu(struct ebpf_map *map, const void *key, const void *value, uint64_t flags, unsigned cpu, bool all_cpus)
 {
+	unsigned char k[EBPF_KEY_MAX];
 	int64_t slot;
 	int err;
 
-	if (flags > BPF_EXIST)
+	if (flags > BPF_EXIST || !map->spec.max_entries)
 		return -EINVAL;
+	if (map->prefix && !prefix_key(map, k, key))
+		return -EINVAL;
+	key = map->prefix ? k : key;
 	if (map->hash) {
 		pthread_mutex_lock(&map->lock);
 		err = hash_update(map, key, value, flags, cpu, all_cpus);
@@ -251,7 +418,7 @@ int map_update_cpu(struct ebpf_map *map, const void *key, const void *value, uin
 	slot = array_find(map, key);
 	if (slot < 0)
 		return -E2BIG;
-	if (flags == BPF_NOEXIST && map->spec.type != BPF_MAP_TYPE_DEVMAP)
+	if (flags == BPF_NOEXIST && !map->links && !map->progs)
 		return -EEXIST;
 	set_value(map, (uint32_t)slot, value, cpu, all_cpus);
 	return 0;
@@ -265,10 +432,11 @@ int ebpf_map_update(struct ebpf_map *map, const void *key, const void *value, ui
 int ebpf_map_delete(struct ebpf_map *map, const void *key)
 {
 	static const unsigned char zero[8];
+	unsigned char k[EBPF_KEY_MAX];
 	uint32_t *link, slot;
 	int64_t i;
 
-	if (map->spec.type == BPF_MAP_TYPE_DEVMAP) {
+	if (!map->hash && (map->links || map->progs)) {
 		i = array_find(map, key);
 		if (i < 0)
 			return -EINVAL;
@@ -277,15 +445,13 @@ int ebpf_map_delete(struct ebpf_map *map, const void *key)
 	}
 	if (!map->hash)
 		return -EINVAL; /* the elements of an array stay */
+	if (map->prefix && !prefix_key(map, k, key))
+		return -EINVAL;
 	pthread_mutex_lock(&map->lock);
-	link = hash_find(map, key);
+	link = hash_find(map, map->prefix ? k : key);
 	slot = *link;
-	if (slot) {
-		*link = map->next[slot - 1];
-		map->used[slot - 1] = 0;
-		map->next[slot - 1] = map->free_slot;
-		map->free_slot = slot;
-	}
+	if (slot)
+		hash_remove(map, link);
 	pthread_mutex_unlock(&map->lock);
 	return slot ? 0 : -ENOENT;
 }

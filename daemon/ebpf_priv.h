@@ -19,6 +19,8 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 enum { REGION_NULL, REGION_CTX, REGION_STACK, REGION_FRAME, REGION_MAPS /* the first map's values */ };
+#define CALL_TAIL 2 /* op.arg of bpf_tail_call; BPF_PSEUDO_CALL is 1, a helper 0 */
+#define MAX_TAIL_CALLS 33 /* for a frame, as on Linux */
 #define MAP_HANDLE   UINT32_C(0x40000000) /* region number of "pointer to map i": nothing is there, only helpers know it */
 #define FRAME_OFFSET UINT32_C(0x10000000)
 
@@ -42,6 +44,8 @@ struct ebpf_prog {
 	struct op       *ops;
 	size_t           n;
 	struct ebpf_btf *btf; /* NULL: none */
+	unsigned         nentries;
+	struct { char name[EBPF_NAME]; uint32_t pc; } entries[EBPF_MAX_ENTRIES];
 	unsigned         nmaps;
 	struct ebpf_map *maps[EBPF_MAX_MAPS];
 };
@@ -56,6 +60,7 @@ struct ebpf_vm {
 	struct ebpf_env         env;
 	struct stack_xdp_frame *frame;
 	int32_t                 left; /* of the budget */
+	uint32_t                tails; /* tail calls so far */
 	uint32_t                nregions;
 	uint32_t                random;
 	unsigned                trace_left; /* lines in this second */
@@ -68,7 +73,9 @@ struct ebpf_vm {
 
 struct ebpf_map {
 	struct ebpf_map_spec spec;
-	bool            hash, percpu;
+	bool            hash, percpu, lru, prefix;
+	bool            links, progs; /* values are links, programs */
+	bool            closed; /* programs reach it by helpers alone */
 	unsigned        ncpu;
 	uint32_t        stride; /* bytes from value to value: value_size rounded up to 8 */
 	unsigned char  *values; /* [ncpu][max_entries][stride] */
@@ -79,6 +86,8 @@ struct ebpf_map {
 	uint32_t        mask, free_slot;
 	unsigned char  *keys;
 	uint8_t        *used;
+	struct map_age { uint32_t older, newer; } *age; /* [max_entries + 1] by slot + 1; of LRU maps */
+	uint32_t        lengths[8 * EBPF_PREFIX_MAX + 1]; /* elements with a prefix of so many bits */
 };
 
 /* The bytes of a pointer, or NULL: size of them are not all within one region. */
@@ -100,6 +109,8 @@ void vm_set_frame(struct ebpf_vm *vm); /* region of the frame, from vm->frame */
 void vm_fault(struct ebpf_vm *vm, enum ebpf_fault_kind kind, uint64_t addr, uint64_t size); /* the caller knows the place */
 
 /* ebpf_helper.c */
+/* Where bpf_tail_call goes: a place in the program; -1: on, with the next instruction, or vm->fault.kind is set. */
+int64_t vm_tail_call(struct ebpf_vm *vm, const uint64_t *r);
 typedef uint64_t (*ebpf_helper)(struct ebpf_vm *vm, const uint64_t *r /* r[1] to r[5] */);
 /* NULL: there is none of this number. Fault: vm->fault.kind was set by vm_fault and is looked at by the machine. */
 ebpf_helper ebpf_helper_find(int32_t id, const char **ret_name);

@@ -22,6 +22,7 @@
 
 #define MEMSX        0x80
 #define TRACE_LINES  10 /* a second */
+#define CALL_STEPS   8 /* instructions that a helper counts as, beyond its work */
 
 void vm_fault(struct ebpf_vm *vm, enum ebpf_fault_kind kind, uint64_t addr, uint64_t size)
 {
@@ -93,9 +94,13 @@ int ebpf_vm_new(struct ebpf_vm **ret, struct ebpf_prog *prog, const struct ebpf_
 	for (unsigned i = 0; i < prog->nmaps; i++) {
 		const struct ebpf_map *map = prog->maps[i];
 
+		if (map->closed) {
+			vm->regions[REGION_MAPS + i] = vm->regions[REGION_NULL];
+			continue;
+		}
 		vm->regions[REGION_MAPS + i] = (struct region){
 			.base = map_value(map, env->cpu < map->ncpu ? env->cpu : 0, 0), .len = (uint32_t)((uint64_t)map->stride * map->spec.max_entries),
-			.readonly = map->spec.type == BPF_MAP_TYPE_DEVMAP || (map->spec.flags & BPF_F_RDONLY_PROG), .shared = true,
+			.readonly = map->links || (map->spec.flags & BPF_F_RDONLY_PROG), .shared = true,
 		};
 	}
 	vm->nregions = REGION_MAPS + prog->nmaps;
@@ -506,7 +511,23 @@ static int run(struct ebpf_vm *vm)
 				reg[10] += EBPF_STACK;
 				goto jump;
 			}
-			vm->left -= 8;
+			if (unlikely(op->arg == CALL_TAIL)) {
+				int64_t to = vm_tail_call(vm, reg);
+
+				memset(&reg[0], 0, 6 * sizeof(reg[0]));
+				vm->left -= CALL_STEPS + (int32_t)(pc - start);
+				start = pc;
+				if (to >= 0) {
+					reg[1] = ADDRESS(REGION_CTX, 0);
+					pc = start = (uint32_t)to;
+				}
+				if (unlikely(vm->fault.kind != EBPF_OK))
+					goto fault;
+				if (unlikely(vm->left < 0))
+					goto exhausted;
+				break;
+			}
+			vm->left -= CALL_STEPS;
 			reg[0] = ((ebpf_helper)(uintptr_t)op->imm)(vm, reg);
 			memset(&reg[1], 0, 5 * sizeof(reg[1]));
 			if (unlikely(vm->fault.kind != EBPF_OK))
@@ -554,6 +575,7 @@ int ebpf_run(void *arg, struct stack_xdp_frame *frame)
 
 	vm->frame = frame;
 	vm->left = EBPF_BUDGET;
+	vm->tails = 0;
 	vm->regions[REGION_FRAME].lo = FRAME_OFFSET;
 	vm_set_frame(vm);
 	if (unlikely(kind != EBPF_OK))

@@ -3,7 +3,8 @@
  * show_xdp.c: what XDP programs do, and their maps: read and written here, on the control thread, while the programs run.
  *
  * Keys and values are bytes to a map. In records they are hexadecimal text in the order of memory, and, where they have the size of a number, that number in this
- * machine's order, too; and what their types say, where the object file has type information (ebpf_json.c). In commands they are a number, an IPv4 address (4 bytes, network order), "hex=0a0b..." or, for a devmap, the name of a link.
+ * machine's order, too; and what their types say, where the object file has type information (ebpf_json.c). In commands they are a number, an IPv4 address (4 bytes, network order), "hex=0a0b...", a prefix as key of an lpm_trie, the name of a link as value of
+ * a devmap, or of a program as that of a prog_array.
  */
 #include "show.h"
 #include "xdp.h"
@@ -17,22 +18,6 @@
 
 #define SHOWN_MAX     12000 /* bytes of all values of an element; a record has its bounds (CONTROL_RECORD_MAX) */
 #define FORMATTED_MAX 36000 /* bytes of what type information makes of it */
-
-static const char *map_type(uint32_t type)
-{
-	switch (type) {
-	case BPF_MAP_TYPE_ARRAY:
-		return "array";
-	case BPF_MAP_TYPE_HASH:
-		return "hash";
-	case BPF_MAP_TYPE_PERCPU_ARRAY:
-		return "percpu_array";
-	case BPF_MAP_TYPE_PERCPU_HASH:
-		return "percpu_hash";
-	default:
-		return "devmap";
-	}
-}
 
 /* ---- show xdp --------------------------------------------------------------------------------------------------------------- */
 
@@ -233,7 +218,7 @@ static uint32_t used(struct ebpf_map *map, unsigned char *key, unsigned char *va
 
 static bool is_hash(const struct ebpf_map_spec *s)
 {
-	return s->type == BPF_MAP_TYPE_HASH || s->type == BPF_MAP_TYPE_PERCPU_HASH;
+	return strstr(ebpf_map_type(s->type), "hash") || s->type == BPF_MAP_TYPE_LPM_TRIE;
 }
 
 static json_t *map_record(const struct conf_xdp *x, struct ebpf_map *map, unsigned char *values)
@@ -244,7 +229,7 @@ static json_t *map_record(const struct conf_xdp *x, struct ebpf_map *map, unsign
 
 	set_text(r, "dev", x->dev);
 	set_text(r, "name", s->name);
-	set_text(r, "type", map_type(s->type));
+	set_text(r, "type", ebpf_map_type(s->type));
 	set_num(r, "key_size", s->key_size);
 	set_num(r, "value_size", s->value_size);
 	set_num(r, "max_entries", s->max_entries);
@@ -286,16 +271,39 @@ struct dump {
 	char             hex[];
 };
 
+/* A prefix of IPv4 or IPv6 as the key of an lpm_trie; NULL: it is none. */
+static json_t *prefix_key(const struct ebpf_map_spec *s, const unsigned char *key)
+{
+	char text[INET6_ADDRSTRLEN + 4];
+	uint32_t len;
+
+	if (s->type != BPF_MAP_TYPE_LPM_TRIE || (s->key_size != 8 && s->key_size != 20) || !inet_ntop(s->key_size == 8 ? AF_INET : AF_INET6, key + 4, text, INET6_ADDRSTRLEN))
+		return NULL;
+	memcpy(&len, key, sizeof(len));
+	snprintf(text + strlen(text), 5, "/%u", len);
+	return json_string(text);
+}
+
+static json_t *program_name(const struct ebpf_prog *prog, const unsigned char *value)
+{
+	uint32_t entry;
+
+	memcpy(&entry, value, sizeof(entry));
+	return entry ? json_string(ebpf_prog_entry_name(prog, entry - 1)) : json_null();
+}
+
 /* What the program's type information makes of it, in the keys of bpftool(8). */
 static void set_formatted(json_t *r, const struct dump *d, size_t shown)
 {
 	const struct ebpf_map_spec *s = ebpf_map_spec(d->map);
-	json_t *f = json_object(), *key = ebpf_json(d->prog, s->key_type, d->key, s->key_size), *values, *one;
+	json_t *f = json_object(), *key = prefix_key(s, d->key), *values, *one;
 
+	if (!key)
+		key = ebpf_json(d->prog, s->key_type, d->key, s->key_size);
 	if (key)
 		json_object_set_new(f, "key", key);
 	if (ebpf_map_ncpu(d->map) == 1) {
-		one = ebpf_json(d->prog, s->value_type, d->values, shown);
+		one = s->type == BPF_MAP_TYPE_PROG_ARRAY ? program_name(d->prog, d->values) : ebpf_json(d->prog, s->value_type, d->values, shown);
 		if (one)
 			json_object_set_new(f, "value", one);
 	} else if (s->value_type) {
@@ -491,7 +499,53 @@ static int missing(struct conf_error *e, const char *what)
 	return conf_fail(e, -EINVAL, "%s is missing", what);
 }
 
-static int change_map(const struct conf_state *st, const struct cmd *cmd, struct ebpf_map *map, struct claim *claim, struct conf_error *e)
+static int word_error(const struct cmd_arg *arg, struct conf_error *e)
+{
+	e->column = arg->column;
+	snprintf(e->word, sizeof(e->word), "%s", arg->str);
+	return e->err;
+}
+
+/* "10.0.0.0/8" for an lpm_trie; else as bytes_of. */
+static int key_of(const struct conf_state *st, const struct cmd_arg *arg, const struct ebpf_map_spec *s, unsigned char *to, struct conf_error *e)
+{
+	const char *slash = strchr(arg->str, '/');
+	char addr[INET6_ADDRSTRLEN], *end;
+	uint32_t bits;
+
+	if (s->type != BPF_MAP_TYPE_LPM_TRIE || !slash || (s->key_size != 8 && s->key_size != 20))
+		return bytes_of(st, arg, s->key_size, false, to, e);
+	bits = (uint32_t)strtoul(slash + 1, &end, 10);
+	snprintf(addr, sizeof(addr), "%.*s", (int)(slash - arg->str), arg->str);
+	memcpy(to, &bits, sizeof(bits));
+	if (slash[1] >= '0' && slash[1] <= '9' && !*end && bits <= 8 * (s->key_size - 4) && inet_pton(s->key_size == 8 ? AF_INET : AF_INET6, addr, to + 4) == 1)
+		return 0;
+	conf_fail(e, -EINVAL, "key %s is no prefix of IPv%d", arg->str, s->key_size == 8 ? 4 : 6);
+	return word_error(arg, e);
+}
+
+/* The name of a program for a prog_array, of a link for a devmap; else as bytes_of. */
+static int value_of(const struct conf_state *st, const struct cmd_arg *arg, const struct ebpf_prog *prog, const struct ebpf_map_spec *s, unsigned char *to, struct conf_error *e)
+{
+	char names[160] = "";
+	uint32_t entry;
+	int i;
+
+	if (s->type != BPF_MAP_TYPE_PROG_ARRAY)
+		return bytes_of(st, arg, s->value_size, strncmp(ebpf_map_type(s->type), "devmap", 6) == 0, to, e);
+	i = ebpf_prog_entry(prog, arg->str);
+	if (i >= 0) {
+		entry = (uint32_t)i + 1;
+		memcpy(to, &entry, sizeof(entry));
+		return 0;
+	}
+	for (unsigned k = 0; ebpf_prog_entry_name(prog, k); k++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", k ? ", " : "", ebpf_prog_entry_name(prog, k));
+	conf_fail(e, -ENOENT, "the object file has no program %s for tail calls; it has %s", arg->str, names);
+	return word_error(arg, e);
+}
+
+static int change_map(const struct conf_state *st, const struct cmd *cmd, struct ebpf_map *map, const struct ebpf_prog *prog, struct claim *claim, struct conf_error *e)
 {
 	const struct cmd_arg *key = cmd_arg(cmd, "key"), *value = cmd_arg(cmd, "value");
 	const struct ebpf_map_spec *s = ebpf_map_spec(map);
@@ -503,19 +557,21 @@ static int change_map(const struct conf_state *st, const struct cmd *cmd, struct
 		return missing(e, key ? "\"value VALUE\"" : "\"key KEY\"");
 	if (!update && value)
 		return conf_fail(e, -EINVAL, "\"delete\" takes no value");
-	err = bytes_of(st, key, s->key_size, false, k, e);
+	if (!s->max_entries)
+		return conf_fail(e, -EOPNOTSUPP, "map %s is a %s: it holds nothing here", s->name, ebpf_map_type(s->type));
+	err = key_of(st, key, s, k, e);
 	if (err)
 		return err;
 	v = malloc(s->value_size);
 	if (!v)
 		return conf_fail(e, -ENOMEM, "no memory for the request");
-	err = update ? bytes_of(st, value, s->value_size, s->type == BPF_MAP_TYPE_DEVMAP, v, e) : 0;
+	err = update ? value_of(st, value, prog, s, v, e) : 0;
 	if (!err) {
 		err = update ? ebpf_map_update(map, k, v, BPF_ANY) : ebpf_map_delete(map, k);
 		if (err == -E2BIG)
 			conf_fail(e, err, is_hash(s) ? "map %s is full: it takes %u elements" : "map %s has the keys 0 to %u", s->name, s->max_entries - !is_hash(s));
 		else if (err)
-			conf_fail(e, err, err == -ENOENT ? "map %s has no such key" : "elements of map %s cannot be deleted", s->name);
+			conf_fail(e, err, err == -ENOENT ? "map %s has no such key" : update ? "map %s takes no such key" : "elements of map %s cannot be deleted", s->name);
 	}
 	free(v);
 	if (!err)
@@ -544,5 +600,5 @@ int xdp_map_request(struct conf_state *st, const struct cmd *cmd, struct claim *
 		claim_answer(claim, dump_map(st, map, prog));
 		return 0;
 	}
-	return change_map(st, cmd, map, claim, e);
+	return change_map(st, cmd, map, prog, claim, e);
 }

@@ -172,6 +172,7 @@ bool steer_skb(struct stack *stack, struct sk_buff *skb, unsigned cpu); /* steer
 /* xdp.c, when dev->hooks has DEV_HOOK_XDP: a frame at its Ethernet header. What goes on to the stack, which may be another skb, or NULL: it went elsewhere.
  * payer: the stack that is running, to whose poll the program is charged; that of the device, or of the other end of a veth. */
 struct sk_buff *xdp_rx(struct stack *payer, struct net_device *dev, struct sk_buff *skb);
+void xdp_fib_lookup(struct stack *stack, struct stack_xdp_fib *fib); /* xdp_fib.c */
 /* What programs cost since the last call, in frames; time is refreshed if there was anything. */
 int  xdp_settle(struct stack *stack);
 void xdp_purge(struct net_device *dev); /* the frames that are held */

@@ -133,3 +133,4 @@ libnetstack_la_SOURCES += %reldir%/veth.c
 libnetstack_la_SOURCES += %reldir%/vlan.c
 libnetstack_la_SOURCES += %reldir%/wire/wire.h
 libnetstack_la_SOURCES += %reldir%/xdp.c
+libnetstack_la_SOURCES += %reldir%/xdp_fib.c

@@ -414,6 +414,16 @@ int neigh_output(struct stack *stack, struct sk_buff *skb)
 	return dev_queue_xmit(skb);
 }
 
+bool neigh_hwaddr(const struct stack *stack, int ifindex, const struct ipaddr *nexthop, struct eth_addr *ret)
+{
+	const struct neighbour *n = neigh_lookup(stack->neigh, ifindex, nexthop);
+
+	if (!n || !nud_info[n->state].valid)
+		return false;
+	*ret = n->ha;
+	return true;
+}
+
 void neigh_confirm(struct stack *stack, int ifindex, const struct ipaddr *nexthop)
 {
 	struct neighbour *n = neigh_lookup(stack->neigh, ifindex, nexthop);

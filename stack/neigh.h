@@ -19,6 +19,7 @@ void neigh_dev_down(struct stack *stack, struct net_device *dev);
 int  neigh_output(struct stack *stack, struct sk_buff *skb);
 /* TCP made progress with this next hop: reachability is confirmed (RFC 4861 7.3.1). */
 void neigh_confirm(struct stack *stack, int ifindex, const struct ipaddr *nexthop);
+bool neigh_hwaddr(const struct stack *stack, int ifindex, const struct ipaddr *nexthop, struct eth_addr *ret); /* false: it is not known */
 void neigh_shard_msg(struct stack *stack, const struct shard_msg *msg);
 void arp_apply(struct stack *stack, const struct net_snapshot *from, const struct net_snapshot *to); /* gratuitous ARP for new addresses (arp_notify) */
 int  neigh_foreach(const struct stack *stack, int (*fn)(void *arg, const struct neigh_info *info), void *arg);

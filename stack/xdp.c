@@ -34,6 +34,7 @@
 struct xdp_run {
 	struct stack_xdp_frame frame; /* first */
 	struct sk_buff        *skb;
+	struct stack          *stack;
 	int32_t                grown; /* bytes at the head */
 };
 
@@ -86,6 +87,11 @@ static int xdp_adjust(struct stack_xdp_frame *frame, int32_t head, int32_t tail)
 	run->grown -= head;
 	xdp_point(run);
 	return 0;
+}
+
+static void xdp_ask_fib(struct stack_xdp_frame *frame, struct stack_xdp_fib *fib)
+{
+	xdp_fib_lookup(((struct xdp_run *)frame)->stack, fib);
 }
 
 /* A checksum that the device is to make may have lost its place. */
@@ -159,7 +165,8 @@ void xdp_purge(struct net_device *dev)
 struct sk_buff *xdp_rx(struct stack *payer, struct net_device *dev, struct sk_buff *skb)
 {
 	struct stack *stack = dev->stack;
-	struct xdp_run run = { .frame = { .ingress_ifindex = dev->ifindex, .now = stack->now, .adjust = xdp_adjust } };
+	struct xdp_run run = { .frame = { .ingress_ifindex = dev->ifindex, .now = stack->now, .adjust = xdp_adjust, .fib_lookup = xdp_ask_fib },
+			       .stack = stack };
 	int action;
 
 	if (unlikely((skb->cloned || skb->area->refcnt != 1 || skb_is_nonlinear(skb)) && (skb_unshare(skb) < 0 || skb_linearize(skb) < 0))) {

@@ -5,6 +5,7 @@
  * around them may change, it must end, and it must do the same again from the same start.
  */
 #include "ebpf.h"
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #define MAX_INSNS 256
 #define ROOM      512
 #define LEN       100
+#define NMAPS     8 /* a power of 2 */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -77,7 +79,7 @@ static void bend(struct bpf_insn *in, size_t i, size_t n)
 		0x61, 0x69, 0x71, 0x79, 0x81, 0x89, 0x91, 0x62, 0x6a, 0x72, 0x7a, 0x63, 0x6b, 0x73, 0x7b, 0xc3, 0xdb, 0x05, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x45, 0x4d, 0x55,
 		0x5d, 0x65, 0x6d, 0x75, 0x7d, 0x85, 0x95, 0xa5, 0xad, 0xb5, 0xbd, 0xc5, 0xcd, 0xd5, 0xdd, 0x16, 0x1e, 0x26, 0x2e, 0x46, 0x4e, 0x56, 0xa6, 0xc6, 0x06, 0x18,
 	};
-	static const int32_t calls[] = { 1, 2, 3, 5, 6, 7, 8, 23, 28, 44, 51, 54, 65, 188, 189, 190 };
+	static const int32_t calls[] = { 1, 2, 3, 5, 6, 7, 8, 12, 23, 25, 28, 44, 51, 54, 65, 69, 118, 130, 131, 134, 188, 189, 190 };
 	static const int32_t atomics[] = { 0, 1, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, 0xe1, 0xf1 };
 	uint8_t class, op;
 
@@ -135,17 +137,21 @@ static void bend(struct bpf_insn *in, size_t i, size_t n)
 		in->off = (int16_t)-8 - (int16_t)((uint16_t)in->off % 500);
 }
 
-static void maps_new(struct ebpf_map *maps[4])
+static void maps_new(struct ebpf_map *maps[NMAPS])
 {
-	static const struct ebpf_map_spec specs[4] = {
+	static const struct ebpf_map_spec specs[NMAPS] = {
 		{ .name = "array", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 12, .max_entries = 3 },
 		{ .name = "hash", .type = BPF_MAP_TYPE_HASH, .key_size = 5, .value_size = 9, .max_entries = 3 },
 		{ .name = "percpu", .type = BPF_MAP_TYPE_PERCPU_HASH, .key_size = 4, .value_size = 8, .max_entries = 2 },
 		{ .name = "dev", .type = BPF_MAP_TYPE_DEVMAP, .key_size = 4, .value_size = 4, .max_entries = 2 },
+		{ .name = "lru", .type = BPF_MAP_TYPE_LRU_HASH, .key_size = 1, .value_size = 8, .max_entries = 3 },
+		{ .name = "lpm", .type = BPF_MAP_TYPE_LPM_TRIE, .key_size = 8, .value_size = 8, .max_entries = 3 },
+		{ .name = "prog", .type = BPF_MAP_TYPE_PROG_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 4 },
+		{ .name = "ring", .type = BPF_MAP_TYPE_RINGBUF, .max_entries = 4096 },
 	};
 	char why[200];
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < NMAPS; i++)
 		must(ebpf_map_new(&maps[i], &specs[i], 2, 7, NULL, why, sizeof(why)) == 0, "a map");
 }
 
@@ -154,7 +160,7 @@ static struct ebpf_prog *program(const uint8_t *data, size_t size, bool bent)
 	struct bpf_insn insns[MAX_INSNS];
 	size_t n = size / sizeof(insns[0]);
 	struct ebpf_prog *prog = NULL;
-	struct ebpf_map *maps[4];
+	struct ebpf_map *maps[NMAPS];
 	char why[256];
 
 	n = n < MAX_INSNS - 1 ? n : MAX_INSNS - 1;
@@ -164,7 +170,7 @@ static struct ebpf_prog *program(const uint8_t *data, size_t size, bool bent)
 		if (insns[i].code == 0x18 && i + 1 < n) {
 			insns[i].src_reg %= 3;
 			insns[i].off = 0;
-			insns[i].imm = insns[i].src_reg ? insns[i].imm & 3 : insns[i].imm;
+			insns[i].imm = insns[i].src_reg ? insns[i].imm & (NMAPS - 1) : insns[i].imm;
 			insns[i + 1] = (struct bpf_insn){ .imm = insns[i].src_reg == 2 ? insns[i + 1].imm & 3 : insns[i + 1].imm & 7 };
 			i++;
 		} else if (insns[i].code == 0x18) {
@@ -175,9 +181,35 @@ static struct ebpf_prog *program(const uint8_t *data, size_t size, bool bent)
 		insns[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
 	maps_new(maps);
 	why[0] = '\0';
-	if (ebpf_prog_new(&prog, insns, n, maps, 4, why, sizeof(why)) < 0)
+	if (ebpf_prog_new(&prog, insns, n, maps, NMAPS, why, sizeof(why)) < 0) {
 		must(why[0] && !prog, "refused without a reason");
+		return NULL;
+	}
+	for (uint32_t i = 0; i < 4; i++) { /* tail calls to the start, into the middle, and to nowhere */
+		ebpf_prog_add_entry(prog, "entry", i * n / 4);
+		ebpf_map_update(ebpf_prog_map(prog, 6), &i, &(uint32_t){ i + 1 }, 0);
+	}
 	return prog;
+}
+
+/* What people are shown of it. */
+static void show(struct ebpf_prog *prog)
+{
+	for (unsigned m = 0; m < ebpf_prog_nmaps(prog); m++) {
+		struct ebpf_map *map = ebpf_prog_map(prog, m);
+		const struct ebpf_map_spec *s = ebpf_map_spec(map);
+		unsigned char key[EBPF_KEY_MAX];
+		unsigned char *values = malloc((size_t)s->value_size * ebpf_map_ncpu(map) + 1);
+
+		must(values, "no memory");
+		for (uint32_t slot = 0; slot < s->max_entries && slot < 16; slot++) {
+			if (!ebpf_map_slot(map, slot, key, values))
+				continue;
+			json_decref(ebpf_json(prog, s->key_type, key, s->key_size));
+			json_decref(ebpf_json(prog, s->value_type, values, s->value_size));
+		}
+		free(values);
+	}
 }
 
 static struct ebpf_prog *object(const uint8_t *data, size_t size)
@@ -205,6 +237,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!prog)
 			return 0;
 		r[i] = run(prog, &f[i]);
+		show(prog);
 		ebpf_prog_free(prog);
 		if (!i)
 			memcpy(once, room.bytes, ROOM);

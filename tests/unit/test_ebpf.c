@@ -222,7 +222,8 @@ static const struct {
 	{ "a shift of -1", "shift by -1", { ALU(BPF_ARSH, 0, -1), EXIT } },
 	{ "a swap of 24 bits", "24-bit", { I(BPF_ALU | BPF_END | BPF_TO_BE, 0, 0, 0, 24), EXIT } },
 	{ "a helper that there is not", "helper 99999", { CALL(99999), EXIT } },
-	{ "a helper that is known by name only", "bpf_tail_call", { CALL(BPF_FUNC_tail_call), EXIT } },
+	{ "a helper that is known by name only", "bpf_sk_lookup_tcp", { CALL(BPF_FUNC_sk_lookup_tcp), EXIT } },
+	{ "another one", "bpf_loop", { CALL(BPF_FUNC_loop), EXIT } },
 	{ "a call of the kernel's own functions", "calls of this kind (2)", { I(BPF_JMP | BPF_CALL, 0, 2, 0, 5), EXIT } },
 	{ "a map that there is not", "no map 0", { LD64(1, BPF_PSEUDO_MAP_FD, 0, 0), EXIT } },
 	{ "a load of another kind", "of this kind (3)", { LD64(1, 3, 0, 0), EXIT } },
@@ -451,6 +452,225 @@ Test(ebpf, redirect)
 	cr_expect_eq(run_maps(write_map, &f, &map, 1, 0, fault, sizeof(fault)), STACK_XDP_ABORTED, "programs do not write devmaps");
 }
 
+Test(ebpf, devmap_hash)
+{
+	static const struct bpf_insn by_map[MAX] = { LD64(1, BPF_PSEUDO_MAP_FD, 0, 0), MOV(2, 70000), MOV(3, XDP_DROP), CALL(BPF_FUNC_redirect_map), EXIT };
+	struct ebpf_map *map = map_new(BPF_MAP_TYPE_DEVMAP_HASH, 4, 4, 4, 0);
+	struct stack_xdp_frame f = frame_new(60);
+	uint32_t key = 70000, ifindex = 5;
+	char fault[200];
+
+	cr_expect_eq(run_maps(by_map, &f, &map, 1, 0, fault, sizeof(fault)), STACK_XDP_DROP);
+	map = map_new(BPF_MAP_TYPE_DEVMAP_HASH, 4, 4, 4, 0);
+	cr_expect_eq(ebpf_map_update(map, &key, &ifindex, 0), 0);
+	cr_expect_eq(run_maps(by_map, &f, &map, 1, 0, fault, sizeof(fault)), STACK_XDP_REDIRECT);
+	cr_expect_eq(f.redirect_ifindex, 5);
+}
+
+/* ---- LRU against a naive twin: an array in the order of use ---- */
+
+Test(ebpf, lru)
+{
+	enum { ROOM = 8, KEYS = 20, ROUNDS = 20000 };
+	/* r0 = m[first 4 bytes of the frame] != NULL: a program's look counts as use */
+	static const struct bpf_insn look[MAX] = {
+		LDX(BPF_W, 2, 1, 0), LD64(1, BPF_PSEUDO_MAP_FD, 0, 0), CALL(BPF_FUNC_map_lookup_elem), JMP(BPF_JEQ, 0, 0, 1), MOV(0, 1), EXIT,
+	};
+	struct ebpf_map *map = map_new(BPF_MAP_TYPE_LRU_HASH, 4, 4, ROOM, 0);
+	struct stack_xdp_frame f = frame_new(60);
+	struct ebpf_prog *prog = NULL;
+	struct ebpf_env env = { .cpu = 0 };
+	uint32_t twin[ROOM + 1], n = 0, random = 1;
+	struct ebpf_vm *vm;
+
+	cr_assert_eq(load(&prog, look, &map, 1), 0, "%s", why);
+	cr_assert_eq(ebpf_vm_new(&vm, prog, &env), 0);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		uint32_t key = (random = random * 1103515245 + 12345) >> 16, at = 0, what = key >> 8 & 3, there = 0;
+
+		key %= KEYS;
+		while (at < n && twin[at] != key)
+			at++;
+		there = at < n;
+		memcpy(f.data, &key, sizeof(key));
+		if (what == 0) {
+			cr_assert_eq(ebpf_map_delete(map, &key), there ? 0 : -ENOENT, "round %u", round);
+		} else if (what == 1) {
+			cr_assert_eq(ebpf_run(vm, &f), (int)there, "round %u: key %u", round, key);
+		} else {
+			cr_assert_eq(ebpf_map_update(map, &key, &round, BPF_ANY), 0, "round %u", round);
+		}
+		if (there)
+			memmove(twin + at, twin + at + 1, (--n - at) * sizeof(*twin));
+		if (what > 1 || (what == 1 && there))
+			twin[n++] = key; /* the newest is the last */
+		if (n > ROOM)
+			memmove(twin, twin + 1, --n * sizeof(*twin));
+	}
+	for (uint32_t key = 0, slots = 0, value; key < ROOM; key++) {
+		slots += ebpf_map_slot(map, key, &(uint32_t){ 0 }, &value);
+		if (key == ROOM - 1)
+			cr_expect_eq(slots, n);
+	}
+	ebpf_vm_free(vm);
+	ebpf_prog_free(prog);
+}
+
+/* ---- longest prefix ---- */
+
+Test(ebpf, longest_prefix)
+{
+	static const struct { uint32_t len; unsigned char prefix[4]; uint32_t value; } rows[] = {
+		{ 0, { 0 }, 1 }, { 8, { 10, 99 }, 2 }, { 23, { 10, 1, 2 }, 3 }, { 32, { 10, 1, 3, 7 }, 4 },
+	};
+	static const struct { unsigned char addr[4]; uint32_t len, want; } looks[] = {
+		{ { 192, 0, 2, 1 }, 32, 1 }, { { 10, 200, 0, 1 }, 32, 2 }, { { 10, 1, 2, 1 }, 32, 3 }, { { 10, 1, 3, 1 }, 32, 3 }, { { 10, 1, 3, 7 }, 32, 4 },
+		{ { 10, 1, 3, 7 }, 31, 3 }, { { 10, 1, 3, 7 }, 22, 2 }, { { 10, 1, 3, 7 }, 0, 1 }, { { 10, 1, 3, 7 }, 99, 4 },
+	};
+	static const struct bpf_insn look[MAX] = {
+		LDX(BPF_W, 2, 1, 0), LD64(1, BPF_PSEUDO_MAP_FD, 0, 0), CALL(BPF_FUNC_map_lookup_elem), JMP(BPF_JEQ, 0, 0, 1), LDX(BPF_W, 0, 0, 0), EXIT,
+	};
+	struct ebpf_map *map = map_new(BPF_MAP_TYPE_LPM_TRIE, 8, 4, 4, BPF_F_NO_PREALLOC);
+	struct stack_xdp_frame f = frame_new(60);
+	struct ebpf_prog *prog = NULL;
+	struct ebpf_env env = { .cpu = 0 };
+	struct { uint32_t len; unsigned char prefix[4]; } key = { 33, { 1 } };
+	struct ebpf_vm *vm;
+	uint32_t value = 9;
+
+	cr_assert_eq(load(&prog, look, &map, 1), 0, "%s", why);
+	cr_assert_eq(ebpf_vm_new(&vm, prog, &env), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_expect_eq(ebpf_map_update(map, &rows[i], &rows[i].value, BPF_NOEXIST), 0, "%zu", i);
+	cr_expect_eq(ebpf_map_update(map, &key, &value, 0), -EINVAL, "33 bits of 32");
+	cr_expect_eq(ebpf_map_delete(map, &key), -EINVAL);
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		memcpy(f.data, &looks[i].len, 4);
+		memcpy(f.data + 4, looks[i].addr, 4);
+		cr_expect_eq((uint32_t)ebpf_run(vm, &f), looks[i].want, "%zu", i);
+	}
+	key.len = 8;
+	memcpy(key.prefix, (unsigned char[]){ 10, 3, 3, 3 }, 4);
+	cr_expect_eq(ebpf_map_delete(map, &key), 0, "bits behind the prefix do not count");
+	memcpy(f.data, &(uint32_t){ 32 }, 4);
+	memcpy(f.data + 4, looks[1].addr, 4);
+	cr_expect_eq(ebpf_run(vm, &f), 1);
+	ebpf_vm_free(vm);
+	ebpf_prog_free(prog);
+}
+
+/* ---- tail calls ---- */
+
+Test(ebpf, tail_calls)
+{
+	/* 0: r6 = 1, goes to element [first byte of the frame]; 0 when there is none. 8: 40 and what r6 is not any more. 10: itself, for ever. */
+	static const struct bpf_insn insns[MAX] = {
+		LDX(BPF_W, 3, 1, 0), LDX(BPF_B, 3, 3, 0), LD64(2, BPF_PSEUDO_MAP_FD, 0, 0), CALL(BPF_FUNC_tail_call), MOV(0, 0), EXIT, JA(-1),
+		MOV(0, 40), EXIT,
+		MOV(3, 2), LD64(2, BPF_PSEUDO_MAP_FD, 0, 0), CALL(BPF_FUNC_tail_call), MOV(0, 7), EXIT,
+	};
+	static const struct { unsigned char element; int want; } rows[] = { { 0, 0 }, { 1, 40 }, { 2, 7 }, { 3, 0 }, { 200, 0 } };
+	struct ebpf_map *map = map_new(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, 0), *other;
+	struct stack_xdp_frame f = frame_new(60);
+	struct ebpf_prog *prog = NULL;
+	struct ebpf_env env = { .cpu = 0 };
+	struct ebpf_vm *vm;
+	char fault[200];
+
+	cr_assert_eq(load(&prog, insns, &map, 1), 0, "%s", why);
+	cr_expect_eq(ebpf_prog_add_entry(prog, "forty", 8), 0);
+	cr_expect_eq(ebpf_prog_add_entry(prog, "again", 10), 0);
+	cr_expect_eq(ebpf_prog_add_entry(prog, "x", 3), -EINVAL, "half of an instruction");
+	cr_expect_eq(ebpf_prog_add_entry(prog, "x", 99), -EINVAL);
+	cr_expect_eq(ebpf_prog_entry(prog, "again"), 1);
+	cr_expect_eq(ebpf_prog_entry(prog, "x"), -ENOENT);
+	cr_expect_eq(ebpf_map_update(map, &(uint32_t){ 1 }, &(uint32_t){ 1 }, 0), 0);
+	cr_expect_eq(ebpf_map_update(map, &(uint32_t){ 2 }, &(uint32_t){ 2 }, 0), 0);
+	cr_expect_eq(ebpf_map_update(map, &(uint32_t){ 3 }, &(uint32_t){ 77 }, 0), 0, "no program has this number");
+	cr_assert_eq(ebpf_vm_new(&vm, prog, &env), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		f.data[0] = rows[i].element;
+		cr_expect_eq(ebpf_run(vm, &f), rows[i].want, "element %u", rows[i].element);
+	}
+	f.data[0] = 1;
+	cr_expect_eq(ebpf_map_delete(map, &(uint32_t){ 1 }), 0);
+	cr_expect_eq(ebpf_run(vm, &f), 0, "it was taken out");
+	ebpf_vm_free(vm);
+	ebpf_prog_free(prog);
+	other = map_new(BPF_MAP_TYPE_ARRAY, 4, 4, 4, 0);
+	cr_expect_eq(run_maps(insns, &f, &other, 1, 0, fault, sizeof(fault)), STACK_XDP_ABORTED, "not a prog_array");
+}
+
+/* ---- events that nobody reads; what programs may not look into ---- */
+
+Test(ebpf, outputs)
+{
+	static const struct bpf_insn perf[MAX] = { ST(BPF_DW, 10, -8, 1), LD64(2, BPF_PSEUDO_MAP_FD, 0, 0), MOV(3, -1), MOVR(4, 10), ALU(BPF_ADD, 4, -8), MOV(5, 8),
+						   CALL(BPF_FUNC_perf_event_output), EXIT };
+	static const struct bpf_insn reserve[MAX] = { LD64(1, BPF_PSEUDO_MAP_FD, 0, 0), MOV(2, 16), MOV(3, 0), CALL(BPF_FUNC_ringbuf_reserve), EXIT };
+	static const struct bpf_insn output[MAX] = { ST(BPF_DW, 10, -8, 1), LD64(1, BPF_PSEUDO_MAP_FD, 0, 0), MOVR(2, 10), ALU(BPF_ADD, 2, -8), MOV(3, 8), MOV(4, 0),
+						     CALL(BPF_FUNC_ringbuf_output), EXIT };
+	static const struct bpf_insn peek[MAX] = { LD64(1, BPF_PSEUDO_MAP_VALUE, 0, 0), LDX(BPF_B, 0, 1, 0), EXIT };
+	static const struct bpf_insn lookup[MAX] = { ST(BPF_W, 10, -4, 0), MOVR(2, 10), ALU(BPF_ADD, 2, -4), LD64(1, BPF_PSEUDO_MAP_FD, 0, 0), CALL(BPF_FUNC_map_lookup_elem), EXIT };
+	static const struct { const struct bpf_insn *insns; uint32_t type; int want; } rows[] = {
+		{ perf, BPF_MAP_TYPE_PERF_EVENT_ARRAY, -ENOENT }, { perf, BPF_MAP_TYPE_RINGBUF, STACK_XDP_ABORTED },
+		{ reserve, BPF_MAP_TYPE_RINGBUF, 0 }, { reserve, BPF_MAP_TYPE_PERF_EVENT_ARRAY, STACK_XDP_ABORTED }, { output, BPF_MAP_TYPE_RINGBUF, -EAGAIN },
+		{ peek, BPF_MAP_TYPE_RINGBUF, STACK_XDP_ABORTED }, { peek, BPF_MAP_TYPE_PROG_ARRAY, STACK_XDP_ABORTED }, { lookup, BPF_MAP_TYPE_PROG_ARRAY, STACK_XDP_ABORTED },
+	};
+	char fault[200];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ebpf_map *map = map_new(rows[i].type, 4, 4, 4096, 0);
+		struct stack_xdp_frame f = frame_new(60);
+
+		cr_expect_eq(run_maps(rows[i].insns, &f, &map, 1, 0, fault, sizeof(fault)), rows[i].want, "row %zu: %s", i, fault);
+	}
+}
+
+/* ---- routes: what goes to the stack and what comes back ---- */
+
+static struct stack_xdp_fib asked;
+
+static void fib(struct stack_xdp_frame *frame, struct stack_xdp_fib *ret)
+{
+	(void)frame;
+	asked = *ret;
+	ret->ifindex = 9;
+	ret->mtu = 1400;
+	ret->dmac = (struct eth_addr){ { 2, 0, 0, 0, 0, 9 } };
+	ret->ret = ret->tos == 1 ? STACK_XDP_FIB_NO_NEIGH : ret->len > 1400 ? STACK_XDP_FIB_FRAG_NEEDED : STACK_XDP_FIB_OK;
+}
+
+Test(ebpf, fib_lookup)
+{
+	/* the frame holds the parameters; r0 is the answer */
+	static const struct bpf_insn insns[MAX] = { LDX(BPF_W, 2, 1, 0), MOV(3, sizeof(struct bpf_fib_lookup)), MOV(4, BPF_FIB_LOOKUP_OUTPUT), CALL(BPF_FUNC_fib_lookup), EXIT };
+	static const struct bpf_insn small[MAX] = { LDX(BPF_W, 2, 1, 0), MOV(3, 20), MOV(4, 0), CALL(BPF_FUNC_fib_lookup), EXIT };
+	static const struct bpf_insn flags[MAX] = { LDX(BPF_W, 2, 1, 0), MOV(3, sizeof(struct bpf_fib_lookup)), MOV(4, 1024), CALL(BPF_FUNC_fib_lookup), EXIT };
+	struct bpf_fib_lookup p = { .family = 2, .tot_len = 100, .ifindex = 3, .ipv4_src = 0x01020304, .ipv4_dst = 0x05060708 };
+	struct stack_xdp_frame f = frame_new(100);
+	char fault[200];
+
+	memcpy(f.data, &p, sizeof(p));
+	cr_expect_eq(run(insns, &f, fault, sizeof(fault)), -EAFNOSUPPORT, "nobody to ask");
+	f.fib_lookup = fib;
+	cr_expect_eq(run(insns, &f, fault, sizeof(fault)), 0);
+	cr_expect(asked.ifindex == 3 && asked.saddr == 0x01020304 && asked.daddr == 0x05060708 && asked.len == 100 && asked.output && !asked.main_only);
+	memcpy(&p, f.data, sizeof(p));
+	cr_expect(p.ifindex == 9 && p.mtu_result == 1400 && p.dmac[5] == 9 && p.ipv4_dst == 0x05060708);
+	p.tot_len = 1401;
+	memcpy(f.data, &p, sizeof(p));
+	cr_expect_eq(run(insns, &f, fault, sizeof(fault)), BPF_FIB_LKUP_RET_FRAG_NEEDED);
+	p.tos = 1;
+	memcpy(f.data, &p, sizeof(p));
+	cr_expect_eq(run(insns, &f, fault, sizeof(fault)), BPF_FIB_LKUP_RET_NO_NEIGH);
+	cr_expect_eq(run(small, &f, fault, sizeof(fault)), -EINVAL);
+	cr_expect_eq(run(flags, &f, fault, sizeof(fault)), -EINVAL);
+	p.family = 10;
+	memcpy(f.data, &p, sizeof(p));
+	cr_expect_eq(run(insns, &f, fault, sizeof(fault)), -EAFNOSUPPORT);
+}
+
 Test(ebpf, trace_is_limited)
 {
 	/* "n=%d\0" on the stack */
@@ -477,7 +697,11 @@ Test(ebpf, trace_is_limited)
 Test(ebpf, bad_maps)
 {
 	static const struct ebpf_map_spec bad[] = {
-		{ .type = BPF_MAP_TYPE_LRU_HASH, .key_size = 4, .value_size = 4, .max_entries = 1 },
+		{ .type = BPF_MAP_TYPE_QUEUE, .key_size = 4, .value_size = 4, .max_entries = 1 },
+		{ .type = 4096, .key_size = 4, .value_size = 4, .max_entries = 1 },
+		{ .type = BPF_MAP_TYPE_LPM_TRIE, .key_size = 4, .value_size = 4, .max_entries = 1 },
+		{ .type = BPF_MAP_TYPE_LPM_TRIE, .key_size = 37, .value_size = 4, .max_entries = 1 },
+		{ .type = BPF_MAP_TYPE_PROG_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1 },
 		{ .type = BPF_MAP_TYPE_ARRAY, .key_size = 8, .value_size = 4, .max_entries = 1 },
 		{ .type = BPF_MAP_TYPE_HASH, .key_size = 0, .value_size = 4, .max_entries = 1 },
 		{ .type = BPF_MAP_TYPE_HASH, .key_size = 513, .value_size = 4, .max_entries = 1 },

@@ -365,6 +365,72 @@ Test(xdp, where_it_cannot_be)
 	cr_expect_eq(host_drops(h, SKB_DROP_ETH_SHORT), 1);
 }
 
+/* Routes, as a program sees them: Linux's answers of bpf_fib_lookup. */
+struct ask_fib {
+	struct stack_xdp_fib in, out;
+};
+
+static int ask_fib(void *arg, struct stack_xdp_frame *f)
+{
+	struct ask_fib *a = arg;
+
+	a->out = a->in;
+	f->fib_lookup(f, &a->out);
+	return STACK_XDP_DROP;
+}
+
+Test(xdp, fib_lookup)
+{
+#define V4(a, b, c, d) cpu_to_be32((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+	static const struct { const char *what; uint32_t dst; uint16_t len; bool direct, no_neigh, output; int ifindex; enum stack_xdp_fib_ret want; } rows[] = {
+		{ "a neighbour that is known", 0xc6336409, 0, false, false, false, 0, STACK_XDP_FIB_OK },
+		{ "by the table main alone", 0xc6336409, 0, true, false, false, 0, STACK_XDP_FIB_OK },
+		{ "as much as the MTU", 0xc6336409, 600, false, false, false, 0, STACK_XDP_FIB_OK },
+		{ "more than that", 0xc6336409, 601, false, false, false, 0, STACK_XDP_FIB_FRAG_NEEDED },
+		{ "a neighbour that is not known", 0xc6336408, 0, false, false, false, 0, STACK_XDP_FIB_NO_NEIGH },
+		{ "whose address is not wanted", 0xc6336408, 0, false, true, false, 0, STACK_XDP_FIB_OK },
+		{ "by a gateway", 0x0a010203, 0, false, false, false, 0, STACK_XDP_FIB_OK },
+		{ "ourselves", 0xc6336401, 0, false, false, false, 0, STACK_XDP_FIB_NOT_FWDED },
+		{ "no route", 0x08080808, 0, false, false, false, 0, STACK_XDP_FIB_NOT_FWDED },
+		{ "blackhole", 0x0a020001, 0, false, false, false, 0, STACK_XDP_FIB_BLACKHOLE },
+		{ "unreachable", 0x0a030001, 0, false, false, false, 0, STACK_XDP_FIB_UNREACHABLE },
+		{ "prohibit", 0x0a040001, 0, false, false, false, 0, STACK_XDP_FIB_PROHIBIT },
+		{ "out of a device that has no way there", 0xc6336409, 0, false, false, true, 0, STACK_XDP_FIB_NOT_FWDED },
+		{ "no such device", 0xc6336409, 0, false, false, false, 99, STACK_XDP_FIB_NOT_FWDED },
+	};
+	static const struct { uint32_t net; uint8_t type; } refused[] = { { 0x0a020000, RTN_BLACKHOLE }, { 0x0a030000, RTN_UNREACHABLE }, { 0x0a040000, RTN_PROHIBIT } };
+	static const struct eth_addr there = { { 2, 0, 0, 0, 0, 0x77 } };
+	struct neigh_conf neigh = { .ifindex = eth1, .addr = ipaddr_v4(V4(198, 51, 100, 9)), .lladdr = there };
+	struct route_conf route = { .dst = { ipaddr_v4(V4(10, 1, 0, 0)), 16 }, .gateway = ipaddr_v4(V4(198, 51, 100, 9)) };
+	struct ask_fib a = { .out = { .ifindex = 0 } };
+
+	cr_assert_eq(netcfg_neigh_add(h->cfg, &neigh, false, NULL), 0);
+	cr_assert_eq(netcfg_route_add(h->cfg, &route, false, NULL), 0);
+	for (size_t i = 0; i < 3; i++) {
+		route = (struct route_conf){ .dst = { ipaddr_v4(cpu_to_be32(refused[i].net)), 16 }, .type = refused[i].type };
+		cr_assert_eq(netcfg_route_add(h->cfg, &route, false, NULL), 0);
+	}
+	host_apply(h);
+	cr_assert_eq(stack_xdp_set(h->shard[0].stack, eth0, ask_fib, &a), 0);
+	a.in = (struct stack_xdp_fib){ .ifindex = eth0, .daddr = V4(198, 51, 100, 9) };
+	ask(LEN);
+	cr_expect_eq(a.out.ret, STACK_XDP_FIB_FWD_DISABLED, "%d", (int)a.out.ret);
+	cr_assert_eq(netcfg_sysctl_set(h->cfg, "net.ipv4.ip_forward", "1", NULL), 0);
+	host_apply(h);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		a.in = (struct stack_xdp_fib){ .ifindex = rows[i].ifindex ? rows[i].ifindex : eth0, .daddr = cpu_to_be32(rows[i].dst), .saddr = V4(192, 0, 2, 9), .len = rows[i].len,
+					       .main_only = rows[i].direct, .no_neigh = rows[i].no_neigh, .output = rows[i].output };
+		ask(LEN);
+		cr_expect_eq(a.out.ret, rows[i].want, "%s: %d", rows[i].what, (int)a.out.ret);
+		if (a.out.ret != STACK_XDP_FIB_OK)
+			continue;
+		cr_expect(a.out.ifindex == eth1 && a.out.mtu == 600, "%s", rows[i].what);
+		if (!rows[i].no_neigh)
+			cr_expect(memcmp(&a.out.dmac, &there, 6) == 0 && a.out.daddr == V4(198, 51, 100, 9), "%s", rows[i].what);
+	}
+#undef V4
+}
+
 /* A frame in pieces, shared with a clone: the function gets one piece of its own. */
 Test(xdp, pieces_are_joined)
 {

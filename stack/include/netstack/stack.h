@@ -30,6 +30,22 @@ struct stack_event;
 /* XDP: a function that sees each frame of a device before the stack does; see stack_xdp_set. */
 enum stack_xdp_action { STACK_XDP_ABORTED, STACK_XDP_DROP, STACK_XDP_PASS, STACK_XDP_TX, STACK_XDP_REDIRECT }; /* the numbers of Linux's enum xdp_action */
 #define STACK_XDP_STEPS 512
+enum stack_xdp_fib_ret { /* the numbers of Linux's BPF_FIB_LKUP_RET_* */
+	STACK_XDP_FIB_OK, STACK_XDP_FIB_BLACKHOLE, STACK_XDP_FIB_UNREACHABLE, STACK_XDP_FIB_PROHIBIT,
+	STACK_XDP_FIB_NOT_FWDED, /* local, broadcast, no route: the stack's affair */
+	STACK_XDP_FIB_FWD_DISABLED, /* by the device that it came in by */
+	STACK_XDP_FIB_NO_NEIGH = 7, STACK_XDP_FIB_FRAG_NEEDED,
+};
+struct stack_xdp_fib { /* addresses in network order */
+	int      ifindex; /* in: the device it came in by (output: it leaves by); out: the one it leaves by */
+	be32     saddr, daddr; /* daddr out: the next hop */
+	uint8_t  tos;
+	uint16_t len; /* of the packet with its IP header, 0: whatever it is */
+	bool     output, main_only /* no rules */, no_neigh /* the MAC addresses are not wanted */;
+	uint32_t mtu, metric; /* out */
+	struct eth_addr smac, dmac; /* out */
+	enum stack_xdp_fib_ret ret; /* out */
+};
 struct stack_xdp_frame {
 	unsigned char *data; /* at the Ethernet header; the len bytes may be read and written */
 	uint32_t       len;
@@ -41,6 +57,7 @@ struct stack_xdp_frame {
 	 * header would remain, or there is no room), -EOPNOTSUPP (the frame stands for several: GSO), -ENOMEM: the frame has the bytes that it had. data may be
 	 * another in any case. */
 	int (*adjust)(struct stack_xdp_frame *frame, int32_t head, int32_t tail);
+	void (*fib_lookup)(struct stack_xdp_frame *frame, struct stack_xdp_fib *fib); /* where a packet of IPv4 would be forwarded to */
 };
 typedef int (*stack_xdp_fn)(void *arg, struct stack_xdp_frame *frame); /* enum stack_xdp_action; anything else is STACK_XDP_ABORTED */
 
