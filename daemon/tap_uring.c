@@ -15,15 +15,16 @@
  * large ones to receive into and small ones to forward in; an area from elsewhere does as well, only not as fast. All workers'
  * arenas are registered with every ring, as a frame that is steered is sent by another worker. The memory is touched and pinned when the first device comes.
  *
- * Security. The ring is made before the filter of system calls is in place, which forbids to make another, and restricted: it can read and write files that are in
- * its table, cancel that, and nothing else. What it may be made to do the daemon may do anyway. Where the daemon has CAP_IPC_LOCK at its start the ring is
+ * Security. The ring is made before the filter of system calls is in place, which forbids to make another, and restricted: it can read and write files that are
+ * open, cancel that, and nothing else. What it may be made to do the daemon may do anyway. Where the daemon has CAP_IPC_LOCK at its start the ring is
  * made with it (priv.c): what is registered is then not counted against what all processes of the user may lock.
  *
  * A tun before Linux 6.4 (Debian 12 has 6.1) refuses RWF_NOWAIT, which is probed with a write that no device takes. There the descriptor's O_NONBLOCK has to do: the
  * kernel carries out in order, and at once, what it can; what would have to wait it keeps until the file is ready. This is cancelled before anything else is done, so that there too nothing
  * is under way while the worker sleeps. A frame that comes just then may be read by any request that waits, hence answers are taken in the order in which they
  * were given, which is the queue's. As a read too many costs more there than a system call, the queue is found empty by plain reads, and only what is
- * believed to be there is asked for by the batch.
+ * believed to be there is asked for by the batch. Files are not registered there: such a kernel lets go of one only up to a second after it was told to, and a TAP
+ * that was taken away would stay on the host for so long.
  *
  * Needs: Linux 5.19 for a sparse table of files. On any failure: tap_rw.c.
  *
@@ -89,6 +90,7 @@ struct uring {
 	unsigned        rx_asked, rx_answered; /* of the last batch */
 	uint8_t         rx_order[TAP_MAX_POSTED]; /* of its answers */
 	int             rx_res[TAP_MAX_POSTED];
+	unsigned        nfiles;
 	bool            slot_used[FILES];
 	void           *arena;
 	struct iovec    iov[IOVECS]; /* of the writes since the last call */
@@ -180,7 +182,6 @@ static void cancel(struct uring *u, uint64_t data)
 	if (unlikely(!sqe))
 		return; /* the next round */
 	io_uring_prep_cancel64(sqe, data, 0);
-	sqe->flags |= IOSQE_FIXED_FILE; /* of no meaning here, but each request of this ring has to have it */
 	sqe->user_data = CANCEL_DATA;
 	u->pending++;
 }
@@ -231,7 +232,8 @@ static inline bool registered(const struct uring *u, const struct skb_area *area
 
 static inline void common(const struct uring *u, struct io_uring_sqe *sqe, uint64_t data)
 {
-	sqe->flags |= IOSQE_FIXED_FILE;
+	if (likely(u->rw_flags))
+		sqe->flags |= IOSQE_FIXED_FILE;
 	sqe->rw_flags = u->rw_flags;
 	sqe->user_data = data;
 }
@@ -451,6 +453,7 @@ static int file_get(struct uring *u, int fd, int *ret_slot)
 		if (n < 0)
 			return n;
 		u->slot_used[i] = true;
+		u->nfiles++;
 		*ret_slot = (int)i;
 		return 0;
 	}
@@ -465,6 +468,7 @@ static void file_put(struct uring *u, int slot)
 		return;
 	io_uring_register_files_update(&u->ring, (unsigned)slot, &none, 1);
 	u->slot_used[slot] = false;
+	u->nfiles--;
 }
 
 /* The first device: memory. Without it, or with its own alone, the ring does as well, only not as fast: no failure is one. */
@@ -508,8 +512,9 @@ static int try_write(struct uring *u, struct tapq *q)
 
 	if (!sqe)
 		return -EBUSY;
-	io_uring_prep_write(sqe, q->tx_slot, &nothing, 1, 0);
-	common(u, sqe, RX_DATA(0));
+	io_uring_prep_write(sqe, q->tx_fd, &nothing, 1, 0);
+	sqe->rw_flags = u->rw_flags;
+	sqe->user_data = RX_DATA(0);
 	u->rx_res[0] = NO_ANSWER;
 	u->rx_asked = 1;
 	u->rx_answered = 0;
@@ -522,12 +527,12 @@ static int try_write(struct uring *u, struct tapq *q)
 	return u->rx_res[0] == -EINVAL ? 0 : u->rx_res[0] < 0 ? u->rx_res[0] : -EOPNOTSUPP;
 }
 
-/* All TAPs are of one kernel: what was found out for one goes for those that are open already, too. */
+/* All TAPs are of one kernel: what is found out for the first goes for the others. */
 static int probe(struct uring *u, struct tapq *q)
 {
 	int err = try_write(u, q);
 
-	if (err != -EOPNOTSUPP || !u->rw_flags)
+	if (err != -EOPNOTSUPP || !u->rw_flags || u->nfiles)
 		return err;
 	u->rw_flags = 0;
 	return try_write(u, q);
@@ -541,9 +546,10 @@ static void uring_close(struct tapq *q)
 		submit(u);
 	while (q->tx_pending && !u->broken)
 		enter(u, 1);
-	if (q->rx_slot != q->tx_slot)
+	if (u->rw_flags && q->rx_slot != q->tx_slot)
 		file_put(u, q->rx_slot);
-	file_put(u, q->tx_slot);
+	if (u->rw_flags)
+		file_put(u, q->tx_slot);
 	q->rx_slot = q->tx_slot = -1;
 }
 
@@ -555,17 +561,23 @@ static int uring_open(struct tapq *q)
 
 	if (!u || u->broken)
 		return w->uring_err ? w->uring_err : -EIO;
-	err = file_get(u, q->tx_fd, &q->tx_slot);
-	if (err < 0)
+	err = probe(u, q);
+	if (err)
 		return err;
-	q->rx_slot = q->tx_slot;
-	if (q->rx_fd >= 0 && q->rx_fd != q->tx_fd)
-		err = file_get(u, q->rx_fd, &q->rx_slot);
-	if (!err)
-		err = probe(u, q);
-	if (err) {
-		uring_close(q);
-		return err;
+	if (!u->rw_flags) {
+		q->tx_slot = q->tx_fd;
+		q->rx_slot = q->rx_fd >= 0 ? q->rx_fd : q->tx_fd;
+	} else {
+		err = file_get(u, q->tx_fd, &q->tx_slot);
+		if (err < 0)
+			return err;
+		q->rx_slot = q->tx_slot;
+		if (q->rx_fd >= 0 && q->rx_fd != q->tx_fd)
+			err = file_get(u, q->rx_fd, &q->rx_slot);
+		if (err) {
+			uring_close(q);
+			return err;
+		}
 	}
 	if (!u->started)
 		start(u, w->daemon, stack_skb_pool(w->ns[0]->stack));
@@ -574,7 +586,7 @@ static int uring_open(struct tapq *q)
 
 /* ---- life of the ring ------------------------------------------------------------------------------------------------------------ */
 
-/* Nothing but reading and writing files of the table. */
+/* Nothing but reading and writing files that are open. */
 static int restrict_ring(struct io_uring *ring)
 {
 	struct io_uring_restriction r[] = {
@@ -584,7 +596,7 @@ static int restrict_ring(struct io_uring *ring)
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_WRITE_FIXED },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_WRITEV },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_ASYNC_CANCEL },
-		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE },
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_FIXED_FILE },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_ENABLE_RINGS },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_BUFFERS },
 		{ .opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_FILES_UPDATE },
