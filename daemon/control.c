@@ -678,13 +678,14 @@ static void client_new(struct control *c, int fd)
 }
 
 /* All places are taken: the client that came first of those who ask nothing loses its own. Members of the control group may take all places, by captures, monitors and
- * answers that they do not read; but not keep out whose daemon it is: for him the one of them goes that came last. */
+ * answers that they do not read; but not keep out whose daemon it is: for him the one of them goes that came last,
+ * and he goes for none of them: he may just have come, and not have said yet what he wants. */
 static bool client_make_room(struct control *c, bool owner)
 {
 	struct client *client, *goes = NULL;
 
 	LIST_FOREACH(client, &c->clients, node) /* the last that came is the first in the list */
-		if (!client_busy(client) && evbuffer_get_length(bufferevent_get_output(client->bev)) == 0)
+		if ((owner || !client->owner) && !client_busy(client) && evbuffer_get_length(bufferevent_get_output(client->bev)) == 0)
 			goes = client;
 	for (client = LIST_FIRST(&c->clients); owner && client && !goes; client = LIST_NEXT(client, node))
 		if (!client->owner)
