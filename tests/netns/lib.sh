@@ -96,7 +96,7 @@ refuse() { local text=$1; shift; if "$@" >"$TMP/refuse.out" 2>&1; then not_ok "$
 plan_end() { echo "1..$TESTS"; [ "$FAILED" -eq 0 ]; }
 need() { local p; for p; do command -v "$p" >/dev/null || bail "$p is missing"; done; }
 # wait_for SECONDS CMD...: until CMD succeeds; SECONDS is enough for a quick machine, PATIENCE (6) times as much is waited. What the last try prints is shown.
-wait_for() { local end=$((SECONDS + $1 * PATIENCE)); shift; until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || { "$@"; return; }; sleep 0.05; done; }
+wait_for() { local end=$((SECONDS + $1 * ${PATIENCE:-6})); shift; until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || { "$@"; return; }; sleep 0.05; done; }
 
 move() {
 	local tap=$2 to=$3

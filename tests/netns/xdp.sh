@@ -233,8 +233,8 @@ while True:
     if not d: break
     n += len(d)
 c.sendall(b'%d' % n)"
-check "TCP over the wire" bash -c "$(declare -f wait_for); wait_for 10 nsenter --net=/run/netns/$(nsname b) bash -c 'ss -Hltn | grep -q :8000'
-	nsenter --net=/run/netns/$(nsname r) python3 -c \"
+wait_for 10 listens b 8000
+check "TCP over the wire" bash -c "nsenter --net=/run/netns/$(nsname r) python3 -c \"
 import socket
 s = socket.create_connection(('10.3.0.9', 8000), 60)
 s.settimeout(200)
