@@ -222,6 +222,12 @@ static int run_table(struct client *c, const struct nsctl *ctl, const struct sho
 		snprintf(ask, sizeof(ask), "%slink show%s%s%s", netns, dev ? " dev \"" : "", dev ? dev->str : "", dev ? "\"" : "");
 		status = collect(c, ctl, ask, &links);
 	}
+	if (show->cmd->id == CMD_SHOW_SOFTNET && !cmd_arg(show->cmd, "proc")) { /* what was lost before it */
+		char ask[sizeof(netns) + 16];
+
+		snprintf(ask, sizeof(ask), "%sshow rings", netns);
+		status = collect(c, ctl, ask, &links);
+	}
 	if (!status)
 		status = collect(c, ctl, file ? strcat(netns, "save") : line, &records);
 	if (!status && file)

@@ -49,7 +49,7 @@ void show_version(const struct show *s, const json_t *records);
  * are left out. */
 void plain_table(const struct show *s, const json_t *records, const char *columns, const char *const *heads, const char *const *keys);
 /* show_softnet.c */
-void show_softnet(const struct show *s, const json_t *records);
+void show_softnet(const struct show *s, const json_t *records, const json_t *links /* TAPs with their counters; NULL: not known */);
 void show_gro(const struct show *s, const json_t *records);
 void show_runtime(const struct show *s, const json_t *records);
 

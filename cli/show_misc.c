@@ -186,7 +186,7 @@ void show_records(const struct show *s, const json_t *records, const json_t *lin
 		show_drops(s, records);
 		break;
 	case CMD_SHOW_SOFTNET:
-		show_softnet(s, records);
+		show_softnet(s, records, links);
 		break;
 	case CMD_SHOW_RUNTIME:
 		show_runtime(s, records);

@@ -59,7 +59,28 @@ static void explain_worker(const struct show *s, const json_t *r)
 			units(limited, s->human, n));
 }
 
-void show_softnet(const struct show *s, const json_t *records)
+/* What never reached a worker: it is in no column, and often most of what is lost. */
+static void explain_missed(const struct show *s, const json_t *links)
+{
+	json_t *link;
+	size_t i;
+	char n[24];
+
+	json_array_foreach(links, i, link) {
+		uint64_t missed = rec_num(rec_obj(rec_obj(link, "stats"), "rx"), "fifo_errors");
+		uint64_t ring = rec_num(rec_obj(link, "device"), "ring_rx");
+
+		if (!missed)
+			continue;
+		put_text(s->out, rec_str(link, "name"));
+		fprintf(s->out, ": %s frames more came faster than they were taken, and the host dropped them", units(missed, s->human, n));
+		if (ring)
+			fprintf(s->out, " when as many as ring rx (%llu) waited", (unsigned long long)ring);
+		fputs("; they are in no column here (link show -s -s: fifo)\n", s->out);
+	}
+}
+
+void show_softnet(const struct show *s, const json_t *records, const json_t *links)
 {
 	const char *heads[NCOLUMNS], *keys[NCOLUMNS];
 	struct table t;
@@ -78,6 +99,7 @@ void show_softnet(const struct show *s, const json_t *records)
 	plain_table(s, records, ">>>>>>>>>>", heads, keys);
 	json_array_foreach(records, i, rec)
 		explain_worker(s, rec);
+	explain_missed(s, links);
 	if (!cmd_arg(s->cmd, "explain"))
 		return;
 	table_init(&t, "<<");

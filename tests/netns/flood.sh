@@ -59,6 +59,7 @@ after=$(rss)
 check "memory is bounded: $before kB before, $after kB after" test "$after" -lt $((before + 65536))
 check "softnet counts what was processed" test $(($(counter processed) - processed)) -gt 5000
 check "show softnet explain says what that means" bash -c "$NSCTL show softnet explain | grep -qi 'time_squeeze'"
+check "show softnet names what the host dropped before, if anything" bash -c "[ \$('$NSCTL' -s '$NETSTACKD_CONTROL' -j link show eth0 | jq .[0].stats.rx.fifo_errors) = 0 ] || '$NSCTL' -s '$NETSTACKD_CONTROL' show softnet | grep -q \"^eth0: [0-9]* frames more\""
 check "what came was forwarded or its drop has a name" wait_for 5 bash -c "
 	$NSCTL -j link show | jq -e '(map(select(.name == \"eth0\"))[0].stats.rx | .packets + .dropped) as \$in | (map(select(.name == \"eth1\"))[0].stats.tx | .packets + .dropped + .errors) as \$out | \$in - \$out | . >= -20' >/dev/null || exit 1 # what asks for neighbours came from nowhere
 	lost=\$($NSCTL -j link show | jq '(map(select(.name == \"eth0\"))[0].stats.rx.packets) - (map(select(.name == \"eth1\"))[0].stats.tx.packets)')
