@@ -5,7 +5,7 @@
  * Theory of operation. After one line of JSON the connection is a pcapng stream (control_proto.h). It is read block by block: with -w whole blocks are written as they are,
  * at once, so that a reader at the other end of a pipe is never behind, and so that a file that cannot be written any more (a full disk) ends with a whole block. Without -w
  * each packet becomes a line, with -j an object. SIGINT and SIGTERM ask the daemon for the end (by shutting down our side of the connection); the rest and the statistics still
- * come, and go to standard error. A second signal ends at once.
+ * come, and go to standard error. A second signal ends at once, also while nobody takes what we write.
  *
  * Exit status: 0 also when the reader of the pipe went away first, as it does when Ctrl-C ends both; NSCTL_REFUSED when the file could not be written.
  */
@@ -244,11 +244,16 @@ static int take_blocks(struct capture *c)
 static int follow(struct capture *c, const sigset_t *unblocked)
 {
 	bool asked = false;
-	int err = take_blocks(c);
+	sigset_t blocked;
+	int err;
 
+	/* Signals are held back but while we wait, for the daemon or for who reads what we write: so none is overlooked before ppoll. */
+	sigprocmask(SIG_SETMASK, unblocked, &blocked);
+	err = take_blocks(c);
 	while (!err) {
 		struct pollfd pfd = { .fd = c->client.fd, .events = POLLIN };
 
+		sigprocmask(SIG_SETMASK, &blocked, NULL);
 		if (interrupted && !asked) {
 			shutdown(c->client.fd, SHUT_WR);
 			asked = true;
@@ -261,6 +266,7 @@ static int follow(struct capture *c, const sigset_t *unblocked)
 		err = client_fill(&c->client);
 		if (err == -ECONNRESET)
 			return c->reader.ended || asked ? 0 : -ECONNRESET;
+		sigprocmask(SIG_SETMASK, unblocked, NULL);
 		if (!err)
 			err = take_blocks(c);
 	}
@@ -338,7 +344,7 @@ static char *request_line(const struct cmd *cmd, char *why, size_t size)
 
 static void watch_signals(sigset_t *unblocked)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART }; /* a write goes on; ppoll does not */
 	sigset_t set;
 
 	sigemptyset(&set);

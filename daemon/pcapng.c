@@ -102,14 +102,14 @@ static int block_end(struct block *b)
 
 int pcapng_section(struct evbuffer *out, const char *application, const char *os)
 {
-	uint32_t version = 1; /* 1.0: two numbers of 16 bits */
+	uint16_t version[2] = { 1, 0 };
 	int64_t length = -1; /* not known */
 	struct block b;
 
 	if (block_begin(&b, out, BLOCK_SECTION, 16 + text_size(application) + text_size(os) + 4))
 		return -ENOMEM;
 	put32(&b, BYTE_ORDER_MAGIC);
-	put32(&b, version);
+	put(&b, version, sizeof(version));
 	put(&b, &length, sizeof(length));
 	put_text(&b, SHB_OS, os);
 	put_text(&b, SHB_USERAPPL, application);

@@ -104,7 +104,7 @@ pings 10.9.0.2 1
 ended "$CAP"
 check "without -w: a line a packet" grep -Eq '^[0-9:.]+ in  eth0 10\.9\.0\.1 > 10\.9\.0\.2 ICMP echo request' "$TMP/text.out"
 check "both ways" grep -Eq '^[0-9:.]+ out eth0 10\.9\.0\.2 > 10\.9\.0\.1 ICMP echo reply' "$TMP/text.out"
-"$NSCTL" -j capture -c 1 -i eth1 outbound >"$TMP/json.out" 2>"$TMP/json.err" &
+"$NSCTL" -j capture -c 1 -i eth1 outbound and icmp >"$TMP/json.out" 2>"$TMP/json.err" &
 J=$!; PIDS+=($J)
 wait_for 10 grep -q "capturing on" "$TMP/json.err"
 pings 10.8.0.2 1
@@ -165,6 +165,16 @@ finish "$P"; finish "$Q"
 check "frames for other stations are seen" has 2 tcpdump -nr "$TMP/promisc.pcapng" host 10.9.0.77
 check "but not with -p" has 0 tcpdump -nr "$TMP/plain.pcapng" host 10.8.0.77
 check "two captures at once: each has its own packets" has 2 tcpdump -nr "$TMP/plain.pcapng" host 10.8.0.2
+
+# ---- nobody reads what we write
+mkfifo "$TMP/pipe"; exec 7<>"$TMP/pipe"
+"$NSCTL" capture -i eth0 -w - >"$TMP/pipe" 2>"$TMP/stuck.err" & P=$!; PIDS+=($P)
+wait_for 10 grep -q "capturing on" "$TMP/stuck.err"
+in_ns host timeout 60 ping -q -f -c 300 -s 1400 10.9.0.2 >/dev/null
+wait_for 5 grep -q '^1 ' "/proc/$P/syscall" # it is in write(2), where the number is that
+again() { kill -INT "$P" 2>/dev/null; gone "$P"; }
+check "a second Ctrl-C ends a capture that waits for its reader" wait_for 10 again
+exec 7<&-
 
 # ---- a reader that is stopped: everything else goes on, and what it lost is counted
 capture slow -i eth0 -B 128 -w "$TMP/slow.pcapng" tcp
