@@ -54,6 +54,9 @@ static void log_text(int priority, const char *link, const char *fmt, va_list ap
 	int saved = errno;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f) /* of a name that the host has given to an interface, say: no lines and colours of others' in a log */
+			*p = '?';
 	/* A refused send (no journal any more) falls through. */
 	if (!to_journal || (link ? sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority, "NETSTACKD_LINK=%s", link, NULL)
 				 : sd_journal_send("MESSAGE=%s", text, "PRIORITY=%i", priority, NULL)) < 0) {

@@ -46,6 +46,11 @@ check "at the right end of the one" wait_for 5 mtu_is tap9 1400
 check "and of the other" wait_for 5 mtu_is tap0 1300
 swap tap0 tap9
 check "and back" wait_for 20 saved_matches 'eth0 .*host-name tap0'
+strange=$(printf 't\033[1m9')
+in_ns h ip link set tap9 down; in_ns h ip link set tap9 name "$strange"
+check "a name with a control character is logged without it" wait_for 20 grep -q 'tap9 is called t?\[1m9 now' "$TMP/daemon.log"
+in_ns h ip link set "$strange" name tap9; in_ns h ip link set tap9 up
+check "and does not become the link's" saved_matches 'eth9 .*host-name tap9'
 
 # At random. Every command may be refused; no daemon (3) or a wrong word (2) are failures of the test.
 bg_ns h ping -q -f -w $((${CHURN_SECONDS:-6} + 1)) 10.10.0.2 >/dev/null 2>&1
