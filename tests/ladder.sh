@@ -39,7 +39,7 @@ fi
 
 # why LOG: what is needed to understand a failure: its seeds, each failed check with what is said about it, what compilers and make say, the log of the daemon.
 why() {
-	grep -E '^# .*seed' "$1" | head -n 5
+	grep -E '^# .*seed' "$1" | sort -u | head -n 5
 	awk '
 		/^== / { left = 80; whole = 1; shown = 1 }
 		/^(not ok |Bail out!|FAIL: |ERROR: |XPASS: )|: (fatal )?error: |: undefined reference |^make.*\*\*\* |ERROR: [A-Z][A-Za-z]*Sanitizer|WARNING: ThreadSanitizer|runtime error:/ { if (left < 30) { left = 30; whole = 0 } shown = 1 }
@@ -58,12 +58,13 @@ rung() {
 	if [ ${#WANTED[@]} -gt 0 ]; then
 		case " ${WANTED[*]} " in *" ${name%%-[12]} "* | *" $name "*) ;; *) return 0 ;; esac
 	fi
-	# in a process group of its own, so that nothing of it survives; in the background, so that a signal to this shell reaches it
-	timeout --signal=TERM --kill-after=60 "${RUNG_SECONDS:-1100}" bash tests/ladder.sh --step "$@" >"$log" 2>&1 </dev/null &
+	# in a session of its own, so that nothing of it survives; in the background, so that a signal to this shell reaches it
+	timeout --signal=TERM --kill-after=60 "${RUNG_SECONDS:-1100}" setsid -w bash tests/ladder.sh --step "$T/$name.session" "$@" >"$log" 2>&1 </dev/null &
 	RUNG=$!
 	wait "$RUNG"
 	status=$?
 	RUNG=
+	[ ! -s "$T/$name.session" ] || pkill -KILL -s "$(cat "$T/$name.session")"
 	if grep -q '^# PASS: ' "$log"; then
 		passed=$(awk '/^# PASS: /{n += $3} END {print n + 0}' "$log")
 		failed=$(awk '/^# (FAIL|XPASS|ERROR): /{n += $3} END {print n + 0}' "$log")
@@ -165,7 +166,12 @@ bare_debian() {
 	CHECK_ARGS="gcc host" bash tests/chroot/chroot.sh
 }
 if [ -n "$STEP" ]; then
-	"$@"
+	echo $$ >"$1"
+	shift
+	# all of the session is told to end, also what timeout(1) has given a process group of its own
+	trap 'trap "" TERM; pkill -TERM -s $$; wait; exit 143' TERM
+	(trap : TERM; "$@") & # it waits for what it runs to clean up
+	wait $!
 	exit
 fi
 

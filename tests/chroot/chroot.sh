@@ -35,7 +35,8 @@ mkdir -p "$ROOT/usr/src"
 git clone -q "file://$SRC" "$ROOT/usr/src/netstackd" >>"$LOG" 2>&1 || git clone -q "$SRC" "$ROOT/usr/src/netstackd" >>"$LOG" 2>&1
 report $? "a clone of the tree is put into it"
 for what; do
-	timeout "${CHROOT_TIMEOUT:-1500}" unshare --mount --propagation private --pid --fork --kill-child --uts --ipc bash -c '
+	# unshare and what is number 1 behind it do not end at SIGTERM
+	timeout --kill-after=10 "${CHROOT_TIMEOUT:-1500}" unshare --mount --propagation private --pid --fork --kill-child --uts --ipc bash -c '
 		mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/tmp" && mkdir -p "$0/run" && mount -t tmpfs tmpfs "$0/run" &&
 		exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C NSD_IN_CHROOT=1 bash -c "cd /usr/src/netstackd && ./bootstrap $1"' "$ROOT" "$what ${CHECK_ARGS:+$([ "$what" = check ] && echo "$CHECK_ARGS")}" >"$LOG" 2>&1 </dev/null
 	report $? "./bootstrap $what works there"

@@ -100,10 +100,10 @@ with_backend() {
 	for mtu in 9000 65520; do
 		set_mtu $mtu
 		for dev in 10.10.0.2 10.11.0.2; do
-			check "$b: MTU $mtu, unfragmented, $dev" lossless h -M do -s $((mtu - 28)) -c 5 -i 0.02 $dev
+			check "$b: MTU $mtu, unfragmented, $dev" each_alone h 5 -M do -s $((mtu - 28)) $dev
 		done
 	done
-	check "$b: ping -s 65000 at MTU 65520" lossless h -s 65000 -c 20 -i 0.02 10.10.0.2
+	check "$b: ping -s 65000 at MTU 65520" each_alone h 20 -s 65000 10.10.0.2
 	check "$b: 4 MB each way at MTU 65520" both_ways
 	set_mtu 1500
 	in_ns h ip link set tap2 netns "$(nsname b)"; in_ns b ip addr add 10.12.0.1/24 dev tap2; in_ns b ip link set tap2 up mtu 9000

@@ -133,7 +133,7 @@ lossless() { # NAME ARGS...
 	awk -v want="$want" 'match($0, /icmp_seq=[0-9]+/) && / bytes from / { seq = substr($0, RSTART + 9, RLENGTH - 9) + 0; if (seq <= want && !seen[seq]++) n++ }
 		END { print n + 0 " of the first " want " were answered"; exit n != want }' "$TMP/lossless"
 }
-# For requests of many frames: a second's worth of them would be more than a queue holds.
+# For large requests: a second's worth of them, or of their answers, would be more than a queue or ping's buffer holds.
 each_alone() { # NAME N ARGS...
 	local n=$1 i max=$2
 	shift 2
