@@ -20,7 +20,7 @@ daemon h <<-CONF
 CONF
 
 check "the first ping of all is answered: no first packet is lost" in_ns h ping -c 1 -W 60 10.10.0.2
-check "arping is answered" in_ns h arping -I tap0 -c 3 -w 60 10.10.0.2
+check "arping is answered" wait_for 10 in_ns h arping -I tap0 -c 3 -w 20 10.10.0.2
 check "duplicate address detection finds our address" in_ns h bash -c '! arping -D -I tap0 -c 2 -w 60 10.10.0.2'
 check "ping -c 100 -i 0.01 loses nothing" lossless h -c 100 -i 0.01 10.10.0.2
 check "ping -i 0 -c 20000 loses nothing" lossless h -i 0 -c 20000 10.10.0.2
