@@ -33,7 +33,7 @@ BUILD=${BUILD:-${abs_top_builddir:-$SRC/build}}
 NETSTACKD=${NETSTACKD:-$BUILD/netstackd}
 NSCTL=${NSCTL:-$BUILD/nsctl}
 WORKERS=${WORKERS:-1}
-PATIENCE=${PATIENCE:-6}
+export PATIENCE=${PATIENCE:-6} # also for functions that are handed to another shell
 TAG=$(printf 'nst%x%x' $$ "$((RANDOM))")
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/$TAG.XXXXXX")
 TESTS=0 FAILED=0 PIDS=() SPACES=() DAEMON_PID=
