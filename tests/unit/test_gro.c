@@ -9,6 +9,8 @@
 #include "checksum.h"
 #include "dev.h"
 #include "host.h"
+#include "sock.h"
+#include "stack_priv.h"
 #include "wire/wire.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -600,6 +602,33 @@ Test(gro, udp_for_a_socket)
 	cr_expect_str_eq(r.seen, "64 6 1 1 1");
 	ns_close(u);
 	rig_free(&r);
+}
+
+/* Who asked is counted once, forgotten at the end, and known on the shards that receive for him, also when he asks after the others heard of his port. */
+Test(gro, udp_of_another_shard)
+{
+	struct host *h = host_new("gro", 2, 1, NULL, NULL);
+	struct stack *there = h->shard[0].stack, *here = h->shard[1].stack;
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(80) };
+	struct ipaddr us = ipaddr_v4(inet_addr("192.0.2.1"));
+	struct socket *u;
+
+	host_link(h, "eth0", "192.0.2.1/24", 1, 1500, LINK_F_GRO);
+	host_apply(h);
+	cr_assert_eq(ns_socket(host_touch(h, 1), AF_INET, SOCK_DGRAM, 0, &u), 0);
+	cr_assert_eq(ns_bind(u, (struct sockaddr *)&any, sizeof(any)), 0);
+	for (int on = 1; on >= 0; on--) {
+		for (int twice = 0; twice < 2; twice++)
+			cr_assert_eq(ns_setsockopt(u, IPPROTO_UDP, 104 /* UDP_GRO */, &on, sizeof(on)), 0);
+		host_run(h, h->now + NSEC_PER_MSEC);
+		cr_expect_eq(here->udp_gro, (uint32_t)on);
+		cr_expect_eq(there->udp_gro, (uint32_t)on);
+		cr_expect_eq(inet_port_gro(there, &us, 80, 0), on != 0);
+	}
+	ns_close(u);
+	host_run(h, h->now + NSEC_PER_MSEC);
+	cr_expect(!here->udp_gro && !there->udp_gro);
+	host_free(h);
 }
 
 Test(gro, off_means_off)
