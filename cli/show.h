@@ -39,12 +39,6 @@ void show_sockets(const struct show *s, const json_t *records);
 void show_xdp(const struct show *s, const json_t *records);
 void show_xdp_map(const struct show *s, const json_t *records);
 /* show_misc.c */
-void show_drops(const struct show *s, const json_t *records);
-void show_counters(const struct show *s, const json_t *records);
-void show_sysctls(const struct show *s, const json_t *records);
-void show_services(const struct show *s, const json_t *records);
-void show_netns(const struct show *s, const json_t *records);
-void show_version(const struct show *s, const json_t *records);
 /* A table whose cells are simply the values of keys; heads are the keys' titles. columns: an alignment each, '<' or '>'. Columns at the end that no record has
  * are left out. */
 void plain_table(const struct show *s, const json_t *records, const char *columns, const char *const *heads, const char *const *keys);

@@ -15,7 +15,7 @@ static int by_count(const void *a, const void *b)
 	return m < n ? 1 : m > n ? -1 : strcmp(rec_str(x, "reason"), rec_str(y, "reason"));
 }
 
-void show_drops(const struct show *s, const json_t *records)
+static void show_drops(const struct show *s, const json_t *records)
 {
 	size_t n = json_array_size(records);
 	json_t **sorted = calloc(n + 1, sizeof(*sorted));
@@ -66,7 +66,7 @@ void plain_table(const struct show *s, const json_t *records, const char *column
 	table_print(&t, s->out);
 }
 
-void show_services(const struct show *s, const json_t *records)
+static void show_services(const struct show *s, const json_t *records)
 {
 	static const char *const heads[] = { "PROTO", "PORT", "SERVICE", "ADDRESS", "CONNECTIONS", "ACCEPTED" };
 	static const char *const keys[] = { "proto", "port", "what", "address", "connections", "accepted" };
@@ -74,7 +74,7 @@ void show_services(const struct show *s, const json_t *records)
 	plain_table(s, records, "<><<>>", heads, keys);
 }
 
-void show_netns(const struct show *s, const json_t *records)
+static void show_netns(const struct show *s, const json_t *records)
 {
 	static const char *const heads[] = { "NAME", "ID", "LINKS", "SERVICES" };
 	static const char *const keys[] = { "name", "id", "links", "services" };
@@ -82,7 +82,7 @@ void show_netns(const struct show *s, const json_t *records)
 	plain_table(s, records, "<>>>", heads, keys);
 }
 
-void show_counters(const struct show *s, const json_t *records)
+static void show_counters(const struct show *s, const json_t *records)
 {
 	struct table t;
 	json_t *rec;
@@ -98,7 +98,7 @@ void show_counters(const struct show *s, const json_t *records)
 	table_print(&t, s->out);
 }
 
-void show_sysctls(const struct show *s, const json_t *records)
+static void show_sysctls(const struct show *s, const json_t *records)
 {
 	json_t *rec;
 	size_t i;
@@ -111,7 +111,7 @@ void show_sysctls(const struct show *s, const json_t *records)
 	}
 }
 
-void show_version(const struct show *s, const json_t *records)
+static void show_version(const struct show *s, const json_t *records)
 {
 	const json_t *v = json_array_get(records, 0);
 	char buf[24];

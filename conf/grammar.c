@@ -224,7 +224,7 @@ bool grammar_has_verb(const char *group, const char *verb)
 	return false;
 }
 
-const struct path_word *path_find(const char *group, const char *word)
+static const struct path_word *path_find(const char *group, const char *word)
 {
 	const struct path_word *list = group ? grammar_verbs : grammar_groups, *found = NULL;
 	size_t n = strlen(word);

@@ -116,7 +116,6 @@ bool arg_is_keyword(const struct arg_def *a, const char *word); /* in full, or o
 /* The name of an argument's value in a synopsis, into buf; returns buf. */
 const char *arg_meta(const struct arg_def *a, char *buf, size_t size);
 /* Finds word, a full spelling or an abbreviation, among the groups, or among the verbs of group. NULL: none. */
-const struct path_word *path_find(const char *group, const char *word);
 bool grammar_has_verb(const char *group, const char *verb);
 void grammar_fail(struct grammar_err *err, unsigned column, const char *word, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

@@ -225,7 +225,8 @@ static bool client_pump(struct client *client)
 	return !client->answer;
 }
 
-struct claim *claim_new(struct client *client)
+/* NULL: no memory. */
+static struct claim *claim_new(struct client *client)
 {
 	struct claim *claim = malloc(sizeof(*claim));
 
@@ -788,9 +789,4 @@ void control_stop(struct daemon *d)
 	close(c->fd);
 	free(c);
 	d->control = NULL;
-}
-
-unsigned control_clients(const struct daemon *d)
-{
-	return d->control ? d->control->nclients : 0;
 }

@@ -21,7 +21,6 @@ bool control_owner(const struct daemon *daemon, int fd); /* and is root, or the 
 int  control_start(struct daemon *daemon, int listen_fd, bool inherited, uid_t owner); /* takes listen_fd over; 0 or -errno */
 void control_stop(struct daemon *daemon); /* no more clients; the present ones are cut off */
 void control_retry(struct daemon *daemon); /* a change has finished: those who waited for it go on */
-unsigned control_clients(const struct daemon *daemon);
 
 /* What remains to be sent to a client. next adds at least one line to out, or says false: that was all. An answer is freed when it is through or the client
  * has gone. Embedded at the start of each kind's own structure. */
@@ -35,7 +34,6 @@ struct claim {
 	struct client *client; /* NULL: it has gone */
 	struct claim  *next;
 };
-struct claim *claim_new(struct client *client); /* NULL: no memory */
 /* Each of the two gives the claim back (frees it); nothing is sent when the client has gone. */
 void claim_answer(struct claim *claim, struct answer *answer); /* takes answer over */
 void claim_result(struct claim *claim, const struct conf_error *e /* NULL: done */);

@@ -52,6 +52,5 @@ struct daemon {
 	bool               watchdog_pending;
 };
 
-void daemon_begin_shutdown(struct daemon *daemon);
 
 #endif

@@ -61,7 +61,8 @@ bool ring_empty(struct ring *ring)
 	return atomic_load_explicit(&ring->tail, memory_order_relaxed) == atomic_load_explicit(&ring->head, memory_order_acquire);
 }
 
-uint32_t ring_len(struct ring *ring)
+/* Consumer's view. */
+static uint32_t ring_len(struct ring *ring)
 {
 	return atomic_load_explicit(&ring->head, memory_order_acquire) - atomic_load_explicit(&ring->tail, memory_order_relaxed);
 }

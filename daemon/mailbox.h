@@ -40,7 +40,6 @@ void ring_free(struct ring *ring); /* what is still in it is the caller's to tak
 bool ring_push(struct ring *ring, void *p); /* false: full */
 void *ring_pop(struct ring *ring); /* NULL: empty */
 bool ring_empty(struct ring *ring); /* consumer's view */
-uint32_t ring_len(struct ring *ring); /* consumer's view */
 
 struct job {
 	struct job *next;

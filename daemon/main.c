@@ -397,7 +397,7 @@ static void shutdown_late(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(d->base);
 }
 
-void daemon_begin_shutdown(struct daemon *d)
+static void daemon_begin_shutdown(struct daemon *d)
 {
 	struct timeval patience = { .tv_sec = SHUTDOWN_SECONDS };
 

@@ -147,9 +147,7 @@ static struct slot *slot_of(const struct services *svcs, uint64_t cookie)
 /* ---- connections ---- */
 
 struct services *svc_services(const struct svc_conn *c) { return c->svc->services; }
-struct stack *svc_stack(const struct services *svcs) { return svcs->stack; }
 int64_t svc_wall_clock(const struct services *svcs) { return svcs->env->wall_clock(svcs->env->priv); }
-uint64_t svc_token(const struct svc_conn *c) { return slot_cookie(c->svc->services, c->slot); }
 struct skb_area **svc_pattern(struct services *svcs) { return &svcs->pattern; }
 void svc_count_request(struct services *svcs) { svcs->stats.requests++; }
 
@@ -157,7 +155,7 @@ int svc_ask_page(struct svc_conn *c, enum service_page page)
 {
 	const struct service_env *env = c->svc->services->env;
 
-	return env->page(env->priv, page, svc_token(c));
+	return env->page(env->priv, page, slot_cookie(c->svc->services, c->slot));
 }
 
 void svc_deadline(struct svc_conn *c, enum svc_timeout t)

@@ -53,9 +53,7 @@ extern const struct svc_type svc_echo_tcp, svc_echo_udp, svc_discard_tcp, svc_di
 
 /* What a connection may use. */
 struct services *svc_services(const struct svc_conn *c);
-struct stack    *svc_stack(const struct services *svcs);
 int64_t svc_wall_clock(const struct services *svcs); /* ns since the epoch */
-uint64_t svc_token(const struct svc_conn *c); /* for env->page */
 int  svc_ask_page(struct svc_conn *c, enum service_page page); /* 0 or -errno */
 struct skb_area **svc_pattern(struct services *svcs); /* for service_inetd.c: its pattern; NULL: not made yet. A reference of the services' own */
 void svc_count_request(struct services *svcs);

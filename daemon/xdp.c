@@ -123,16 +123,6 @@ void xdp_list_free(struct xdp_list *list)
 	list->v = NULL;
 }
 
-bool xdp_list_same(const struct xdp_list *a, const struct xdp_list *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (unsigned i = 0; i < a->n; i++)
-		if (a->v[i].prog != b->v[i].prog || strcmp(a->v[i].dev, b->v[i].dev) != 0)
-			return false;
-	return true;
-}
-
 static struct conf_xdp *find(const struct xdp_list *list, const char *dev)
 {
 	for (unsigned i = 0; i < list->n; i++)

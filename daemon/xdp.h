@@ -48,7 +48,6 @@ struct xdp_ports { /* a part of struct daemon */
 /* For conf_begin and the like. copy: 0 or -ENOMEM. */
 int  xdp_list_copy(struct xdp_list *to, const struct xdp_list *from);
 void xdp_list_free(struct xdp_list *list); /* empty afterwards */
-bool xdp_list_same(const struct xdp_list *a, const struct xdp_list *b);
 const struct conf_xdp *xdp_list_find(const struct xdp_list *list, const char *dev); /* NULL: none */
 void xdp_list_del(struct xdp_list *list, const char *dev);
 void xdp_list_rename(struct xdp_list *list, const char *from, const char *to); /* a link has another name; from may have no program */

@@ -53,8 +53,7 @@ enum {
 struct dev_group { /* an address, mostly of a group, that somebody wants; owner: net_device.groups */
 	struct list_head node;
 	struct eth_addr  addr;
-	unsigned         users; /* taps and protocols; the protocols alone: */
-	unsigned         joined;
+	unsigned         users;
 };
 
 struct net_bridge; /* bridge.c */
@@ -178,10 +177,6 @@ int  xdp_settle(struct stack *stack);
 void xdp_purge(struct net_device *dev); /* the frames that are held */
 /* softnet.c: receives frames that were held, at most budget, until programs have used up the poll again. How many. */
 int  dev_rx_held(struct stack *stack, struct net_device *dev, int budget);
-/* eth.c: the multicast filter. A protocol that joins a group (IGMP) lets its frames through to the protocols; counted, so each add has its del. 0 or -ENOMEM. */
-int  dev_mc_add(struct net_device *dev, const struct eth_addr *addr);
-void dev_mc_del(struct net_device *dev, const struct eth_addr *addr);
-
 /* tap.c: packet taps, what netstack/tap.h declares. The hooks are called when dev->hooks has DEV_HOOK_TAP, or at once off the fast path. */
 struct stack_tap {
 	struct list_head node; /* stack->taps */

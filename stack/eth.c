@@ -73,49 +73,15 @@ void eth_classify(struct sk_buff *skb, struct net_device *dev)
 	skb->pkt_type = eth_equal(dest, &eth_broadcast) ? SKB_PKT_BROADCAST : SKB_PKT_MULTICAST;
 }
 
-static bool group_joined(const struct net_device *dev, const struct eth_addr *addr)
-{
-	const struct dev_group *g;
-
-	list_for_each(g, &dev->groups, struct dev_group, node)
-		if (g->joined && eth_equal(&g->addr, addr))
-			return true;
-	return eth_equal(addr, &eth_all_hosts);
-}
-
 enum skb_drop_reason eth_accept(struct sk_buff *skb, struct net_device *dev)
 {
 	if (skb->pkt_type == SKB_PKT_OTHERHOST)
 		return SKB_DROP_OTHERHOST;
 	if (skb->pkt_type != SKB_PKT_MULTICAST || dev->conf->flags & (NS_IFF_ALLMULTI | NS_IFF_PROMISC) ||
-	    group_joined(dev, &((const struct eth_hdr *)skb_mac_header(skb))->h_dest))
+	    eth_equal(&((const struct eth_hdr *)skb_mac_header(skb))->h_dest, &eth_all_hosts))
 		return SKB_CONSUMED;
 	dev->stats.rx_dropped++;
 	return eth_group_reason(skb->protocol);
-}
-
-int dev_mc_add(struct net_device *dev, const struct eth_addr *addr)
-{
-	struct dev_group *g;
-	int err = dev_group_add(dev, addr);
-
-	if (err < 0)
-		return err;
-	list_for_each(g, &dev->groups, struct dev_group, node)
-		g->joined += eth_equal(&g->addr, addr);
-	return 0;
-}
-
-void dev_mc_del(struct net_device *dev, const struct eth_addr *addr)
-{
-	struct dev_group *g;
-
-	list_for_each(g, &dev->groups, struct dev_group, node)
-		if (g->joined && eth_equal(&g->addr, addr)) {
-			g->joined--;
-			dev_group_del(dev, addr);
-			return;
-		}
 }
 
 int eth_header(struct sk_buff *skb, struct net_device *dev, uint16_t proto, const struct eth_addr *daddr, const struct eth_addr *saddr)

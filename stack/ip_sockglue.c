@@ -325,7 +325,8 @@ static int cmsg_ip(struct sock *sk, const struct cmsghdr *h, struct ipcm *ipc)
 	}
 }
 
-int ip_cmsg_send(struct sock *sk, const struct msghdr *msg, struct ipcm *ipc)
+/* 0 or -EINVAL. */
+static int ip_cmsg_send(struct sock *sk, const struct msghdr *msg, struct ipcm *ipc)
 {
 	const struct cmsghdr *h;
 	bool bad = false;
@@ -372,7 +373,8 @@ void sk_cmsg_time(const struct sock *sk, const struct sk_buff *skb, struct msghd
 	}
 }
 
-void ip_cmsg_recv(struct sock *sk, const struct sk_buff *skb, struct msghdr *msg)
+/* skb's network_header is right. */
+static void ip_cmsg_recv(struct sock *sk, const struct sk_buff *skb, struct msghdr *msg)
 {
 	const struct ip_hdr *iph = (const struct ip_hdr *)(const void *)skb_network_header(skb);
 	const struct dgram_cb *cb = DGRAM_CB(skb);

@@ -95,13 +95,6 @@ int cfg_link_index(const struct netcfg *cfg, int ifindex)
 	return link ? (int)(link - cfg->links) : -1;
 }
 
-const char *cfg_link_name(const struct netcfg *cfg, int ifindex)
-{
-	int i = cfg_link_index(cfg, ifindex);
-
-	return i < 0 ? "?" : cfg->links[i].conf.name;
-}
-
 void cfg_touch_link(struct netcfg *cfg, unsigned link)
 {
 	cfg->links[link].conf.gen = ++cfg->gen;

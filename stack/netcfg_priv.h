@@ -82,7 +82,6 @@ bool cfg_prefix_has(const struct ipprefix *net, const struct ipaddr *addr);
 
 /* An index into cfg->links, or -1. */
 int  cfg_link_index(const struct netcfg *cfg, int ifindex);
-const char *cfg_link_name(const struct netcfg *cfg, int ifindex); /* "?" for none */
 static inline struct fdb_conf *cfg_fdb(const struct netcfg *cfg, unsigned link) { return (struct fdb_conf *)(uintptr_t)cfg->links[link].fdb; }
 static inline struct addr_conf *cfg_addrs(const struct netcfg *cfg, unsigned link) { return (struct addr_conf *)(uintptr_t)cfg->links[link].addrs; }
 /* Makes room for one element more: 0 or -ENOMEM. */
@@ -114,7 +113,6 @@ int  cfg_check_station(const struct eth_addr *a, struct netcfg_err *err); /* uni
 int  cfg_links_reserve(struct netcfg *cfg, unsigned more); /* room for so many more: 0 or -ENOMEM */
 unsigned cfg_link_insert(struct netcfg *cfg, const struct link_conf *params, uint64_t seed); /* after these two; its place */
 /* netcfg_upper.c: links made of other links */
-struct netcfg *cfg_netns(struct netcfg *cfg, uint32_t netns); /* cfg itself, another one, or NULL */
 void cfg_links_doom(struct netcfg *cfg, int ifindex); /* marks what goes when this link goes */
 struct netcfg *cfg_doomed_other(struct netcfg *cfg); /* the other configuration in which links are marked, or NULL */
 int  cfg_upper_check(const struct netcfg *cfg, const struct link_conf *params, struct netcfg_err *err); /* a new VLAN or bridge */

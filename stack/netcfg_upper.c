@@ -23,7 +23,8 @@
 #define MAX_DEPTH  8 /* as Linux's MAX_NEST_DEV */
 #define VLAN_ID_MAX 4094 /* 4095 is reserved: IEEE 802.1Q table 9-2 */
 
-struct netcfg *cfg_netns(struct netcfg *cfg, uint32_t netns)
+/* cfg itself, another one, or NULL. */
+static struct netcfg *cfg_netns(struct netcfg *cfg, uint32_t netns)
 {
 	if (netns == cfg->netns)
 		return cfg;

@@ -195,7 +195,8 @@ static void sock_wfree(struct sk_buff *skb)
 		sk_write_space(sk);
 }
 
-void skb_orphan(struct sk_buff *skb)
+/* Calls the destructor. */
+static void skb_orphan(struct sk_buff *skb)
 {
 	if (skb->destructor)
 		skb->destructor(skb);

@@ -154,7 +154,6 @@ bool   sk_mem_fits(const struct sock *sk, uint32_t bytes); /* false: the limit w
 size_t sk_mem_used(const struct stack *stack, uint8_t protocol);
 void skb_set_owner_r(struct sk_buff *skb, struct sock *sk); /* charges truesize to rmem until the skb is freed or orphaned */
 void skb_set_owner_w(struct sk_buff *skb, struct sock *sk); /* to wmem; at the free: sk->wmem falls, and write space is announced when it halves */
-void skb_orphan(struct sk_buff *skb); /* calls the destructor */
 void sk_write_space(struct sock *sk); /* wakes with EPOLLOUT if the protocol's poll says so */
 /* Way to sk->daddr, from the cache when the genid is right: 0 or -errno. Sets saddr if unset. */
 int  sk_route(struct sock *sk);

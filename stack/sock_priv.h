@@ -63,9 +63,7 @@ struct ipcm { /* what a sendmsg says for this one packet */
 	const uint8_t *opt;
 };
 void ipcm_init(struct ipcm *ipc, const struct sock *sk);
-int  ip_cmsg_send(struct sock *sk, const struct msghdr *msg, struct ipcm *ipc); /* 0 or -EINVAL */
 void sk_cmsg_time(const struct sock *sk, const struct sk_buff *skb, struct msghdr *msg); /* SO_TIMESTAMP, SO_TIMESTAMPNS, if asked for */
-void ip_cmsg_recv(struct sock *sk, const struct sk_buff *skb, struct msghdr *msg); /* skb's network_header is right */
 /* Queues an error for a socket that asked (IP_RECVERR). quoted: the packet at fault from its IP header on; payload_off: where its data begins. */
 void ip_icmp_error(struct sock *sk, const struct sk_buff *icmp, int err, uint8_t type, uint8_t code, uint16_t port, uint32_t info, uint32_t payload_off);
 void ip_local_error(struct sock *sk, int err, const struct ipaddr *daddr, uint16_t port, uint32_t info);

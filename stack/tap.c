@@ -306,7 +306,6 @@ int dev_group_add(struct net_device *dev, const struct eth_addr *addr)
 		return -ENOMEM;
 	g->addr = *addr;
 	g->users = 1;
-	g->joined = 0;
 	list_add_tail(&g->node, &dev->groups);
 	return 0;
 }

@@ -66,7 +66,7 @@ void tcp_ehash_del(struct tcp_sock *tp)
 	tp->hashed = false;
 }
 
-void tcp_orphan_count(struct tcp_sock *tp, bool on)
+static void tcp_orphan_count(struct tcp_sock *tp, bool on)
 {
 	if (tp->orphan_counted == on)
 		return;
@@ -271,7 +271,7 @@ void tcp_init_xfer(struct tcp_sock *tp)
 
 /* ---- connect -------------------------------------------------------------------------------------------------------------------------------------- */
 
-int tcp_connect_init(struct tcp_sock *tp)
+static int tcp_connect_init(struct tcp_sock *tp)
 {
 	struct stack *stack = tcp_stack(tp);
 	struct sock *sk = &tp->sk;

@@ -334,12 +334,10 @@ void tcp_done(struct tcp_sock *tp); /* CLOSED: timers, tables; frees an orphan's
 void tcp_reset_rcvd(struct tcp_sock *tp); /* a valid RST came: ECONNREFUSED, EPIPE or ECONNRESET */
 void tcp_abort(struct tcp_sock *tp, int err, bool send_rst);
 void tcp_init_xfer(struct tcp_sock *tp); /* when a connection becomes established: buffers, cwnd */
-int  tcp_connect_init(struct tcp_sock *tp);
 uint32_t tcp_secure_seq(const struct stack *stack, const struct ipaddr *l, uint16_t lp, const struct ipaddr *r, uint16_t rp); /* RFC 6528 */
 uint32_t tcp_secure_ts_off(const struct stack *stack, const struct ipaddr *l, uint16_t lp, const struct ipaddr *r, uint16_t rp);
 void tcp_ehash_add(struct tcp_sock *tp);
 void tcp_ehash_del(struct tcp_sock *tp);
-void tcp_orphan_count(struct tcp_sock *tp, bool on);
 void tcp_write_queue_purge(struct tcp_sock *tp);
 static inline uint32_t tcp_ts_now(const struct stack *stack) { return (uint32_t)(stack->now / NSEC_PER_MSEC); }
 
@@ -352,7 +350,6 @@ static inline bool tcp_mem_pressure(const struct stack *stack) { return stack->t
 static inline bool tcp_mem_over(const struct stack *stack) { return stack->tcp->mem > (uint64_t)stack->sysctl->tcp_mem_limit; }
 
 /* ---- tcp_ipv4.c */
-struct ehash_entry *tcp_lookup(struct stack *stack, const struct ipaddr *local, uint16_t lport, const struct ipaddr *peer, uint16_t pport, uint32_t hash, int iif);
 /* A segment without a connection: skb_in is answered with RST as RFC 9293 3.5.2 says. Does not consume. */
 void tcp_v4_send_reset(struct stack *stack, const struct sk_buff *skb_in);
 struct tcp_ctl { /* a bare segment, for those without a socket */
@@ -381,35 +378,26 @@ unsigned tcp_options_write_sack(uint8_t *p, const struct tcp_sack_block *dsack, 
 /* ---- tcp_input.c */
 void tcp_rcv_segment(struct tcp_sock *tp, struct sk_buff *skb); /* any state but LISTEN and TIME-WAIT; consumes skb */
 void tcp_send_challenge_ack(struct tcp_sock *tp);
-void tcp_send_dupack(struct tcp_sock *tp, const struct sk_buff *skb); /* to an unacceptable segment; rate limited */
 void tcp_store_ts_recent(struct tcp_sock *tp);
 bool tcp_paws_reject(const struct stack *stack, uint32_t ts_recent, ktime_t ts_recent_at, uint32_t tsval, bool rst);
-void tcp_ack_snd_check(struct tcp_sock *tp); /* data came: now, at the end of the batch, or later */
 void tcp_schedule_ack(struct tcp_sock *tp); /* at the end of the batch */
 void tcp_incr_quickack(struct tcp_sock *tp, unsigned max);
 void tcp_enter_quickack(struct tcp_sock *tp, unsigned max); /* also ends a conversation */
-void tcp_data_snd_check(struct tcp_sock *tp); /* an ACK may have opened the way for data, and freed send space */
 
 /* ---- tcp_data.c */
 void tcp_data_queue(struct tcp_sock *tp, struct sk_buff *skb); /* data at the text; consumes */
 void tcp_queue_inorder(struct tcp_sock *tp, struct sk_buff *skb); /* fast path: exactly at rcv_nxt, fits; consumes */
 void tcp_urg(struct tcp_sock *tp, struct sk_buff *skb, const struct tcp_hdr *th);
-void tcp_fin(struct tcp_sock *tp);
 bool tcp_rmem_ok(struct tcp_sock *tp); /* after pruning if need be */
 uint32_t tcp_space(const struct tcp_sock *tp); /* payload bytes for which there is room */
 uint32_t tcp_full_space(const struct tcp_sock *tp);
 uint32_t tcp_receive_window(const struct tcp_sock *tp); /* what of the offer is left */
 void tcp_rcv_space_adjust(struct tcp_sock *tp); /* the application has read */
 void tcp_init_buffer_space(struct tcp_sock *tp);
-void tcp_event_data_recv(struct tcp_sock *tp, struct sk_buff *skb);
-void tcp_grow_window(struct tcp_sock *tp, const struct sk_buff *skb);
-uint32_t tcp_win_from_space(const struct tcp_sock *tp, uint32_t space);
-void tcp_collapse(struct tcp_sock *tp);
 
 /* ---- tcp_ofo.c */
 bool tcp_ofo_insert(struct tcp_sock *tp, struct sk_buff *skb); /* behind rcv_nxt, in the window; consumes; false: nothing of it was new */
 struct sk_buff *tcp_ofo_next(struct tcp_sock *tp); /* whose turn it is now; NULL: none */
-struct sk_buff *tcp_ofo_pop_first(struct tcp_sock *tp); /* uncharged */
 void tcp_ofo_purge(struct tcp_sock *tp, enum skb_drop_reason reason);
 bool tcp_ofo_prune(struct tcp_sock *tp); /* gives up the far half; false: there was nothing */
 void tcp_dsack_set(struct tcp_sock *tp, uint32_t start, uint32_t end, bool ofo);
@@ -466,10 +454,8 @@ void tcp_scoreboard_reset(struct tcp_sock *tp); /* forgets all SACK information 
 void tcp_scoreboard_forget(struct tcp_sock *tp, struct sk_buff *skb, uint32_t bytes); /* bytes leave from its front, or all of it */
 
 /* ---- tcp_output.c */
-int  tcp_transmit_skb(struct tcp_sock *tp, struct sk_buff *skb, bool clone); /* 0 or -errno; without clone skb is consumed */
 int  tcp_retransmit_skb(struct tcp_sock *tp, struct sk_buff *skb, uint32_t max_bytes);
 void tcp_xmit_retransmit_queue(struct tcp_sock *tp);
-bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, int nonagle, bool push_one); /* true: stuck with nothing in flight: a probe is needed */
 void tcp_push_pending(struct tcp_sock *tp);
 void tcp_push(struct tcp_sock *tp, int flags, uint32_t mss, int nonagle);
 void tcp_push_one(struct tcp_sock *tp);
@@ -483,7 +469,6 @@ int  tcp_write_wakeup(struct tcp_sock *tp); /* a window probe or keepalive */
 void tcp_send_probe0(struct tcp_sock *tp);
 uint32_t tcp_current_mss(struct tcp_sock *tp); /* heeds route, path MTU and SACK blocks to send */
 void tcp_sync_mss(struct tcp_sock *tp, uint32_t pmtu);
-uint32_t tcp_select_window(struct tcp_sock *tp);
 uint32_t tcp_offer_window(const struct tcp_sock *tp); /* what would be offered now */
 /* Splits a segment of the send queue after len bytes (0 < len < skb->len); returns the front piece, behind which the rest stands. The smaller part is copied.
  * NULL: no memory, nothing changed. */
@@ -524,7 +509,6 @@ struct tcp_tw *tcp_tw_of(struct ehash_entry *e);
 /* ---- tcp_cong.c */
 extern const struct tcp_cong_ops tcp_reno, tcp_cubic;
 const struct tcp_cong_ops *tcp_cong_find(const char *name, size_t len, uint8_t *ret_index); /* NULL: none */
-const struct tcp_cong_ops *tcp_cong_get(uint8_t index); /* the first when out of range */
 void tcp_cong_assign(struct tcp_sock *tp, uint8_t index);
 uint32_t tcp_slow_start(struct tcp_sock *tp, uint32_t acked); /* returns what was not used */
 void tcp_cong_avoid_ai(struct tcp_sock *tp, uint32_t w, uint32_t acked); /* one segment for each w bytes */
@@ -550,7 +534,6 @@ ssize_t tcp_send_fill(struct sock *sk, size_t max, void (*fn)(void *, void *, si
 bool tcp_stream_memory_free(const struct tcp_sock *tp);
 ssize_t tcp_recvmsg(struct sock *sk, struct msghdr *msg, int flags);
 ssize_t tcp_recv_inplace(struct sock *sk, size_t max, size_t (*fn)(void *, const void *, size_t), void *arg);
-void tcp_cleanup_rbuf(struct tcp_sock *tp, uint32_t copied);
 uint32_t tcp_inq(const struct tcp_sock *tp);
 uint32_t tcp_poll(struct sock *sk);
 int tcp_ioctl(struct sock *sk, unsigned long cmd, int *val);

@@ -11,7 +11,8 @@
 
 static const struct tcp_cong_ops *const table[TCP_CONG_MAX] = { [TCP_CONG_CUBIC] = &tcp_cubic, [TCP_CONG_RENO] = &tcp_reno };
 
-const struct tcp_cong_ops *tcp_cong_get(uint8_t index) { return table[index < TCP_CONG_MAX ? index : 0]; }
+/* The first when out of range. */
+static const struct tcp_cong_ops *tcp_cong_get(uint8_t index) { return table[index < TCP_CONG_MAX ? index : 0]; }
 
 const struct tcp_cong_ops *tcp_cong_find(const char *name, size_t len, uint8_t *ret_index)
 {

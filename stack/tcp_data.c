@@ -13,7 +13,7 @@
 
 /* ---- buffer -------------------------------------------------------------------------------------------------------------------------------- */
 
-uint32_t tcp_win_from_space(const struct tcp_sock *tp, uint32_t space) { return (uint32_t)((uint64_t)space * tp->rcv_ratio >> 8); }
+static uint32_t tcp_win_from_space(const struct tcp_sock *tp, uint32_t space) { return (uint32_t)((uint64_t)space * tp->rcv_ratio >> 8); }
 static uint32_t space_from_win(const struct tcp_sock *tp, uint64_t win)
 {
 	uint64_t s = (win << 8) / tp->rcv_ratio;
@@ -50,7 +50,7 @@ void tcp_init_buffer_space(struct tcp_sock *tp)
 }
 
 /* Copies the segments of the receive queue together where they waste more than half of their memory. */
-void tcp_collapse(struct tcp_sock *tp)
+static void tcp_collapse(struct tcp_sock *tp)
 {
 	struct sk_buff_head old, *q = &tp->sk.rcvq;
 	struct sk_buff *skb, *into = NULL;
@@ -129,7 +129,7 @@ bool tcp_rmem_ok(struct tcp_sock *tp)
 
 /* ---- what an arrival teaches ------------------------------------------------------------------------------------------------------------------ */
 
-void tcp_grow_window(struct tcp_sock *tp, const struct sk_buff *skb)
+static void tcp_grow_window(struct tcp_sock *tp, const struct sk_buff *skb)
 {
 	uint32_t room = u32_min(tp->window_clamp, tcp_space(tp));
 
@@ -189,7 +189,7 @@ static void measure_segment(struct tcp_sock *tp, const struct sk_buff *skb)
 		tp->ack_flags |= TCP_ACK_PUSHED;
 }
 
-void tcp_event_data_recv(struct tcp_sock *tp, struct sk_buff *skb)
+static void tcp_event_data_recv(struct tcp_sock *tp, struct sk_buff *skb)
 {
 	ktime_t now = tcp_stack(tp)->now;
 
@@ -294,6 +294,36 @@ void tcp_urg(struct tcp_sock *tp, struct sk_buff *skb, const struct tcp_hdr *th)
 	if (off < skb->len - tcp_hdrlen(th) && skb_copy_bits(skb, tcp_hdrlen(th) + off, &byte, 1) == 0) {
 		tp->urg_data = (uint16_t)(TCP_URG_VALID | byte);
 		sk_wake(&tp->sk, EPOLLPRI | EPOLLIN);
+	}
+}
+
+/* ---- step 8: FIN ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void tcp_fin(struct tcp_sock *tp)
+{
+	tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
+	tp->fin_rcvd = true;
+	tp->sk.shutdown |= SHUTDOWN_RCV;
+	tcp_ofo_purge(tp, SKB_DROP_TCP_OVERWINDOW); /* behind the end there is nothing */
+	if (!tp->sk.dead)
+		sk_wake(&tp->sk, EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | (tp->sk.shutdown == (SHUTDOWN_RCV | SHUTDOWN_SND) ? EPOLLHUP : 0));
+	switch (tp->sk.state) {
+	case SS_SYN_RECV:
+	case SS_ESTABLISHED:
+		tcp_set_state(tp, SS_CLOSE_WAIT);
+		tp->pingpong = 3; /* the application's answer or FIN may carry the ACK */
+		tcp_schedule_ack(tp);
+		break;
+	case SS_FIN_WAIT1: /* both closed at once */
+		tcp_send_ack(tp);
+		tcp_set_state(tp, SS_CLOSING);
+		break;
+	case SS_FIN_WAIT2:
+		tcp_send_ack(tp);
+		tcp_time_wait(tp, SS_TIME_WAIT, 0);
+		break;
+	default:
+		break;
 	}
 }
 
@@ -460,34 +490,4 @@ void tcp_data_queue(struct tcp_sock *tp, struct sk_buff *skb)
 		return;
 	}
 	in_order(tp, skb);
-}
-
-/* ---- step 8: FIN ------------------------------------------------------------------------------------------------------------------------------ */
-
-void tcp_fin(struct tcp_sock *tp)
-{
-	tp->ack_flags |= TCP_ACK_SCHED | TCP_ACK_NOW;
-	tp->fin_rcvd = true;
-	tp->sk.shutdown |= SHUTDOWN_RCV;
-	tcp_ofo_purge(tp, SKB_DROP_TCP_OVERWINDOW); /* behind the end there is nothing */
-	if (!tp->sk.dead)
-		sk_wake(&tp->sk, EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | (tp->sk.shutdown == (SHUTDOWN_RCV | SHUTDOWN_SND) ? EPOLLHUP : 0));
-	switch (tp->sk.state) {
-	case SS_SYN_RECV:
-	case SS_ESTABLISHED:
-		tcp_set_state(tp, SS_CLOSE_WAIT);
-		tp->pingpong = 3; /* the application's answer or FIN may carry the ACK */
-		tcp_schedule_ack(tp);
-		break;
-	case SS_FIN_WAIT1: /* both closed at once */
-		tcp_send_ack(tp);
-		tcp_set_state(tp, SS_CLOSING);
-		break;
-	case SS_FIN_WAIT2:
-		tcp_send_ack(tp);
-		tcp_time_wait(tp, SS_TIME_WAIT, 0);
-		break;
-	default:
-		break;
-	}
 }

@@ -54,7 +54,8 @@ static bool in_quickack(const struct tcp_sock *tp)
 	return tp->quickack_set || (tp->quick && tp->pingpong < 3);
 }
 
-void tcp_ack_snd_check(struct tcp_sock *tp)
+/* Data came: now, at the end of the batch, or later. */
+static void tcp_ack_snd_check(struct tcp_sock *tp)
 {
 	uint32_t owed = tp->rcv_nxt - tp->rcv_wup;
 
@@ -99,7 +100,8 @@ static void sndbuf_expand(struct tcp_sock *tp)
 	tp->sk.sndbuf = u32_max(tp->sk.sndbuf, (uint32_t)want);
 }
 
-void tcp_data_snd_check(struct tcp_sock *tp)
+/* An ACK may have opened the way for data, and freed send space. */
+static void tcp_data_snd_check(struct tcp_sock *tp)
 {
 	if (tp->send_head || tp->fin_pending)
 		tcp_push_pending(tp);
@@ -125,7 +127,8 @@ void tcp_send_challenge_ack(struct tcp_sock *tp)
 	tcp_send_ack(tp);
 }
 
-void tcp_send_dupack(struct tcp_sock *tp, const struct sk_buff *skb)
+/* To an unacceptable segment; rate limited. */
+static void tcp_send_dupack(struct tcp_sock *tp, const struct sk_buff *skb)
 {
 	const struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
 	struct stack *stack = tcp_stack(tp);

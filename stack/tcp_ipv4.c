@@ -111,7 +111,7 @@ bool tcp_oow_limited(struct stack *stack, ktime_t *last)
 
 /* ---- in ----------------------------------------------------------------------------------------------------------------------------------------- */
 
-struct ehash_entry *tcp_lookup(struct stack *stack, const struct ipaddr *local, uint16_t lport, const struct ipaddr *peer, uint16_t pport, uint32_t hash, int iif)
+static struct ehash_entry *tcp_lookup(struct stack *stack, const struct ipaddr *local, uint16_t lport, const struct ipaddr *peer, uint16_t pport, uint32_t hash, int iif)
 {
 	if (!hash)
 		hash = flow_hash_tuple(stack, local, peer, lport, pport, NS_IPPROTO_TCP);

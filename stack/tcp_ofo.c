@@ -159,7 +159,8 @@ static void account(struct tcp_sock *tp, const struct sk_buff *skb, bool in)
 	}
 }
 
-struct sk_buff *tcp_ofo_pop_first(struct tcp_sock *tp)
+/* Uncharged. */
+static struct sk_buff *tcp_ofo_pop_first(struct tcp_sock *tp)
 {
 	struct sk_buff *skb = treap_pop_min(&tp->ofo_root);
 

@@ -115,7 +115,7 @@ uint32_t tcp_offer_window(const struct tcp_sock *tp)
 	return space;
 }
 
-uint32_t tcp_select_window(struct tcp_sock *tp)
+static uint32_t tcp_select_window(struct tcp_sock *tp)
 {
 	struct stack *stack = tcp_stack(tp);
 	uint32_t old = tp->rcv_wnd, cur = tcp_receive_window(tp), win = tcp_offer_window(tp);
@@ -207,7 +207,8 @@ static void set_checksum(struct tcp_sock *tp, struct sk_buff *tx, struct tcp_hdr
 	th->check = csum_fold(csum_partial(th, hlen, pseudo));
 }
 
-int tcp_transmit_skb(struct tcp_sock *tp, struct sk_buff *skb, bool clone)
+/* 0 or -errno; without clone skb is consumed. */
+static int tcp_transmit_skb(struct tcp_sock *tp, struct sk_buff *skb, bool clone)
 {
 	struct stack *stack = tcp_stack(tp);
 	struct tcp_skb_cb *cb = TCP_SKB_CB(skb);
@@ -438,7 +439,8 @@ static bool tso_defer(const struct tcp_sock *tp, const struct sk_buff *skb, uint
 	return oldest && oldest != skb && now - oldest->tstamp >= (ktime_t)(tp->srtt_us >> 4) * NSEC_PER_USEC;
 }
 
-bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, int nonagle, bool push_one)
+/* True: stuck with nothing in flight: a probe is needed. */
+static bool tcp_write_xmit(struct tcp_sock *tp, uint32_t mss, int nonagle, bool push_one)
 {
 	struct sk_buff *skb;
 	uint32_t sent = 0;

@@ -16,7 +16,7 @@ uint32_t tcp_inq(const struct tcp_sock *tp)
 	return (int32_t)n > 0 ? n : 0;
 }
 
-void tcp_cleanup_rbuf(struct tcp_sock *tp, uint32_t copied)
+static void tcp_cleanup_rbuf(struct tcp_sock *tp, uint32_t copied)
 {
 	if (tp->sk.state == SS_CLOSE || tp->sk.state == SS_LISTEN || tp->sk.state == SS_SYN_SENT)
 		return;
