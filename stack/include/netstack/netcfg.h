@@ -182,6 +182,7 @@ int netcfg_route_del(struct netcfg *cfg, const struct route_conf *route, struct 
 #define NETCFG_TABLE_ALL UINT32_MAX
 int netcfg_route_flush(struct netcfg *cfg, uint32_t table /* 0: main, or NETCFG_TABLE_ALL */, int ifindex /* 0: any */);
 
+/* A permanent neighbour. -ENODEV, -EAFNOSUPPORT (IPv4 only), -EINVAL (lo, or no address that a neighbour can have), -EEXIST (replace changes it), -ENOMEM. */
 int netcfg_neigh_add(struct netcfg *cfg, const struct neigh_conf *neigh, bool replace, struct netcfg_err *err);
 int netcfg_neigh_del(struct netcfg *cfg, int ifindex, const struct ipaddr *addr); /* 0 or -ENOENT: not a permanent one */
 
@@ -201,7 +202,6 @@ int netcfg_link_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const str
 int netcfg_addr_foreach(const struct netcfg *cfg, int ifindex /* 0: all */, int (*fn)(void *arg, const struct addr_conf *addr), void *arg);
 int netcfg_route_foreach(const struct netcfg *cfg, uint32_t table /* 0: all */, int (*fn)(void *arg, const struct route_conf *route), void *arg);
 int netcfg_neigh_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct neigh_conf *neigh), void *arg);
-
 int netcfg_fdb_foreach(const struct netcfg *cfg, int (*fn)(void *arg, const struct fdb_conf *fdb), void *arg);
 
 /* What would be done with a packet: "route get". saddr, iif, tos and mark narrow it; 0 or the errno the lookup gives. */

@@ -291,6 +291,7 @@ uint32_t skb_checksum(const struct sk_buff *skb, uint32_t off, uint32_t n, uint3
 /* Resolves CHECKSUM_PARTIAL in software; afterwards CHECKSUM_NONE. 0, -ENOMEM, or -EINVAL when csum_start lies. */
 int skb_checksum_help(struct sk_buff *skb);
 
+/* Where headers begin. reset: at skb->data; offset: bytes from skb->data on, negative when it was pulled. A header that was not set means nothing. */
 static inline void skb_reset_mac_header(struct sk_buff *skb) { skb->mac_header = (uint16_t)(skb->data - skb->head); }
 static inline void skb_reset_network_header(struct sk_buff *skb) { skb->network_header = (uint16_t)(skb->data - skb->head); }
 static inline void skb_reset_transport_header(struct sk_buff *skb) { skb->transport_header = (uint16_t)(skb->data - skb->head); }
@@ -309,6 +310,7 @@ struct __attribute__((may_alias)) sk_buff_head {
 /* The head stands in the ring as if it were an skb: next and prev are the first members of both. Neighbours, which may be the head, are
  * reached as heads: the smaller of the two. */
 static inline struct sk_buff_head *skb_link(struct sk_buff *skb) { return (struct sk_buff_head *)(void *)skb; }
+/* Adding gives the skb to the queue; it is in no other. */
 static inline void skb_queue_init(struct sk_buff_head *q)
 {
 	q->next = q->prev = (struct sk_buff *)(void *)q;

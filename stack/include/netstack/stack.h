@@ -109,7 +109,7 @@ void stack_free(struct stack *stack);
 /* Makes the stack follow a new version of the configuration (see netcfg.h). snap stays valid until every shard has applied a
  * later one. 0, or -ENOMEM with the old one still in force. */
 int  stack_apply(struct stack *stack, const struct net_snapshot *snap, ktime_t now);
-const struct net_snapshot *stack_snapshot(const struct stack *stack);
+const struct net_snapshot *stack_snapshot(const struct stack *stack); /* the one in force; NULL: none yet */
 
 void stack_irq(struct stack *stack, int ifindex, ktime_t now); /* the device has frames: napi_schedule */
 void stack_rx(struct stack *stack, int ifindex, struct sk_buff *skb, ktime_t now); /* consumes skb */
@@ -125,11 +125,11 @@ void stack_set_now(struct stack *stack, ktime_t now); /* time only; never goes b
  * wants to be called next: now or earlier if work is left, KTIME_MAX if only an event can make work. */
 ktime_t stack_run(struct stack *stack, ktime_t now, unsigned budget);
 
-struct skb_pool *stack_skb_pool(struct stack *stack);
-unsigned stack_cpu(const struct stack *stack);
-ktime_t  stack_now(const struct stack *stack);
+struct skb_pool *stack_skb_pool(struct stack *stack); /* where packets for this stack come from; the stack's */
+unsigned stack_cpu(const struct stack *stack); /* its params.cpu */
+ktime_t  stack_now(const struct stack *stack); /* the time it was told last */
 bool     stack_raised(const struct stack *stack); /* something was handed to it since its last stack_run: by a veth of another namespace, by a socket call */
-void    *stack_priv(const struct stack *stack);
+void    *stack_priv(const struct stack *stack); /* what stack_new was given */
 
 /* Ends in order what can be ended at once: FIN or RST to every peer, as SIGTERM wants it. */
 void stack_shutdown(struct stack *stack, ktime_t now);
@@ -279,6 +279,6 @@ int  stack_neigh_foreach(struct stack *stack, int (*fn)(void *arg, const struct 
 void stack_mib_add(const struct stack *stack, uint64_t *sums);
 void stack_drops_add(const struct stack *stack, uint64_t *drops);
 
-const char *netstack_version(void);
+const char *netstack_version(void); /* of the library that runs, "MAJOR.MINOR.PATCH"; static */
 
 #endif

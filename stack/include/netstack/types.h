@@ -18,7 +18,7 @@ typedef int64_t ktime_t;
 #define NSEC_PER_MSEC INT64_C(1000000)
 #define NSEC_PER_SEC  INT64_C(1000000000)
 
-/* Integers that hold network byte order. */
+/* Integers that hold network byte order, and the ways between it and the host's. */
 typedef uint16_t be16;
 typedef uint32_t be32;
 
