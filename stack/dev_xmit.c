@@ -204,6 +204,13 @@ void net_tx_action(struct stack *stack)
 		dev->tx_scheduled = false;
 		if (qdisc_run(dev, (unsigned)stack->sysctl->dev_weight))
 			qdisc_schedule(dev);
+		if (unlikely(xdp_spent(stack)))
+			break;
+	}
+	while ((n = todo.prev) != &todo) { /* programs behind a veth have used up the turn: who had none is first in the next one */
+		list_del(n);
+		list_add(n, &stack->tx_list);
+		stack->softirq_pending |= 1u << NET_TX_SOFTIRQ;
 	}
 }
 

@@ -209,7 +209,15 @@ void stack_msg(struct stack *stack, const struct shard_msg *msg, ktime_t now)
 
 /* ---- running ---- */
 
-/* One round in Linux's order. Returns the frames received. */
+/* What receiving gets of a round of so many frames when what was sent has cost done of them: a device's turn at least, or who sends without end would keep it out. */
+static int rx_share(const struct stack *stack, int frames, int done)
+{
+	int least = frames < stack->sysctl->dev_weight ? frames : stack->sysctl->dev_weight;
+
+	return frames - done > least ? frames - done : least;
+}
+
+/* One round in Linux's order. Returns the frames received, and what XDP programs cost beside them. */
 static int do_softirq(struct stack *stack, int frames)
 {
 	int done = 0;
@@ -218,14 +226,16 @@ static int do_softirq(struct stack *stack, int frames)
 		runtime_part(stack, RUNTIME_TIMER);
 		timer_wheel_run(stack, stack->wheel, stack->now, TIMER_BATCH);
 	}
+	if (unlikely(stack->xdp_steps >= STACK_XDP_STEPS)) /* of sockets and timers, which sent to a veth */
+		done = xdp_settle(stack);
 	if (stack->softirq_pending & 1u << NET_TX_SOFTIRQ) {
 		runtime_part(stack, RUNTIME_TX);
 		net_tx_action(stack);
+		if (unlikely(stack->xdp_steps >= STACK_XDP_STEPS))
+			done += xdp_settle(stack);
 	}
-	if (unlikely(stack->xdp_steps >= STACK_XDP_STEPS)) /* of sockets and timers, too, which sent to a veth */
-		done = xdp_settle(stack);
-	if (stack->softirq_pending & 1u << NET_RX_SOFTIRQ && frames > done)
-		done += net_rx_action(stack, frames - done);
+	if (stack->softirq_pending & 1u << NET_RX_SOFTIRQ && frames > 0)
+		done += net_rx_action(stack, likely(!done) ? frames : rx_share(stack, frames, done));
 	return done;
 }
 

@@ -13,7 +13,8 @@
  * What programs cost is part of a poll, as frames are: STACK_XDP_STEPS instructions count as one. A poll, a run of the backlog or of a queue ends when they have
  * used up what 64 frames may cost, the rest of the budget is less by as much, and the time is looked at again, so that netdev_budget and netdev_budget_usecs cut rounds of
  * slow programs as they cut rounds of many frames. A driver may have read more frames by then: those wait in dev->xdp.held, in order, for the
- * device's next turn, which begins with them.
+ * device's next turn, which begins with them. Sending to a veth is charged, too, but never keeps others out: receiving has a device's turn in each round (stack.c),
+ * and a device that found the turn of sending used up is first in the next one (net_tx_action).
  *
  * Invariants: dev->hooks has DEV_HOOK_XDP if and only if dev->xdp.fn is set. skb is consumed or returned.
  *

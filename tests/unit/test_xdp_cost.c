@@ -7,6 +7,7 @@
 #include "stack_priv.h"
 #include "wire/wire.h"
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,6 +26,8 @@ struct rig {
 	ktime_t        takes;
 	int            action;
 	unsigned       calls, late; /* frames that were not the next */
+	bool           full; /* the drivers take nothing */
+	unsigned       sent;
 };
 
 static struct sk_buff *frame(struct rig *r, unsigned number)
@@ -54,7 +57,18 @@ static int op_poll(void *priv, int ifindex, int budget, ktime_t *now)
 	return n;
 }
 
-static int op_xmit(void *priv, int ifindex, struct sk_buff *skb) { (void)priv, (void)ifindex; consume_skb(skb); return 0; }
+static int op_xmit(void *priv, int ifindex, struct sk_buff *skb)
+{
+	struct rig *r = priv;
+
+	(void)ifindex;
+	if (r->full)
+		return -EAGAIN;
+	r->sent++;
+	consume_skb(skb);
+	return 0;
+}
+
 static void op_tell(void *priv, unsigned cpu, const struct shard_msg *msg) { (void)priv, (void)cpu, (void)msg; }
 static void op_wake(void *priv, uint64_t cookie, uint32_t events) { (void)priv, (void)cookie, (void)events; }
 static ktime_t op_clock(void *priv) { return ((struct rig *)priv)->clock; }
@@ -65,6 +79,7 @@ static int program(void *arg, struct stack_xdp_frame *f)
 	struct rig *r = arg;
 	unsigned number;
 
+	f->redirect_ifindex = r->dev[1];
 	memcpy(&number, f->data + 14, sizeof(number));
 	r->late += number != r->calls;
 	r->calls++;
@@ -267,6 +282,64 @@ Test(xdp_cost, ping_pong)
 	r->calls = 0;
 	stack_run(r->stack, r->clock, 0);
 	cr_expect_leq(r->calls, 2, "%u turns of programs that take 1 ms each", r->calls);
+	r->action = STACK_XDP_DROP;
+	run_all(r);
+	cr_expect_eq(pool(r)->outstanding_skbs, 0);
+	rig_free(r);
+}
+
+/* Frames that go round for ever between the ends of a veth, with programs that cost more than all of the budget. */
+static void go_round(struct rig *r)
+{
+	r->steps = 512 * 400;
+	r->action = STACK_XDP_TX;
+	cr_assert_eq(stack_xdp_set(r->stack, r->va, program, r), 0);
+	cr_assert_eq(stack_xdp_set(r->stack, r->vb, program, r), 0);
+	for (unsigned i = 0; i < 64; i++)
+		stack_rx(r->stack, r->va, frame(r, 0), r->clock);
+	stack_run(r->stack, r->clock, 0);
+}
+
+static void runs(struct rig *r, unsigned n)
+{
+	while (n--)
+		stack_run(r->stack, r->clock, 0);
+}
+
+Test(xdp_cost, what_is_sent_leaves_time_to_receive)
+{
+	struct rig *r = rig_new(0, 0);
+
+	for (int i = 0; i < NDEV; i++)
+		r->waiting[i] = 0;
+	run_all(r);
+	go_round(r);
+	r->waiting[2] = FLOOD;
+	stack_irq(r->stack, r->dev[2], r->clock);
+	runs(r, 20);
+	cr_expect_eq(r->handed[2], FLOOD, "%u of %d frames received beside a veth that is never quiet", r->handed[2], FLOOD);
+	r->action = STACK_XDP_DROP;
+	run_all(r);
+	cr_expect_eq(pool(r)->outstanding_skbs, 0);
+	rig_free(r);
+}
+
+Test(xdp_cost, what_waits_to_be_sent_has_its_turn)
+{
+	struct rig *r = rig_new(0, 0);
+	unsigned before;
+
+	r->action = STACK_XDP_REDIRECT;
+	r->full = true;
+	run_all(r);
+	cr_expect_eq(r->sent, 0);
+	go_round(r);
+	before = r->calls;
+	r->full = false;
+	stack_tx_ready(r->stack, r->dev[1], r->clock);
+	runs(r, 20);
+	cr_expect_eq(r->sent, FLOOD, "%u of %d frames sent beside a veth that is never quiet", r->sent, FLOOD);
+	cr_expect_gt(r->calls, before, "the veth has its turns, too");
 	r->action = STACK_XDP_DROP;
 	run_all(r);
 	cr_expect_eq(pool(r)->outstanding_skbs, 0);
