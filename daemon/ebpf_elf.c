@@ -361,8 +361,10 @@ static int relocate_call(struct load *l, struct bpf_insn *in, const Elf64_Sym *s
 		to += (int64_t)in->imm + 1;
 	if (sym->st_shndx == l->text && text_base)
 		to += (int64_t)text_base;
-	else if (sym->st_shndx == piece->section)
+	else if (sym->st_shndx == piece->section && to >= (int64_t)piece->from && to < (int64_t)(piece->from + piece->count))
 		to += (int64_t)piece->base - (int64_t)piece->from;
+	else if (sym->st_shndx == piece->section)
+		return refuse(l, -EOPNOTSUPP, "a call of %s, which is another program of its section", symbol_name(l, sym));
 	else
 		return refuse(l, -EOPNOTSUPP, "a call of %s, which is not in this object file", symbol_name(l, sym));
 	if (to < 0 || to >= (int64_t)l->n)

@@ -12,6 +12,7 @@
 
 #define ETH_HLEN     14
 #define BYTES_A_STEP 16 /* copied bytes that count as one instruction */
+#define BYTES_MAX    (1u << 24) /* more than that exhausts any budget */
 #define LOOKUP_STEPS 24 /* what a look into a hash counts as */
 #define TRACE_LINES  10 /* a second */
 #define TRACE_ARGS   3
@@ -43,6 +44,11 @@ static bool is_ctx(struct ebpf_vm *vm, uint64_t addr)
 	return false;
 }
 
+static void charge_bytes(struct ebpf_vm *vm, uint64_t size)
+{
+	vm->left -= (int32_t)((size < BYTES_MAX ? size : BYTES_MAX) / BYTES_A_STEP);
+}
+
 /* Memory that is read; NULL after a fault. */
 static const unsigned char *in(struct ebpf_vm *vm, uint64_t addr, uint64_t size)
 {
@@ -50,7 +56,7 @@ static const unsigned char *in(struct ebpf_vm *vm, uint64_t addr, uint64_t size)
 
 	if (unlikely(!p))
 		vm_fault(vm, EBPF_FAULT_LOAD, addr, size);
-	vm->left -= (int32_t)((size & 0xfffff) / BYTES_A_STEP);
+	charge_bytes(vm, size);
 	return p;
 }
 
@@ -62,7 +68,7 @@ static unsigned char *out(struct ebpf_vm *vm, uint64_t addr, uint64_t size)
 		vm_fault(vm, EBPF_FAULT_STORE, addr, size);
 		return NULL;
 	}
-	vm->left -= (int32_t)((size & 0xfffff) / BYTES_A_STEP);
+	charge_bytes(vm, size);
 	return p;
 }
 

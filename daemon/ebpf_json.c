@@ -7,7 +7,7 @@
  * order, and of four bytes an IPv4 address, as are struct in_addr and in6_addr; six bytes are a MAC address; an array of char is text if it holds nothing else;
  * other arrays of bytes are hexadecimal text. Variables of a section are an object.
  *
- * Types come from whoever made the object file: depth and the number of all values are bounded, what lies outside of the bytes is left out.
+ * Types come from whoever made the object file: depth, the number of all values and the length of all texts are bounded, what lies outside of the bytes is left out.
  *
  * Not done: 128-bit integers as numbers (they are hexadecimal text).
  */
@@ -19,12 +19,14 @@
 
 #define MAX_DEPTH  16
 #define MAX_VALUES 2048
+#define MAX_BYTES  65536 /* of all texts and addresses together: members may lie on top of each other */
 #define MAX_LOOKS  65536 /* members, enumerators and variables that are looked at */
 #define MAX_NAME   128
 
 struct put {
 	const struct ebpf_btf *btf;
 	unsigned depth, values, looks;
+	size_t bytes;
 };
 
 /* What a chain of typedefs said on the way to the type. */
@@ -161,10 +163,13 @@ static bool is_text(const unsigned char *bytes, size_t n)
 	return i == n;
 }
 
-static json_t *put_bytes(const struct put *p, const struct btf_type *t, const unsigned char *bytes, size_t n)
+static json_t *put_bytes(struct put *p, const struct btf_type *t, const unsigned char *bytes, size_t n)
 {
 	char text[18];
 
+	if (n > MAX_BYTES - p->bytes)
+		return NULL;
+	p->bytes += n;
 	if (strcmp(btf_name(p->btf, t->name_off), "char") == 0 && is_text(bytes, n))
 		return json_stringn((const char *)bytes, strnlen((const char *)bytes, n));
 	if (n == 6) {

@@ -532,6 +532,8 @@ static int run(struct ebpf_vm *vm)
 			memset(&reg[1], 0, 5 * sizeof(reg[1]));
 			if (unlikely(vm->fault.kind != EBPF_OK))
 				goto fault;
+			if (unlikely(vm->left < 0)) /* a call may cost much, and many may follow without a jump */
+				goto exhausted;
 			break;
 		case BPF_JMP | BPF_EXIT:
 			if (!depth) {

@@ -287,7 +287,7 @@ int host_link_set(const struct host_end *end)
 	if (!sk)
 		return err;
 	err = link_now(sk, end->name, &now);
-	if (!err && !now.tap) /* the name has gone over to another interface, which is none of ours */
+	if (!err && (!now.tap || (end->ifindex && end->ifindex != now.ifindex))) /* the name has gone over to another interface, which is none of ours */
 		err = -ENODEV;
 	if (err)
 		goto out;

@@ -224,6 +224,7 @@ static int helper_tap_open(struct helper *h, const struct priv_request *q, struc
 
 static int helper_host_set(struct helper *h, const struct priv_request *q, struct priv_reply *r)
 {
+	struct host_end end = q->end;
 	char text[ADDR_TEXT];
 	struct host_seen seen;
 	int err;
@@ -233,8 +234,10 @@ static int helper_host_set(struct helper *h, const struct priv_request *q, struc
 		err = -ENODEV;
 	if (!err && !is_own(h, seen.ifindex))
 		return reply_fail(r, seen.tap ? -EPERM : -ENODEV, "%s is not a TAP of netstackd", q->end.name);
-	if (!err)
-		err = host_link_set(&q->end);
+	if (!err) {
+		end.ifindex = seen.ifindex; /* and no other that gets the name just now */
+		err = host_link_set(&end);
+	}
 	if (err == -ENODEV)
 		return reply_fail(r, err, "%s is no longer in this network namespace: its host end is left alone", q->end.name);
 	if (err == -EPERM)

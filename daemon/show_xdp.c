@@ -511,14 +511,16 @@ static int key_of(const struct conf_state *st, const struct cmd_arg *arg, const 
 {
 	const char *slash = strchr(arg->str, '/');
 	char addr[INET6_ADDRSTRLEN], *end;
+	unsigned long len;
 	uint32_t bits;
 
 	if (s->type != BPF_MAP_TYPE_LPM_TRIE || !slash || (s->key_size != 8 && s->key_size != 20))
 		return bytes_of(st, arg, s->key_size, false, to, e);
-	bits = (uint32_t)strtoul(slash + 1, &end, 10);
+	len = strtoul(slash + 1, &end, 10);
+	bits = (uint32_t)len;
 	snprintf(addr, sizeof(addr), "%.*s", (int)(slash - arg->str), arg->str);
 	memcpy(to, &bits, sizeof(bits));
-	if (slash[1] >= '0' && slash[1] <= '9' && !*end && bits <= 8 * (s->key_size - 4) && inet_pton(s->key_size == 8 ? AF_INET : AF_INET6, addr, to + 4) == 1)
+	if (slash[1] >= '0' && slash[1] <= '9' && !*end && len <= 8 * (s->key_size - 4) && inet_pton(s->key_size == 8 ? AF_INET : AF_INET6, addr, to + 4) == 1)
 		return 0;
 	conf_fail(e, -EINVAL, "key %s is no prefix of IPv%d", arg->str, s->key_size == 8 ? 4 : 6);
 	return word_error(arg, e);

@@ -3,10 +3,11 @@
  * test_ebpf.c: the eBPF machine: what each instruction yields, what is refused before it runs, what is stopped while it runs, helpers and maps. Programs are put
  * together by hand; those of examples/xdp are tests/netns/xdp.sh's.
  */
-#include "ebpf.h"
+#include "ebpf_elf.h"
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <errno.h>
+#include <jansson.h>
 #include <linux/btf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -694,6 +695,19 @@ Test(ebpf, trace_is_limited)
 	ebpf_prog_free(prog);
 }
 
+/* What a call costs counts where it is made: not at the next jump, which may never come. */
+Test(ebpf, calls_cost_what_they_read)
+{
+	static const struct bpf_insn insns[MAX] = { LD64(1, BPF_PSEUDO_MAP_VALUE, 0, 0), MOV(2, 1 << 20), CALL(BPF_FUNC_trace_printk), MOV(0, 1), EXIT };
+	struct ebpf_map *map = map_new(BPF_MAP_TYPE_ARRAY, 4, 65536, 17, 0);
+	struct stack_xdp_frame f = frame_new(60);
+	char fault[128];
+
+	cr_expect_eq(run_maps(insns, &f, &map, 1, 0, fault, sizeof(fault)), STACK_XDP_ABORTED, "a format of 1 MiB");
+	cr_expect_not_null(strstr(fault, "more than"), "%s", fault);
+	cr_expect_gt(f.steps, 65536);
+}
+
 Test(ebpf, bad_maps)
 {
 	static const struct ebpf_map_spec bad[] = {
@@ -777,15 +791,20 @@ static void object_section(struct object *o, uint32_t name, uint32_t type, uint6
 	o->sections[o->eh.e_shnum++] = (Elf64_Shdr){ .sh_name = name, .sh_type = type, .sh_offset = off, .sh_size = size, .sh_link = 3, .sh_info = 1 };
 }
 
-static int object_load(struct object *o)
+static int object_load_one(struct object *o, const char *section)
 {
 	struct ebpf_prog *prog = NULL;
 	char name[EBPF_NAME];
-	int err = ebpf_load_object(&prog, o, sizeof(*o), NULL, 1, 1, name, why, sizeof(why));
+	int err = ebpf_load_object(&prog, o, sizeof(*o), section, 1, 1, name, why, sizeof(why));
 
 	ebpf_prog_free(prog);
 	free(o);
 	return err;
+}
+
+static int object_load(struct object *o)
+{
+	return object_load_one(o, NULL);
 }
 
 Test(ebpf, objects_that_are_endless)
@@ -820,4 +839,57 @@ Test(ebpf, objects_that_are_endless)
 
 	cr_assert_eq(object_load(object_new(39)), -EINVAL);
 	cr_assert_not_null(strstr(why, "AAAA (section xdp)"), "the names are cut, not the message: %s", why);
+}
+
+/* A union: each member is all of the value once more. */
+Test(ebpf, types_on_top_of_each_other)
+{
+	enum { VALUE = 12000, MEMBERS = 100 };
+	static unsigned char value[VALUE];
+	static struct {
+		struct btf_header  h;
+		struct btf_type    byte; /* 1 */
+		uint32_t           byte_bits;
+		struct btf_type    list; /* 2 */
+		struct btf_array   list_of;
+		struct btf_type    all; /* 3 */
+		struct btf_member  members[MEMBERS];
+		char               strings[MEMBERS + 2];
+	} o = {
+		.h = { .magic = BTF_MAGIC, .version = BTF_VERSION, .hdr_len = sizeof(o.h), .type_len = offsetof(typeof(o), strings) - sizeof(o.h),
+		       .str_off = offsetof(typeof(o), strings) - sizeof(o.h), .str_len = sizeof(o.strings) },
+		.byte = { .info = BTF_KIND_INT << 24, .size = 1 }, .byte_bits = 8,
+		.list = { .info = BTF_KIND_ARRAY << 24 }, .list_of = { .type = 1, .index_type = 1, .nelems = VALUE },
+		.all = { .info = BTF_KIND_UNION << 24 | MEMBERS, .size = VALUE },
+	};
+	struct ebpf_prog prog = { .n = 0 };
+	json_t *r, *first;
+
+	memset(o.strings + 1, 'm', MEMBERS);
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		o.members[i] = (struct btf_member){ .name_off = i + 1, .type = 2 };
+	cr_assert_eq(ebpf_btf_new(&prog.btf, &o, sizeof(o), why, sizeof(why)), 0, "%s", why);
+	r = ebpf_json(&prog, 3, value, sizeof(value));
+	cr_assert_eq(json_object_size(r), MEMBERS);
+	first = json_object_get(r, o.strings + 1);
+	cr_expect_eq(json_string_length(first), 2 * VALUE);
+	cr_expect_lt(json_dumpb(r, NULL, 0, JSON_COMPACT), 200000, "what is read is bounded, however many members there are");
+	json_decref(r);
+	ebpf_btf_free(prog.btf);
+}
+
+/* Of two programs in a section one is taken: a call of the other would lead anywhere. */
+Test(ebpf, call_of_what_was_not_taken)
+{
+	struct object *o = object_new(2);
+
+	memcpy(o->strings + 16, "one", 4);
+	memcpy(o->strings + 20, "two", 4);
+	o->insns[0] = (struct bpf_insn)LOCAL(-1);
+	o->syms[2].st_name = 20;
+	o->syms[1].st_size = o->syms[2].st_value = o->syms[2].st_size = sizeof(o->insns[0]);
+	o->rels[0].r_info = ELF64_R_INFO(2, 10);
+	object_section(o, 0, SHT_REL, offsetof(struct object, rels), sizeof(o->rels[0]));
+	cr_assert_lt(object_load_one(o, "one"), 0);
+	cr_assert_not_null(strstr(why, "another program"), "%s", why);
 }
