@@ -282,8 +282,7 @@ static int remove_links(struct conf_state *st, const struct conf_state *want, st
 	return 0;
 }
 
-/* A TAP that has the same end on the host and another name is renamed, and goes on. */
-static int rename_links(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+static int rename_some(struct conf_state *st, const struct conf_state *want, unsigned *renamed, struct conf_error *e)
 {
 	int err = 0;
 
@@ -299,9 +298,25 @@ static int rename_links(struct conf_state *st, const struct conf_state *want, st
 			if (strcmp(have->host_name, new->host_name) != 0 || must_be_new(have, new) || (same && strcmp(same->host_name, new->host_name) == 0))
 				have = NULL;
 		}
-		if (have)
+		if (have) {
 			err = conf_link_rename(st, have->name, wx->name, e);
+			++*renamed;
+		}
 	}
+	return err;
+}
+
+/* A TAP that has the same end on the host and another name is renamed, and goes on. One that has its name from another makes that one's free for the next. */
+static int rename_links(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
+{
+	unsigned renamed, all = 0;
+	int err;
+
+	do {
+		renamed = 0;
+		err = rename_some(st, want, &renamed, e);
+		all += renamed;
+	} while (!err && renamed && all < want->nlinks);
 	return err;
 }
 

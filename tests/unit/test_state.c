@@ -312,6 +312,11 @@ Test(state, renaming)
 	follow(&st, ETH0 "link set eth0 name wan\nlink add eth0 type tap host-name other\n");
 	cr_expect_eq(netcfg_link_by_name(st.cfg, "wan")->ifindex, ifindex, "its name is another's now");
 	conf_state_exit(&st);
+	must(&st, "link add eth0 type tap host-name t0\nlink add eth1 type tap host-name t1\nlink add eth2 type tap host-name t2\n");
+	ifindex = netcfg_link_by_name(st.cfg, "eth0")->ifindex;
+	follow(&st, "link add eth1 type tap host-name t0\nlink add eth2 type tap host-name t1\nlink add eth3 type tap host-name t2\n");
+	cr_expect_eq(netcfg_link_by_name(st.cfg, "eth1")->ifindex, ifindex, "each has the name that the next one had");
+	conf_state_exit(&st);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		must(&st, ETH0 "link add t0 type dummy\n");
 		cr_expect_eq(config_parse(&st, bad[i].line, strlen(bad[i].line), &e), bad[i].err, "%s: %s", bad[i].line, e.text);
