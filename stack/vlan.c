@@ -150,8 +150,10 @@ static unsigned tos_priority(uint8_t tos)
 	return by_bits[tos >> 3 & 3];
 }
 
+/* The Ethernet header is linear. */
 static unsigned frame_priority(const struct sk_buff *skb)
 {
+	uint32_t at = 2 * ETH_ADDR_LEN;
 	const uint8_t *p;
 	uint8_t buf[4];
 
@@ -159,7 +161,9 @@ static unsigned frame_priority(const struct sk_buff *skb)
 		return (unsigned)skb->sk->priority;
 	if (!skb->rt.dev)
 		return skb->priority;
-	p = skb_header_pointer(skb, 2 * ETH_ADDR_LEN + vlan_depth(skb), 4, buf); /* EtherType behind the tags that are on already, IP's version, TOS */
+	if (unlikely(vlan_is_tag(get_be16(skb->data + at))))
+		at += vlan_depth(skb);
+	p = skb_header_pointer(skb, at, 4, buf); /* EtherType behind the tags that are on already, IP's version, TOS */
 	return p && get_be16(p) == ETH_P_IP ? tos_priority(p[3]) : skb->priority;
 }
 
