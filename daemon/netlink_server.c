@@ -713,12 +713,14 @@ int netlink_client_add(struct daemon *d, int fd, bool may_change)
 }
 
 /* All places are taken: of those who are in no group the one that came first and asks nothing loses its own, or else the one that does not read its answer; and for him
- * whose daemon it is, the one that came last of the others. */
+ * whose daemon it is, the one that came last of the others. He himself goes for none of them. */
 static bool make_room(struct netlink_server *s, bool owner)
 {
 	struct nl_client *c, *idle = NULL, *stuck = NULL;
 
 	LIST_FOREACH (c, &s->clients, node) {
+		if (c->owner && !owner)
+			continue;
 		if (!c->groups && !c->claims && !c->dump && !c->in && !c->queued)
 			idle = c;
 		else if (c->queued)

@@ -210,9 +210,24 @@ while True: # who takes nothing of his answer for long loses his place
         print("taken", flush=True)
         time.sleep(0.1)
 PY
+# Root came before, and has not asked yet.
+cat >"$TMP/early.py" <<'PY'
+import os, socket, struct, sys, time
+c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1])
+n = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); n.connect(sys.argv[2])
+print("there", flush=True)
+while not os.path.exists(sys.argv[3]): time.sleep(0.1)
+for s, line in ((c, b"show version\n"), (n, struct.pack("=IHHIIBxHiII", 32, 18, 0x301, 1, 0, 0, 0, 0, 0, 0))): # RTM_GETLINK
+    s.settimeout(60); s.sendall(line)
+    if not s.recv(1000): sys.exit(1)
+PY
+python3 "$TMP/early.py" "$NETSTACKD_CONTROL" "${NETSTACKD_CONTROL%control}rtnetlink" "$TMP/go" >"$TMP/early" 2>&1 & EARLY=$!; PIDS+=("$EARLY")
+wait_for 60 grep -q there "$TMP/early"
 python3 "$TMP/places.py" "$NETSTACKD_CONTROL" "${NETSTACKD_CONTROL%control}rtnetlink" >"$TMP/places" 2>&1 & PIDS+=($!)
 check "a member takes all places of both sockets" wait_for 60 grep -q taken "$TMP/places"
 check "another member finds none" wait_for 60 bash -c "setpriv --reuid=2 --regid=1 --clear-groups '$NSCTL' show version 2>&1 | grep -q 'too many clients'"
+touch "$TMP/go"
+check "root keeps the places that he had" wait "$EARLY"
 check "root is served all the same" bash -c "for i in 1 2 3; do '$NSCTL' show version || exit 1; done"
 check "and hears of links" root_hears
 end_pid "${PIDS[-1]}" 1
