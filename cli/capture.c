@@ -5,7 +5,7 @@
  * Theory of operation. After one line of JSON the connection is a pcapng stream (control_proto.h). It is read block by block: with -w whole blocks are written as they are,
  * at once, so that a reader at the other end of a pipe is never behind, and so that a file that cannot be written any more (a full disk) ends with a whole block. Without -w
  * each packet becomes a line, with -j an object. SIGINT and SIGTERM ask the daemon for the end (by shutting down our side of the connection); the rest and the statistics still
- * come, and go to standard error. A second signal ends at once, also while nobody takes what we write.
+ * come, and go to standard error. A second signal, a second later or more, ends at once, also while nobody takes what we write.
  *
  * Exit status: 0 also when the reader of the pipe went away first, as it does when Ctrl-C ends both; NSCTL_REFUSED when the file could not be written.
  */
@@ -39,12 +39,21 @@ struct capture {
 };
 
 static volatile sig_atomic_t interrupted;
+static struct timespec interrupted_at; /* the first time */
 
+/* timeout(1) sends its signal to the process and to the group, which is once meant: a second one counts after a second. */
 static void on_signal(int sig)
 {
+	struct timespec now;
+
 	(void)sig;
-	if (interrupted++)
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!interrupted) {
+		interrupted_at = now;
+		interrupted = 1;
+	} else if (now.tv_sec - interrupted_at.tv_sec > 1 || (now.tv_sec - interrupted_at.tv_sec == 1 && now.tv_nsec >= interrupted_at.tv_nsec)) {
 		_exit(130);
+	}
 }
 
 /* ---- the file --------------------------------------------------------------------------------------------------------------- */
@@ -350,6 +359,7 @@ static void watch_signals(sigset_t *unblocked)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sa.sa_mask = set;
 	sigprocmask(SIG_BLOCK, &set, unblocked);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);

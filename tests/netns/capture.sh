@@ -166,6 +166,15 @@ check "frames for other stations are seen" has 2 tcpdump -nr "$TMP/promisc.pcapn
 check "but not with -p" has 0 tcpdump -nr "$TMP/plain.pcapng" host 10.8.0.77
 check "two captures at once: each has its own packets" has 2 tcpdump -nr "$TMP/plain.pcapng" host 10.8.0.2
 
+# ---- two signals at once, as timeout(1) sends them, are one
+capture twice -i eth0 -w "$TMP/twice.pcapng"
+pings 10.9.0.2 1
+kill -STOP "$CAP"; wait_for 10 grep -q '^State:.T' "/proc/$CAP/status"
+kill -INT "$CAP"; kill -TERM "$CAP"; kill -CONT "$CAP"
+check "two signals at once are one: the rest and the statistics come" ended "$CAP"
+check "as many as were captured" has "$(err_number captured twice)" tcpdump -nr "$TMP/twice.pcapng"
+check "and the daemon's numbers" test "$(err_number 'received by the filter' twice)" -gt 0
+
 # ---- nobody reads what we write
 mkfifo "$TMP/pipe"; exec 7<>"$TMP/pipe"
 "$NSCTL" capture -i eth0 -w - >"$TMP/pipe" 2>"$TMP/stuck.err" & P=$!; PIDS+=($P)
