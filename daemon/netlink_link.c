@@ -440,6 +440,9 @@ static int attr_name(struct nl_request *q, const struct nlattr *a, char name[NS_
 		return nl_refuse(q, -EINVAL, a, "the name of a link has 1 to %d characters", NS_IFNAMSIZ - 1);
 	memcpy(name, nla_data(a), n);
 	name[n] = '\0';
+	for (size_t i = 0; i < n; i++)
+		if (name[i] <= ' ' || name[i] > '~') /* a configuration file takes no other, and JSON has no words for it */
+			return nl_refuse(q, -EINVAL, a, "the name of a link has printable characters of ASCII only");
 	return 0;
 }
 

@@ -153,6 +153,9 @@ def main(path, nsctl, control, space):
     check(err == errno.ERANGE and ext[1] == 32, "an attribute that is too short: where it is")
     _, err, ext = c.ask(SETLINK, 0, ifinfo(eth0.index) + attr(ADDRESS, bytes([1, 2, 3, 4, 5, 6])))
     check(err == errno.EADDRNOTAVAIL and "multicast" in ext[0] and ext[1] == 32, "a multicast address is refused")
+    for name in (b"\xc3\xa9\0", b"\xff\xfe\0", b"a\x7f\0"):  # what a configuration file could not say
+        _, err, ext = c.ask(NEWLINK, CREATE | EXCL, ifinfo() + attr(IFNAME, name) + attr(LINKINFO, attr(1, b"dummy")))
+        check(err == errno.EINVAL and "printable" in ext[0] and ext[1] == 32, f"a name that is not printable: {name}")
     _, err, _ = c.ask(NEWLINK, CREATE | EXCL, ifinfo() + attr(IFNAME, b"eth0\0"))
     check(err == errno.EEXIST, "NLM_F_EXCL: there is one")
     _, err, _ = c.ask(NEWADDR, 0, bytes(8))
