@@ -19,6 +19,7 @@
 #include "daemon.h"
 #include "config_file.h"
 #include "log.h"
+#include "record.h"
 #include "show.h"
 
 #include <errno.h>
@@ -93,11 +94,11 @@ static json_t *final_record(const struct conf_error *e, const char *warning, con
 
 	json_object_set_new(r, "done", json_boolean(!e));
 	if (!e && *warning)
-		json_object_set_new(r, "warning", json_string(warning));
+		set_text(r, "warning", warning);
 	if (!e)
 		return r;
 	json_object_set_new(r, "errno", json_string(strerrorname_np(-e->err) ? strerrorname_np(-e->err) : "EIO"));
-	json_object_set_new(r, "error", json_string(e->text));
+	set_text(r, "error", e->text);
 	if (e->line && config_path)
 		json_object_set_new(r, "file", json_string(config_path));
 	if (e->line)
@@ -105,11 +106,11 @@ static json_t *final_record(const struct conf_error *e, const char *warning, con
 	if (e->column)
 		json_object_set_new(r, "column", json_integer(e->column));
 	if (e->word[0])
-		json_object_set_new(r, "word", json_string(e->word));
+		set_text(r, "word", e->word);
 	if (e->expected[0])
-		json_object_set_new(r, "expected", json_string(e->expected));
+		set_text(r, "expected", e->expected);
 	if (e->suggestion[0])
-		json_object_set_new(r, "suggestion", json_string(e->suggestion));
+		set_text(r, "suggestion", e->suggestion);
 	return r;
 }
 

@@ -12,6 +12,8 @@
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- words for numbers ------------------------------------------------------------------------------------------------- */
 
@@ -80,7 +82,17 @@ const char *route_type_name(uint8_t type)
 
 void set_text(json_t *r, const char *key, const char *text)
 {
-	json_object_set_new(r, key, json_string(text));
+	json_t *s = json_string(text);
+	char *copy;
+
+	if (!s && (copy = strdup(text))) { /* not UTF-8: a name from outside, or a text that was cut within a character */
+		for (char *p = copy; *p; p++)
+			if (*p & 0x80)
+				*p = '?';
+		s = json_string(copy);
+		free(copy);
+	}
+	json_object_set_new(r, key, s);
 }
 
 void set_given(json_t *r, const char *key, const char *text)

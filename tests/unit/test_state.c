@@ -4,6 +4,7 @@
  * text had ever been read, and what is in both was not touched.
  */
 #include "config_file.h"
+#include "record.h"
 #include "state.h"
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -436,4 +437,27 @@ Test(state, random_reloads)
 		follow(&st, text);
 	}
 	conf_state_exit(&st);
+}
+
+/* ---- what is said of it --------------------------------------------------------------------------------------------------- */
+
+Test(record, text_that_is_no_utf8_is_not_lost)
+{
+	static const struct {
+		const char *text, *want;
+	} texts[] = {
+		{ "", "" }, { "plain", "plain" }, { "caf\xc3\xa9", "caf\xc3\xa9" },
+		{ "map wire: \"\xffmax\" is not supported", "map wire: \"?max\" is not supported" },
+		{ "cut within a letter: caf\xc3", "cut within a letter: caf?" },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		json_t *r = json_object();
+		const char *got;
+
+		set_text(r, "error", texts[i].text);
+		got = json_string_value(json_object_get(r, "error"));
+		cr_expect(got && strcmp(got, texts[i].want) == 0, "%s: %s", texts[i].want, got ? got : "nothing");
+		json_decref(r);
+	}
 }
