@@ -49,17 +49,17 @@ static const struct {
 	uint8_t     shape;
 	bool        percpu, lru, prefix, links, progs;
 } types[] = {
-	[BPF_MAP_TYPE_ARRAY] = { "array", ARRAY }, [BPF_MAP_TYPE_PERCPU_ARRAY] = { "percpu_array", ARRAY, .percpu = true },
-	[BPF_MAP_TYPE_HASH] = { "hash", HASH }, [BPF_MAP_TYPE_PERCPU_HASH] = { "percpu_hash", HASH, .percpu = true },
-	[BPF_MAP_TYPE_LRU_HASH] = { "lru_hash", HASH, .lru = true }, [BPF_MAP_TYPE_LRU_PERCPU_HASH] = { "lru_percpu_hash", HASH, .lru = true, .percpu = true },
-	[BPF_MAP_TYPE_LPM_TRIE] = { "lpm_trie", HASH, .prefix = true },
-	[BPF_MAP_TYPE_DEVMAP] = { "devmap", ARRAY, .links = true }, [BPF_MAP_TYPE_DEVMAP_HASH] = { "devmap_hash", HASH, .links = true },
-	[BPF_MAP_TYPE_PROG_ARRAY] = { "prog_array", ARRAY, .progs = true },
-	[BPF_MAP_TYPE_PERF_EVENT_ARRAY] = { "perf_event_array", OUTPUT }, [BPF_MAP_TYPE_RINGBUF] = { "ringbuf", OUTPUT },
-	[BPF_MAP_TYPE_STACK_TRACE] = { "stack_trace" }, [BPF_MAP_TYPE_CGROUP_ARRAY] = { "cgroup_array" }, [BPF_MAP_TYPE_ARRAY_OF_MAPS] = { "array_of_maps" },
-	[BPF_MAP_TYPE_HASH_OF_MAPS] = { "hash_of_maps" }, [BPF_MAP_TYPE_SOCKMAP] = { "sockmap" }, [BPF_MAP_TYPE_CPUMAP] = { "cpumap" }, [BPF_MAP_TYPE_XSKMAP] = { "xskmap" },
-	[BPF_MAP_TYPE_SOCKHASH] = { "sockhash" }, [BPF_MAP_TYPE_REUSEPORT_SOCKARRAY] = { "reuseport_sockarray" }, [BPF_MAP_TYPE_QUEUE] = { "queue" },
-	[BPF_MAP_TYPE_STACK] = { "stack" }, [BPF_MAP_TYPE_SK_STORAGE] = { "sk_storage" }, [BPF_MAP_TYPE_STRUCT_OPS] = { "struct_ops" },
+	[BPF_MAP_TYPE_ARRAY] = { .name = "array", .shape = ARRAY }, [BPF_MAP_TYPE_PERCPU_ARRAY] = { .name = "percpu_array", .shape = ARRAY, .percpu = true },
+	[BPF_MAP_TYPE_HASH] = { .name = "hash", .shape = HASH }, [BPF_MAP_TYPE_PERCPU_HASH] = { .name = "percpu_hash", .shape = HASH, .percpu = true },
+	[BPF_MAP_TYPE_LRU_HASH] = { .name = "lru_hash", .shape = HASH, .lru = true }, [BPF_MAP_TYPE_LRU_PERCPU_HASH] = { .name = "lru_percpu_hash", .shape = HASH, .lru = true, .percpu = true },
+	[BPF_MAP_TYPE_LPM_TRIE] = { .name = "lpm_trie", .shape = HASH, .prefix = true },
+	[BPF_MAP_TYPE_DEVMAP] = { .name = "devmap", .shape = ARRAY, .links = true }, [BPF_MAP_TYPE_DEVMAP_HASH] = { .name = "devmap_hash", .shape = HASH, .links = true },
+	[BPF_MAP_TYPE_PROG_ARRAY] = { .name = "prog_array", .shape = ARRAY, .progs = true },
+	[BPF_MAP_TYPE_PERF_EVENT_ARRAY] = { .name = "perf_event_array", .shape = OUTPUT }, [BPF_MAP_TYPE_RINGBUF] = { .name = "ringbuf", .shape = OUTPUT },
+	[BPF_MAP_TYPE_STACK_TRACE] = { .name = "stack_trace" }, [BPF_MAP_TYPE_CGROUP_ARRAY] = { .name = "cgroup_array" }, [BPF_MAP_TYPE_ARRAY_OF_MAPS] = { .name = "array_of_maps" },
+	[BPF_MAP_TYPE_HASH_OF_MAPS] = { .name = "hash_of_maps" }, [BPF_MAP_TYPE_SOCKMAP] = { .name = "sockmap" }, [BPF_MAP_TYPE_CPUMAP] = { .name = "cpumap" }, [BPF_MAP_TYPE_XSKMAP] = { .name = "xskmap" },
+	[BPF_MAP_TYPE_SOCKHASH] = { .name = "sockhash" }, [BPF_MAP_TYPE_REUSEPORT_SOCKARRAY] = { .name = "reuseport_sockarray" }, [BPF_MAP_TYPE_QUEUE] = { .name = "queue" },
+	[BPF_MAP_TYPE_STACK] = { .name = "stack" }, [BPF_MAP_TYPE_SK_STORAGE] = { .name = "sk_storage" }, [BPF_MAP_TYPE_STRUCT_OPS] = { .name = "struct_ops" },
 };
 #define NTYPES (sizeof(types) / sizeof(types[0]))
 
