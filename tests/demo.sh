@@ -50,8 +50,8 @@ show left curl -sS -o /dev/null -w '%{http_code}, %{size_download} bytes in %{ti
 show left curl -sS -o /dev/null -w '%{http_code}: counters for Prometheus, %{size_download} bytes\n' http://10.10.1.254/metrics
 
 say "3. nsctl shows what is going on inside"
-in_ns left python3 -c 'import socket,time; s = socket.create_connection(("10.10.1.254", 7)); s.send(b"hello"); time.sleep(60)' & PIDS+=($!)
-wait_for 5 bash -c "$NSCTL show sockets | grep -q ESTAB"
+in_ns left bash -c 'exec 3<>/dev/tcp/10.10.1.254/7 && printf hello >&3 && exec sleep 60' & PIDS+=($!)
+wait_for 5 bash -c "$NSCTL show sockets | grep -q ESTAB" || FAILED=1
 show - nsctl show sockets
 show - nsctl neigh show
 show - nsctl route show
