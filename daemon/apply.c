@@ -121,9 +121,9 @@ static void tell_filter(const struct conf_state *st, struct tap *tap, const stru
 		tap->filtered = !all;
 }
 
-struct host_before { /* of a link whose TAP stays: what its host end was told */
+struct host_before { /* of a link: what its host end was told, which may stay, or be another link's now */
 	uint32_t        netns;
-	int             ifindex;
+	int             ifindex, host; /* the latter is the number of its host end */
 	uint32_t        mtu, txqlen;
 	struct ipprefix addr;
 };
@@ -142,7 +142,8 @@ static struct host_before *remember_hosts(const struct daemon *d, unsigned *ret_
 		for (unsigned i = 0; i < st->nlinks; i++) {
 			const struct link_conf *link = netcfg_link_by_index(st->cfg, st->links[i].ifindex);
 
-			hosts[n++] = (struct host_before){ .netns = st->id, .ifindex = link->ifindex, .mtu = link->mtu, .txqlen = st->links[i].dev.ring_rx, .addr = link->host_addr };
+			hosts[n++] = (struct host_before){ .netns = st->id, .ifindex = link->ifindex, .host = st->links[i].host.ifindex, .mtu = link->mtu, .txqlen = st->links[i].dev.ring_rx,
+							     .addr = link->host_addr };
 		}
 	*ret_n = n;
 	return hosts;
@@ -178,8 +179,11 @@ static int change_hosts(struct daemon *d, const struct conf_state *st, const str
 		const struct host_before *old = NULL;
 
 		for (unsigned k = 0; cl->tap && k < nhosts; k++)
-			if (hosts[k].netns == st->id && hosts[k].ifindex == cl->ifindex)
+			if ((hosts[k].netns == st->id && hosts[k].ifindex == cl->ifindex) || (cl->host.ifindex && hosts[k].host == cl->host.ifindex)) {
 				old = &hosts[k];
+				if (hosts[k].host == cl->host.ifindex)
+					break;
+			}
 		if (old && (old->mtu != link->mtu || old->txqlen != cl->dev.ring_rx || !ipaddr_equal(&old->addr.addr, &link->host_addr.addr) || old->addr.len != link->host_addr.len))
 			err = change_host(d, cl, link, old, e);
 	}

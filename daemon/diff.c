@@ -257,6 +257,22 @@ static bool must_be_new(const struct link_conf *have, const struct link_conf *wa
 	return have->type != want->type || have->queues != want->queues || (have->features ^ want->features) & LINK_F_NO_VNET;
 }
 
+/* The link's end on the host is another's now: two cannot exchange their ends and go on, so those that give one up are made anew. */
+static bool end_given_up(const struct link_conf *have, const struct conf_state *want_st, const struct link_conf *want)
+{
+	const struct conf_state *ns = NULL;
+
+	while ((ns = conf_netns_next(want_st->first, ns)))
+		for (unsigned i = 0; i < ns->nlinks; i++) {
+			const struct conf_link *x = &ns->links[i];
+			const struct link_conf *l = netcfg_link_by_index(ns->cfg, x->ifindex);
+
+			if (l && l != want && x->host_name_given && strcmp(l->host_name, have->host_name) == 0)
+				return true;
+		}
+	return false;
+}
+
 static int remove_links(struct conf_state *st, const struct conf_state *want, struct conf_error *e)
 {
 	for (unsigned i = 0; i < st->nlinks;) {
@@ -267,7 +283,7 @@ static int remove_links(struct conf_state *st, const struct conf_state *want, st
 		bool alone;
 		int err;
 
-		if (have && new && !must_be_new(have, new) && !kind_changed(st, have, want, new)) {
+		if (have && new && !must_be_new(have, new) && !kind_changed(st, have, want, new) && !(have->type == LINK_TAP && end_given_up(have, want, new))) {
 			i++;
 			continue;
 		}

@@ -46,6 +46,15 @@ check "at the right end of the one" wait_for 5 mtu_is tap9 1400
 check "and of the other" wait_for 5 mtu_is tap0 1300
 swap tap0 tap9
 check "and back" wait_for 20 saved_matches 'eth0 .*host-name tap0'
+# And the same by a reload: the links are made anew, and their host ends lose what the other's had.
+{ sed -e 's/host-name tap0 host-addr/host-name tap9 host-addr/; s/eth9 type tap host-name tap9/eth9 type tap host-name tap0/' "$TMP/first.conf"; } >"$TMP/netstackd.conf"
+has_addr() { in_ns h ip -o -4 addr show "$1" | grep -q "10\.10\.0\.1/24"; }
+check "a reload may exchange them, too" nsctl reload
+check "the address on the host goes along" wait_for 5 has_addr tap9
+refuse "and is not left where it was" has_addr tap0
+check "and it works" reach h 10.10.0.2
+cp "$TMP/first.conf" "$TMP/netstackd.conf"
+check "and back" nsctl reload
 strange=$(printf 't\033[1m9')
 in_ns h ip link set tap9 down; in_ns h ip link set tap9 name "$strange"
 check "a name with a control character is logged without it" wait_for 20 grep -q 'tap9 is called t?\[1m9 now' "$TMP/daemon.log"

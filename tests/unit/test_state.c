@@ -326,6 +326,21 @@ Test(state, renaming)
 	}
 }
 
+/* A name on the host that one link gives up and another takes in the same reload. */
+Test(state, host_names_change_hands)
+{
+	struct conf_state st;
+	int ifindex;
+
+	must(&st, "netns add red\nlink add eth0 type tap host-name t0\nlink add eth1 type tap host-name t1\nlink add eth2 type tap host-name t2\n");
+	ifindex = netcfg_link_by_name(st.cfg, "eth2")->ifindex;
+	follow(&st, "netns add red\nlink add eth0 type tap host-name t1\nlink add eth1 type tap host-name t0\nlink add eth2 type tap host-name t2\n");
+	cr_expect_eq(netcfg_link_by_name(st.cfg, "eth2")->ifindex, ifindex, "who has no part in it goes on");
+	follow(&st, "netns add red\nlink add new type tap host-name t0\nlink add eth0 type tap host-name t1\nlink add eth1 type tap host-name t3\nlink add eth2 type tap host-name t2\n");
+	follow(&st, "netns add red\n-n red link add eth5 type tap host-name t1\nlink add new type tap host-name t0\nlink add eth0 type tap host-name t4\n");
+	conf_state_exit(&st);
+}
+
 /* Words of steering: what they become, which are refused and at which column; another mask is no other link. */
 Test(state, steering_words)
 {
