@@ -171,7 +171,8 @@ Test(bpf, ancillary_data_and_the_network_header)
 
 		cr_expect_eq(ns_bpf_run(net, &f, NULL), 17);
 		cr_expect_eq(ns_bpf_run(xor, &f, NULL), 0xf0f0);
-		f.made = true; /* an Ethernet header that nobody wrote stands in front: all of it in head */
+		f.made = true; /* an Ethernet header that nobody wrote stands in front */
+		f.head = f.header;
 		f.head_len = 14;
 		f.skb_off = 0;
 		f.len = 14 + skb->len;

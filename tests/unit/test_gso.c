@@ -333,10 +333,12 @@ Test(gso, pieces_shorter_than_fragments)
 	skb_pool_free(pool);
 }
 
-static unsigned given_back;
+static unsigned given_back, written;
 static void give_back(struct skb_area *area, void *priv)
 {
 	given_back++;
+	for (unsigned k = 1; k <= 66; k++)
+		written += area->base[64 + 66 - k] != 0xee;
 	area->free = NULL;
 	area->refcnt = 1;
 	skb_area_put(priv, area);
@@ -355,13 +357,10 @@ Test(gso, foreign_memory_is_not_written)
 	}
 	skb_queue_init(&segs);
 	cr_assert_eq(skb_gso_segment(skb, &segs), 0);
-	while ((seg = skb_dequeue(&segs))) {
-		for (unsigned i = 0; i < seg->nr_frags; i++)
-			for (unsigned k = 1; k <= 66; k++)
-				cr_assert_eq(seg->frags[i].area->base[seg->frags[i].off - k], 0xee);
+	while ((seg = skb_dequeue(&segs)))
 		consume_skb(seg);
-	}
 	cr_expect_eq(given_back, 4u);
+	cr_expect_eq(written, 0u, "%u bytes", written);
 	skb_pool_free(pool);
 }
 
