@@ -63,6 +63,7 @@ struct ebpf_vm {
 	uint32_t                tails; /* tail calls so far */
 	uint32_t                nregions;
 	uint32_t                random;
+	bool                    faulted; /* this run: fault, which other threads read, keeps the last one of all runs */
 	unsigned                trace_left; /* lines in this second */
 	ktime_t                 trace_since;
 	struct ebpf_fault       fault;
@@ -109,10 +110,10 @@ void vm_set_frame(struct ebpf_vm *vm); /* region of the frame, from vm->frame */
 void vm_fault(struct ebpf_vm *vm, enum ebpf_fault_kind kind, uint64_t addr, uint64_t size); /* the caller knows the place */
 
 /* ebpf_helper.c */
-/* Where bpf_tail_call goes: a place in the program; -1: on, with the next instruction, or vm->fault.kind is set. */
+/* Where bpf_tail_call goes: a place in the program; -1: on, with the next instruction, or vm->faulted. */
 int64_t vm_tail_call(struct ebpf_vm *vm, const uint64_t *r);
 typedef uint64_t (*ebpf_helper)(struct ebpf_vm *vm, const uint64_t *r /* r[1] to r[5] */);
-/* NULL: there is none of this number. Fault: vm->fault.kind was set by vm_fault and is looked at by the machine. */
+/* NULL: there is none of this number. Fault: vm->faulted was set by vm_fault and is looked at by the machine. */
 ebpf_helper ebpf_helper_find(int32_t id, const char **ret_name);
 
 /* ebpf_map.c. The place of the element: slot, or -ENOENT. */

@@ -26,6 +26,7 @@
 
 void vm_fault(struct ebpf_vm *vm, enum ebpf_fault_kind kind, uint64_t addr, uint64_t size)
 {
+	vm->faulted = true;
 	__atomic_store_n(&vm->fault.kind, kind, __ATOMIC_RELAXED);
 	__atomic_store_n(&vm->fault.addr, addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&vm->fault.size, size, __ATOMIC_RELAXED);
@@ -521,7 +522,7 @@ static int run(struct ebpf_vm *vm)
 					reg[1] = ADDRESS(REGION_CTX, 0);
 					pc = start = (uint32_t)to;
 				}
-				if (unlikely(vm->fault.kind != EBPF_OK))
+				if (unlikely(vm->faulted))
 					goto fault;
 				if (unlikely(vm->left < 0))
 					goto exhausted;
@@ -530,7 +531,7 @@ static int run(struct ebpf_vm *vm)
 			vm->left -= CALL_STEPS;
 			reg[0] = ((ebpf_helper)(uintptr_t)op->imm)(vm, reg);
 			memset(&reg[1], 0, 5 * sizeof(reg[1]));
-			if (unlikely(vm->fault.kind != EBPF_OK))
+			if (unlikely(vm->faulted))
 				goto fault;
 			if (unlikely(vm->left < 0)) /* a call may cost much, and many may follow without a jump */
 				goto exhausted;
@@ -563,6 +564,8 @@ jump:
 
 exhausted:
 	vm_fault(vm, EBPF_FAULT_BUDGET, 0, 0);
+	start++; /* as below: one is taken off again, and the place is the one that was not reached any more */
+	pc++;
 fault:
 	vm->left -= (int32_t)(pc - start);
 	__atomic_store_n(&vm->fault.pc, pc - 1, __ATOMIC_RELAXED);
@@ -572,7 +575,6 @@ fault:
 int ebpf_run(void *arg, struct stack_xdp_frame *frame)
 {
 	struct ebpf_vm *vm = arg;
-	uint32_t kind = vm->fault.kind;
 	int r;
 
 	vm->frame = frame;
@@ -580,15 +582,12 @@ int ebpf_run(void *arg, struct stack_xdp_frame *frame)
 	vm->tails = 0;
 	vm->regions[REGION_FRAME].lo = FRAME_OFFSET;
 	vm_set_frame(vm);
-	if (unlikely(kind != EBPF_OK))
-		__atomic_store_n(&vm->fault.kind, EBPF_OK, __ATOMIC_RELAXED);
+	vm->faulted = false; /* and vm->fault stays: others read it meanwhile */
 	r = run(vm);
 	frame->steps = (uint32_t)(EBPF_BUDGET - vm->left);
-	if (unlikely(r < 0 && vm->fault.kind != EBPF_OK)) {
+	if (unlikely(r < 0 && vm->faulted)) {
 		__atomic_store_n(&vm->fault.count, vm->fault.count + 1, __ATOMIC_RELAXED);
 		return STACK_XDP_ABORTED;
 	}
-	if (unlikely(kind != EBPF_OK))
-		__atomic_store_n(&vm->fault.kind, kind, __ATOMIC_RELAXED); /* the last one stays to be seen */
 	return r;
 }

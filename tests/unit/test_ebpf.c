@@ -270,6 +270,7 @@ static const struct {
 	{ "writing the context", "writes 4 bytes at the context+0", { ST(BPF_W, 1, 0, 0), EXIT } },
 	{ "the context by bytes", "reads 1 bytes at the context+0", { LDX(BPF_B, 0, 1, 0), EXIT } },
 	{ "beyond the context", "reads 4 bytes at the context+24", { LDX(BPF_W, 0, 1, 24), EXIT } },
+	{ "for ever, from the first on", "instruction 0: more than 65536 instructions", { JA(-1), EXIT } },
 	{ "for ever", "more than 65536 instructions", { JA(-1), EXIT } },
 	{ "for ever, with work", "more than 65536 instructions", { MOV(0, 0), ALU(BPF_ADD, 0, 1), JMP(BPF_JNE, 0, -1, -2), EXIT } },
 	{ "functions within functions", "more than 8 functions", { LOCAL(-1), EXIT } },
@@ -670,6 +671,38 @@ Test(ebpf, fib_lookup)
 	p.family = 10;
 	memcpy(f.data, &p, sizeof(p));
 	cr_expect_eq(run(insns, &f, fault, sizeof(fault)), -EAFNOSUPPORT);
+}
+
+/* Who asks while the program runs sees the last fault, too. */
+static void look(void *arg, const char *line)
+{
+	struct ebpf_vm *const *vm = arg;
+	struct ebpf_fault ft;
+
+	(void)line;
+	ebpf_vm_fault(*vm, &ft);
+	ebpf_fault_text(&ft, traced, sizeof(traced));
+}
+
+Test(ebpf, fault_stays_to_be_seen)
+{
+	static const struct bpf_insn insns[MAX] = { ST(BPF_W, 10, -8, 'x'), ST(BPF_W, 10, -4, 0), MOVR(1, 10), ALU(BPF_ADD, 1, -8), MOV(2, 8), CALL(BPF_FUNC_trace_printk), MOV(1, 0), LDX(BPF_B, 0, 1, 0), EXIT };
+	struct stack_xdp_frame f = frame_new(60);
+	struct ebpf_prog *prog = NULL;
+	struct ebpf_vm *vm = NULL;
+	struct ebpf_env env = { .trace = look, .arg = &vm };
+	struct ebpf_fault ft;
+
+	cr_assert_eq(load(&prog, insns, NULL, 0), 0, "%s", why);
+	cr_assert_eq(ebpf_vm_new(&vm, prog, &env), 0);
+	cr_expect_eq(ebpf_run(vm, &f), STACK_XDP_ABORTED);
+	cr_expect_str_eq(traced, "", "before the first: %s", traced);
+	cr_expect_eq(ebpf_run(vm, &f), STACK_XDP_ABORTED);
+	cr_expect(strstr(traced, "instruction 7: reads 1 bytes at address+0") != NULL, "in the second run: \"%s\"", traced);
+	ebpf_vm_fault(vm, &ft);
+	cr_expect_eq(ft.count, 2);
+	ebpf_vm_free(vm);
+	ebpf_prog_free(prog);
 }
 
 Test(ebpf, trace_is_limited)
