@@ -202,7 +202,7 @@ static bool host_name_ok(const char *name)
 	if (n == 0 || n >= NS_IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return false;
 	for (; *name; name++)
-		if (*name == '/' || *name == ':' || *name == '%' || (unsigned char)*name <= ' ' || (unsigned char)*name == 0x7f)
+		if (*name == '/' || *name == ':' || *name == '%' || (unsigned char)*name <= ' ' || (unsigned char)*name >= 0x7f /* the grammar is in ASCII */)
 			return false;
 	return true;
 }
@@ -213,7 +213,7 @@ static int host_name_free(const struct conf_state *st, const char *host_name, in
 	const struct conf_state *other = NULL;
 
 	if (!host_name_ok(host_name))
-		return conf_fail(e, -EINVAL, "\"%s\" cannot be the name of a host interface: 1 to 15 characters without blanks, \"/\", \":\" and \"%%\"", host_name);
+		return conf_fail(e, -EINVAL, "\"%s\" cannot be the name of a host interface: 1 to 15 characters of ASCII without blanks, \"/\", \":\" and \"%%\"", host_name);
 	while ((other = conf_netns_next(st->first, other)))
 		for (unsigned i = 0; i < other->nlinks; i++) {
 			const struct link_conf *link = netcfg_link_by_index(other->cfg, other->links[i].ifindex);

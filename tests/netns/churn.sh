@@ -58,8 +58,12 @@ check "and back" nsctl reload
 strange=$(printf 't\033[1m9')
 in_ns h ip link set tap9 down; in_ns h ip link set tap9 name "$strange"
 check "a name with a control character is logged without it" wait_for 20 grep -q 'tap9 is called t?\[1m9 now' "$TMP/daemon.log"
-in_ns h ip link set "$strange" name tap9; in_ns h ip link set tap9 up
 check "and does not become the link's" saved_matches 'eth9 .*host-name tap9'
+other=$(printf 'h\303\251')
+in_ns h ip link set "$strange" name "$other"; in_ns h ip link set "$other" up
+check "nor does one that a configuration cannot have" wait_for 20 grep -q 'is called h.* now' "$TMP/daemon.log"
+check "and what is saved can be read" bash -c "'$NSCTL' save >'$TMP/a' && grep -q 'eth9 .*host-name tap9' '$TMP/a' && '$NETSTACKD' -n -c '$TMP/a'"
+in_ns h ip link set "$other" down; in_ns h ip link set "$other" name tap9; in_ns h ip link set tap9 up
 
 # At random. Every command may be refused; no daemon (3) or a wrong word (2) are failures of the test.
 bg_ns h ping -q -f -w $((${CHURN_SECONDS:-6} + 1)) 10.10.0.2 >/dev/null 2>&1
