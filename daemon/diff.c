@@ -260,8 +260,11 @@ static bool must_be_new(const struct link_conf *have, const struct link_conf *wa
 /* The link's end on the host is another's now: two cannot exchange their ends and go on, so those that give one up are made anew. */
 static bool end_given_up(const struct link_conf *have, const struct conf_state *want_st, const struct link_conf *want)
 {
+	const struct conf_link *wx = conf_link_find(want_st, want->name);
 	const struct conf_state *ns = NULL;
 
+	if (have->type != LINK_TAP || (wx && wx->host_name_given && strcmp(want->host_name, have->host_name) == 0))
+		return false;
 	while ((ns = conf_netns_next(want_st->first, ns)))
 		for (unsigned i = 0; i < ns->nlinks; i++) {
 			const struct conf_link *x = &ns->links[i];
@@ -283,7 +286,7 @@ static int remove_links(struct conf_state *st, const struct conf_state *want, st
 		bool alone;
 		int err;
 
-		if (have && new && !must_be_new(have, new) && !kind_changed(st, have, want, new) && !(have->type == LINK_TAP && end_given_up(have, want, new))) {
+		if (have && new && !must_be_new(have, new) && !kind_changed(st, have, want, new) && !end_given_up(have, want, new)) {
 			i++;
 			continue;
 		}

@@ -44,11 +44,12 @@ static int attach_tap(struct worker_ns *ns, struct tap *tap, const struct tap_co
 
 static void failed_on_worker(struct gather_slot *slot, int err, enum worker_failure what, unsigned ns, unsigned which)
 {
-	struct worker_result *r = slot->data ? NULL : malloc(sizeof(*r));
+	struct worker_result *r;
 
 	if (slot->err)
 		return; /* the first is told */
 	slot->err = err;
+	r = malloc(sizeof(*r));
 	if (r)
 		*r = (struct worker_result){ .what = what, .ns = ns, .which = which };
 	slot->data = r;

@@ -5,6 +5,7 @@
  */
 #include "show_priv.h"
 
+#include "apply.h"
 #include "daemon.h"
 
 #include <errno.h>
@@ -219,7 +220,7 @@ bool show_all_answered(struct gather *g, struct claim *claim)
 }
 
 int show_ask(struct daemon *d, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e,
-		       void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *))
+	     void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *))
 {
 	struct show *show = show_new(st, cmd, claim, e);
 
@@ -230,6 +231,27 @@ int show_ask(struct daemon *d, struct conf_state *st, const struct cmd *cmd, str
 		return conf_fail(e, -ENOMEM, "no memory for the request");
 	}
 	return 0;
+}
+
+int show_forget(struct daemon *d, struct conf_state *st, const struct cmd *cmd, int del, struct claim *claim, struct conf_error *e,
+		void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *))
+{
+	if (cmd->id == del) {
+		int err = apply_command(d, cmd, claim_done, claim, e);
+
+		if (err != -ENOENT)
+			return err;
+	}
+	return show_ask(d, st, cmd, claim, e, collect, done);
+}
+
+size_t show_counted(const struct gather *g)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < g->n; i++)
+		n += g->slot[i].n;
+	return n;
 }
 
 static int answer_now(struct claim *claim, struct answer *answer, struct conf_error *e)

@@ -7,7 +7,6 @@
  */
 #include "show_priv.h"
 
-#include "apply.h"
 #include "daemon.h"
 
 #include <errno.h>
@@ -64,10 +63,8 @@ static json_t *station_records(const struct gather *g, const struct show *show)
 	struct fdb_info *rows;
 	ktime_t now = clock_now();
 	json_t *list = json_array();
-	size_t n = 0;
+	size_t n = show_counted(g);
 
-	for (unsigned i = 0; i < g->n; i++)
-		n += g->slot[i].n;
 	rows = malloc((n + 1) * sizeof(*rows));
 	if (!rows) {
 		json_decref(list);
@@ -124,11 +121,7 @@ static void forget_done(struct gather *g)
 	struct show *show = g->arg;
 	struct conf_error e;
 	char text[ADDR_TEXT];
-	size_t removed = 0;
-
-	for (unsigned i = 0; i < g->n; i++)
-		removed += g->slot[i].n;
-	if (show->id == CMD_FDB_FLUSH || removed) {
+	if (show->id == CMD_FDB_FLUSH || show_counted(g)) {
 		claim_result(show->claim, NULL);
 	} else {
 		conf_fail(&e, -ENOENT, "there is no station %s behind %s that could be forgotten", lladdr_text(&show->lladdr, text), show->name);
@@ -144,12 +137,5 @@ int show_fdb(struct daemon *d, struct conf_state *st, const struct cmd *cmd, str
 
 int show_fdb_remove(struct daemon *d, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
-	int err;
-
-	if (cmd->id == CMD_FDB_DEL) {
-		err = apply_command(d, cmd, claim_done, claim, e);
-		if (err != -ENOENT)
-			return err;
-	}
-	return show_ask(d, st, cmd, claim, e, collect_forget, forget_done);
+	return show_forget(d, st, cmd, CMD_FDB_DEL, claim, e, collect_forget, forget_done);
 }

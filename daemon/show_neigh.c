@@ -5,7 +5,6 @@
  */
 #include "show_priv.h"
 
-#include "apply.h"
 #include "daemon.h"
 
 #include <errno.h>
@@ -87,11 +86,9 @@ static json_t *neigh_records(const struct gather *g, const struct show *show)
 {
 	ktime_t now = clock_now();
 	struct neigh_row *rows;
-	size_t n = 0;
+	size_t n = show_counted(g);
 	json_t *list;
 
-	for (unsigned i = 0; i < g->n; i++)
-		n += g->slot[i].n;
 	rows = malloc((n + 1) * sizeof(*rows));
 	if (!rows)
 		return NULL;
@@ -148,11 +145,7 @@ static void neigh_remove_done(struct gather *g)
 	struct show *show = g->arg;
 	struct conf_error e;
 	char text[ADDR_TEXT];
-	size_t removed = 0;
-
-	for (unsigned i = 0; i < g->n; i++)
-		removed += g->slot[i].n;
-	if (show->id == CMD_NEIGH_FLUSH || removed || show->all) {
+	if (show->id == CMD_NEIGH_FLUSH || show_counted(g) || show->all) {
 		claim_result(show->claim, NULL);
 	} else {
 		conf_fail(&e, -ENOENT, "there is no neighbour %s on %s", addr_text(&show->addr, text), show->name);
@@ -168,12 +161,5 @@ int show_neighs(struct daemon *d, struct conf_state *st, const struct cmd *cmd, 
 
 int show_neigh_remove(struct daemon *d, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e)
 {
-	int err;
-
-	if (cmd->id == CMD_NEIGH_DEL) {
-		err = apply_command(d, cmd, claim_done, claim, e);
-		if (err != -ENOENT)
-			return err;
-	}
-	return show_ask(d, st, cmd, claim, e, collect_neigh_remove, neigh_remove_done);
+	return show_forget(d, st, cmd, CMD_NEIGH_DEL, claim, e, collect_neigh_remove, neigh_remove_done);
 }

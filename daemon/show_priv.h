@@ -20,6 +20,10 @@ struct show { /* a show command on its way through the workers */
  * caller's. */
 int show_ask(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, struct claim *claim, struct conf_error *e,
 	     void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *));
+/* The same for a word that takes something away, where "del" may also mean what is configured: that is tried first, the workers are asked if there is no such thing. */
+int show_forget(struct daemon *daemon, struct conf_state *st, const struct cmd *cmd, int del, struct claim *claim, struct conf_error *e,
+		void (*collect)(struct gather *, struct gather_slot *, struct worker *), void (*done)(struct gather *));
+size_t show_counted(const struct gather *gather); /* the sum of what the workers have counted in slot->n */
 bool show_all_answered(struct gather *gather, struct claim *claim); /* false: a worker failed, and the claim with it */
 void show_free_slots(struct gather *gather); /* what each slot's data points to */
 
