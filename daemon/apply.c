@@ -19,8 +19,8 @@
 #include "monitor.h"
 #include "notify.h"
 #include "priv.h"
-#include "vnet.h"
 #include "publish.h"
+#include "vnet.h"
 
 #include <errno.h>
 #include <fcntl.h>
